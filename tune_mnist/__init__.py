@@ -1,0 +1,3 @@
+"""Hyperparameter search for image classifiers on Ray Tune."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Analysis: rankings, figures and pages, from nothing but the results store."""
