@@ -1,0 +1,78 @@
+"""From stored images to what the network sees, the way the report did it but vectorised.
+
+The report resized each image with PIL at each visit: bilinear to 32×32, the grey channel
+replicated to three, pixels to [-1, 1]. Here all images are resized once, as uint8, and stay one
+byte a pixel; the batch at hand alone becomes floats. torch's uint8 resize is PIL's algorithm in
+fixed point: the pixels are equal, or one grey level apart where the two round a tie differently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+INPUT_SIZE = 32  # pixels a side
+_CHUNK = 1024  # images resized at a time: bounds the memory beside the result
+
+
+def resize(images: npt.NDArray[np.uint8]) -> Tensor:
+    """Return all images at the network's size; a copy, the given array may be read-only.
+
+    Args:
+        images: (n, h, w) grey or (n, h, w, 3) RGB, uint8.
+
+    Returns:
+        (n, 1, 32, 32) or (n, 3, 32, 32), uint8, contiguous.
+    """
+    channels = 1 if images.ndim == 3 else images.shape[3]
+    resized = torch.empty((len(images), channels, INPUT_SIZE, INPUT_SIZE), dtype=torch.uint8)
+    for start in range(0, len(images), _CHUNK):
+        # The copy of the chunk is what lets torch wrap it: it takes no read-only arrays.
+        chunk = torch.from_numpy(images[start : start + _CHUNK].copy())
+        planes = chunk[:, None] if images.ndim == 3 else chunk.permute(0, 3, 1, 2)
+        resized[start : start + _CHUNK] = interpolate(
+            planes, size=(INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True
+        )
+    return resized
+
+
+def normalise(batch: Tensor) -> Tensor:
+    """Return pixels in [-1, 1] in three channels: torchvision's ToTensor and Normalize(0.5, 0.5).
+
+    Args:
+        batch: (n, 1 or 3, h, w) uint8, on any device.
+
+    Returns:
+        (n, 3, h, w) float32.
+    """
+    pixels = batch.to(torch.float32).div_(255).sub_(0.5).div_(0.5)
+    return pixels.expand(-1, 3, -1, -1)
+
+
+def shuffled(
+    images: Tensor, labels: Tensor, generator: torch.Generator, *, pinned: bool
+) -> tuple[Tensor, Tensor]:
+    """Return a copy of both in the generator's next order, where they lie (or page-locked)."""
+    order = torch.randperm(len(images), generator=generator).to(images.device)
+    if pinned:
+        return images[order].pin_memory(), labels[order].pin_memory()
+    return images[order], labels[order]
+
+
+def batches(images: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield all images in batches of `size`, the last one smaller; a single image joins the last.
+
+    The last batch is never one image: layer4's maps are 1×1 and BatchNorm needs two values.
+    """
+    start = 0
+    while start < len(images):
+        stop = start + size
+        if len(images) - stop == 1:
+            stop += 1
+        yield images[start:stop], labels[start:stop]
+        start = stop

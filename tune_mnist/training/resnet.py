@@ -1,0 +1,178 @@
+"""Train a ResNet on one data set, as the report did: a plain function of configuration and data.
+
+torchvision's resnet18 or resnet50 from random weights, SGD with momentum 0.9 or Adam,
+cross-entropy, 32×32 input in three channels (`image_input.py`). On a GPU the matrix work runs in
+bfloat16 where the chip has it, else in float16 with a loss scaler; on a CPU in float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from tune_mnist.datasets import Dataset, Images
+from tune_mnist.errors import Fault, InputError, input_error, nearest
+from tune_mnist.training.image_input import batches, resize, shuffled
+from tune_mnist.training.measurement import Measurement, Report
+from tune_mnist.training.resnet_step import (
+    Step,
+    amp_dtype,
+    build_network,
+    evaluate,
+    training_step,
+)
+
+Architecture = Literal["resnet18", "resnet50"]
+Optimizer = Literal["sgd", "adam"]
+
+_HOST = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class ResnetConfig:
+    """One point of the ResNet search space.
+
+    Args:
+        architecture: torchvision's network of that name.
+        batch_size: images a step, at least 2: BatchNorm has no variance over a single image.
+        optimizer: "sgd" (momentum 0.9) or "adam" (torch's defaults).
+        learning_rate: > 0, constant over the training.
+        epochs: passes over the training images, at least 1.
+        pin_memory: matters on a GPU only. True: batches go there from page-locked host memory;
+            False: from pageable memory; None: the images live on the GPU and no batch travels.
+
+    Raises:
+        InputError: a value outside these; all faults at once.
+    """
+
+    architecture: Architecture
+    batch_size: int
+    optimizer: Optimizer
+    learning_rate: float
+    epochs: int
+    pin_memory: bool | None = None
+
+    def __post_init__(self) -> None:
+        faults = []
+        for key, known in (
+            ("architecture", get_args(Architecture)),
+            ("optimizer", get_args(Optimizer)),
+        ):
+            value = getattr(self, key)
+            if value not in known:
+                faults.append(Fault("resnet", key, f"{value!r} is unknown", nearest(value, known)))
+        if self.batch_size < 2:
+            faults.append(Fault("resnet", "batch_size", f"{self.batch_size} is < 2", "use 16"))
+        if self.epochs < 1:
+            faults.append(Fault("resnet", "epochs", f"{self.epochs} is < 1", "use 5"))
+        if not 0 < self.learning_rate < math.inf:
+            problem = f"{self.learning_rate} is not a finite number > 0"
+            faults.append(Fault("resnet", "learning_rate", problem, "use 0.001"))
+        if faults:
+            raise InputError(faults)
+
+
+def train(
+    config: ResnetConfig, data: Dataset, report: Report, *, device: str, seed: int
+) -> Measurement:
+    """Train for `config.epochs` epochs, report after each one, return the last measurement.
+
+    An epoch visits every training image once, in a fresh order. Train loss and accuracy are
+    averages over the epoch, each batch taken before its update, as the report took them. Weights
+    and order depend on `seed` alone, so on a CPU the same seed and number of threads give the
+    same numbers again; torch's global generator is left as it was.
+
+    Args:
+        config: the hyperparameters.
+        data: images of any size, grey or RGB; only read.
+        report: called after each epoch; what it raises ends the training.
+        device: "cpu" or "cuda".
+        seed: >= 0.
+
+    Raises:
+        InputError: fewer than two training images.
+        FloatingPointError: a loss is no longer finite: the training diverged.
+    """
+    if len(data.train.images) < 2:
+        raise input_error(data.name, "fewer than 2 training images", "BatchNorm needs 2 a batch")
+    times = {"setup_s": 0.0, "fit_s": 0.0, "eval_s": 0.0}
+    with _timed(times, "setup_s"):
+        target = torch.device(device)
+        network = build_network(config.architecture, len(data.classes), seed).to(target)
+        step = training_step(network, config.optimizer, config.learning_rate, target)
+        order = torch.Generator().manual_seed(seed)
+        train_set = _tensors(data.train, target if config.pin_memory is None else _HOST)
+        val_set = _tensors(data.val, target)
+    for epoch in range(1, config.epochs + 1):
+        with _timed(times, "fit_s"):
+            train_loss, train_accuracy = _fit(step, train_set, order, config, target)
+        _check_finite("training", train_loss, epoch, config)
+        with _timed(times, "eval_s"):
+            val_loss, val_accuracy = evaluate(network, *val_set, target)
+        _check_finite("validation", val_loss, epoch, config)
+        measurement = Measurement(
+            step=epoch,
+            fidelity=float(epoch),
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            parameters=sum(weights.numel() for weights in network.parameters()),
+            engine=f"torchvision, {target.type}, {amp_dtype(target)}".replace("torch.", ""),
+        )
+        if epoch == config.epochs:
+            with _timed(times, "eval_s"):
+                _, measurement["test_accuracy"] = evaluate(
+                    network, *_tensors(data.test, target), target
+                )
+        measurement["setup_s"] = times["setup_s"]
+        measurement["fit_s"] = times["fit_s"]
+        measurement["eval_s"] = times["eval_s"]
+        measurement["wall_time_s"] = sum(times.values())
+        report(measurement)
+    return measurement
+
+
+def _tensors(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the images at the network's size and a copy of their labels, on the device."""
+    labels = torch.from_numpy(images.labels.copy())
+    return resize(images.images).to(device), labels.to(device)
+
+
+def _fit(
+    step: Step,
+    train_set: tuple[Tensor, Tensor],
+    order: torch.Generator,
+    config: ResnetConfig,
+    device: torch.device,
+) -> tuple[float, float]:
+    """Train for one epoch; return its mean loss and its accuracy."""
+    pinned = device.type == "cuda" and config.pin_memory is True
+    totals = torch.zeros(2, dtype=torch.float64, device=device)
+    for images, labels in batches(*shuffled(*train_set, order, pinned=pinned), config.batch_size):
+        totals += step(images.to(device, non_blocking=True), labels.to(device, non_blocking=True))
+    mean_loss, accuracy = (totals / len(train_set[1])).tolist()
+    return mean_loss, accuracy
+
+
+def _check_finite(name: str, loss: float, epoch: int, config: ResnetConfig) -> None:
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"diverged: the {name} loss is {loss} in epoch {epoch} "
+            f"({config.optimizer}, learning_rate {config.learning_rate})"
+        )
+
+
+@contextmanager
+def _timed(times: dict[str, float], part: str) -> Iterator[None]:
+    """Add the block's wall seconds to `times[part]`."""
+    start = perf_counter()
+    yield
+    times[part] += perf_counter() - start

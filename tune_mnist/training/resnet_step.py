@@ -1,0 +1,90 @@
+"""The ResNet engine: the network, one optimisation step, and the evaluation of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from tune_mnist.training.image_input import batches, normalise
+
+EVALUATION_BATCH = 256
+
+Step = Callable[[Tensor, Tensor], Tensor]
+
+
+def build_network(architecture: str, classes: int, seed: int) -> nn.Module:
+    """Return torchvision's network with fresh weights from `seed`; torch's generator is kept."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        network: nn.Module = torchvision.models.get_model(
+            architecture, weights=None, num_classes=classes
+        )
+    return network
+
+
+def amp_dtype(device: torch.device) -> torch.dtype:
+    """Return the type that matrix products run in: float32 on a CPU, half as wide on a GPU."""
+    if device.type == "cpu":
+        return torch.float32
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    dtype = amp_dtype(device)
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+def training_step(
+    network: nn.Module, optimizer: str, learning_rate: float, device: torch.device
+) -> Step:
+    """Return a function that takes one optimisation step on a batch.
+
+    It takes (n, c, 32, 32) uint8 images and (n,) int64 labels, and returns, as float64 on the
+    device, the batch's summed loss and its number of correct answers, both before the update.
+    """
+    weights = list(network.parameters())
+    update: torch.optim.Optimizer
+    if optimizer == "sgd":
+        update = torch.optim.SGD(weights, lr=learning_rate, momentum=0.9)
+    else:
+        update = torch.optim.Adam(weights, lr=learning_rate)
+    scaler = torch.amp.GradScaler(device.type, enabled=amp_dtype(device) == torch.float16)
+
+    def step(images: Tensor, labels: Tensor) -> Tensor:
+        with _autocast(device):
+            logits = network(normalise(images))
+            loss = cross_entropy(logits, labels)
+        update.zero_grad()
+        torch.autograd.backward(scaler.scale(loss))
+        scaler.step(update)
+        scaler.update()
+        correct = (logits.detach().argmax(1) == labels).sum()
+        return torch.stack([loss.detach().double() * len(labels), correct.double()])
+
+    return step
+
+
+@torch.inference_mode()
+def evaluate(
+    network: nn.Module, images: Tensor, labels: Tensor, device: torch.device
+) -> tuple[float, float]:
+    """Return the mean cross-entropy and the accuracy over (n, c, 32, 32) uint8 images.
+
+    Both are nan where there are no images. The network is left in training mode.
+    """
+    network.eval()
+    totals = torch.zeros(2, dtype=torch.float64, device=device)
+    for some, truth in batches(images, labels, EVALUATION_BATCH):
+        pixels, truth = normalise(some.to(device)), truth.to(device)
+        with _autocast(device):
+            logits = network(pixels)
+        loss = cross_entropy(logits.float(), truth, reduction="sum")
+        totals += torch.stack([loss.double(), (logits.argmax(1) == truth).sum().double()])
+    network.train()
+    mean_loss, accuracy = (totals / len(images)).tolist()
+    return mean_loss, accuracy
