@@ -1,0 +1,90 @@
+"""Decoded image folders kept on disk, one file a folder, so that the next search starts at once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tune_mnist.datasets.dataset import Images, Unsplit
+
+
+def cache_folder() -> Path | None:
+    """Return $XDG_CACHE_HOME/tune_mnist or ~/.cache/tune_mnist; None for a user without a home."""
+    try:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        return None
+    return root / "tune_mnist"
+
+
+def cached(folder: Path, stamp: str, build: Callable[[], Unsplit]) -> Unsplit:
+    """Return what `build` returned when `stamp` was last seen for `folder`, else build it now.
+
+    A damaged entry is rebuilt; where the cache cannot be written, it is not used.
+
+    Args:
+        folder: absolute; names the entry, so that a changed folder replaces its own.
+        stamp: changes with whatever could change the result of `build`.
+        build: decodes the folder.
+    """
+    root = cache_folder()
+    if root is None:
+        return build()
+    entry = root / "decoded" / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()[:32]}.npz"
+    data = _read(entry, stamp)
+    if data is None:
+        data = build()
+        _write(entry, stamp, data)
+    return data
+
+
+def _read(entry: Path, stamp: str) -> Unsplit | None:
+    try:
+        with zipfile.ZipFile(entry) as archive:
+            if archive.testzip() is not None:  # a member fails its CRC-32
+                return None
+        with np.load(entry, allow_pickle=False) as arrays:
+            if arrays["stamp"].item() != stamp:
+                return None
+            test = Images(arrays["test_images"], arrays["test_labels"])
+            return Unsplit(
+                Images(arrays["train_images"], arrays["train_labels"]),
+                test if len(test) else None,
+                tuple(arrays["classes"].tolist()),
+                tuple(arrays["notes"].tolist()),
+            )
+    except Exception:  # whatever is wrong with an entry, the answer is the same: decode again
+        return None
+
+
+def _write(entry: Path, stamp: str, data: Unsplit) -> None:
+    """Write the entry aside and rename it: readers see a whole one or none."""
+    train = data.train
+    test = Images(train.images[:0], train.labels[:0]) if data.test is None else data.test
+    aside: Path | None = None
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=entry.parent, suffix=".part", delete=False) as file:
+            aside = Path(file.name)
+            np.savez(
+                file,
+                stamp=np.array(stamp),
+                classes=np.array(data.classes, dtype=np.str_),
+                notes=np.array(data.notes, dtype=np.str_),
+                train_images=train.images,
+                train_labels=train.labels,
+                test_images=test.images,
+                test_labels=test.labels,
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(entry)
+    except OSError:  # no room, no right to write: the search goes on without a cache
+        if aside is not None:
+            aside.unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""`load_dataset`: from a name or a folder to the arrays that training reads."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from tune_mnist.datasets.dataset import Dataset, Images, Unsplit
+from tune_mnist.datasets.idx import holds_idx, read_idx_folder
+from tune_mnist.datasets.image_folder import read_image_folder
+from tune_mnist.datasets.lookup import NAMED, find_named
+from tune_mnist.datasets.pictures import Progress
+from tune_mnist.datasets.split import TestSet, split
+from tune_mnist.errors import input_error, nearest
+
+DATASET_NAMES = (*NAMED, "digits")
+IDX_LAYOUTS = (Path(), Path("raw"), *(Path(named.torchvision, "raw") for named in NAMED.values()))
+
+
+def load_dataset(
+    name_or_folder: str,
+    data_dir: Path | None = None,
+    test_set: TestSet = "standard",
+    download: bool = True,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Load a data set and split it as the report did.
+
+    Args:
+        name_or_folder: one of `DATASET_NAMES`, else a folder: the IDX files of MNIST (flat or in
+            torchvision's layout), or a folder a class, flat or below train/ and test/. A name
+            is never taken for a folder: write ./mnist for that.
+        data_dir: looked in first for `mnist` and `fashion-mnist`.
+        test_set: "standard" (the data set's own test images) or "holdout" (20 % of the pool).
+        download: whether a named data set that is nowhere on disk may be fetched.
+        progress: called with (decoded, all) while image files are decoded.
+
+    Returns: the data set; the arrays are contiguous and read-only.
+    Raises: InputError: unknown or missing data set; damaged, empty, mismatched or too few images.
+    """
+    try:
+        name, data = _read(name_or_folder, data_dir, download, progress)
+    except OSError as error:
+        where = error.filename or name_or_folder
+        raise input_error(where, f"cannot be read ({error.strerror})", "mend that") from error
+    return split(name, data, test_set)
+
+
+def _read(
+    name_or_folder: str, data_dir: Path | None, download: bool, progress: Progress | None
+) -> tuple[str, Unsplit]:
+    if name_or_folder == "digits":
+        return name_or_folder, _digits()
+    if name_or_folder in NAMED:
+        return name_or_folder, _named(name_or_folder, data_dir, download)
+    folder = Path(name_or_folder).expanduser()
+    if name_or_folder and folder.is_dir():
+        return folder.resolve().name, _folder(folder, progress)
+    raise input_error(
+        f"dataset {name_or_folder}",
+        "is neither a known name nor a folder",
+        nearest(name_or_folder, DATASET_NAMES),
+    )
+
+
+def _digits() -> Unsplit:
+    """Return scikit-learn's 8x8 digits, their 0..16 times 15: uint8, and exactly affine."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = (digits.images * 15).astype(np.uint8)
+    classes = tuple(str(name) for name in digits.target_names)
+    return Unsplit(Images(images, digits.target.astype(np.int64)), None, classes)
+
+
+def _named(name: str, data_dir: Path | None, download: bool) -> Unsplit:
+    folder, notes = find_named(name, data_dir, download)
+    data = read_idx_folder(folder, NAMED[name].classes)
+    digest = hashlib.sha256(data.train.labels.astype(np.uint8).data).hexdigest()
+    for other, known in NAMED.items():
+        if other != name and digest == known.labels_sha256:
+            raise input_error(folder, f"holds {other}, not {name}", f"use --dataset {other}")
+    return Unsplit(data.train, data.test, data.classes, notes)
+
+
+def _folder(folder: Path, progress: Progress | None) -> Unsplit:
+    idx = [folder / layout for layout in IDX_LAYOUTS if holds_idx(folder / layout)]
+    if len(idx) == 1:
+        return read_idx_folder(idx[0])
+    several = idx or [folder / name for name in NAMED if holds_idx(folder / name)]
+    if several:
+        held = " and ".join(map(str, several))
+        raise input_error(folder, f"is not one data set, it holds {held}", "name one of those")
+    return read_image_folder(folder, progress)
