@@ -1,4 +1,8 @@
-"""Decoded image folders kept on disk, one file a folder, so that the next search starts at once."""
+"""Decoded image folders kept on disk, one file a folder, so that the next search starts at once.
+
+60,000 PNG files of 28x28 took 17.5 s to decode and 1.4 s from here, most of it to list them (2
+cores, 2026-11-24). IDX files are not kept: MNIST unpacks in 0.26 s and would load in 0.04 s.
+"""
 
 from __future__ import annotations
 

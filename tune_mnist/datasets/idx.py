@@ -118,7 +118,7 @@ def _contents(path: Path) -> tuple[bytearray, str]:
         file.seek(0)
         with gzip.open(file) if packed else file as stream:
             try:
-                while chunk := stream.read(CHUNK_BYTES):
+                while chunk := stream.read1(CHUNK_BYTES):  # keeps what precedes a damage
                     contents += chunk
             except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 return contents, f"({error})"

@@ -6,6 +6,7 @@ What Pillow can check is checked before anything is believed: PNG has checksums,
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # EPS and others
 LARGEST_KEPT = 64  # pixels a side; images of one size up to this keep it
 SIDE = 32  # pixels a side of all others: what the ResNets see
 CHUNK_FILES = 64
+THREADS_PAY_BYTES = 10_000  # below, a decoder spends its time under the interpreter's lock
 MOST_NAMED = 5
 
 Pixels = npt.NDArray[np.uint8]
@@ -74,7 +76,8 @@ def _decode_all(paths: Sequence[Path], progress: Progress | None) -> list[Pictur
     chunks = [paths[i : i + CHUNK_FILES] for i in range(0, len(paths), CHUNK_FILES)]
     pictures: list[Picture] = []
     faults: list[Fault] = []
-    with ThreadPoolExecutor() as threads:
+    typical = sum(path.stat().st_size for path in chunks[0]) / len(chunks[0])
+    with ThreadPoolExecutor(os.cpu_count() if typical >= THREADS_PAY_BYTES else 1) as threads:
         for results in threads.map(lambda chunk: [_picture_or_fault(p) for p in chunk], chunks):
             pictures += [result for result in results if isinstance(result, Picture)]
             faults += [result for result in results if isinstance(result, Fault)]

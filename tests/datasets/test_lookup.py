@@ -1,0 +1,210 @@
+"""Where a name leads: the order of places, the download, and what is said when all fail."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.datasets.written import write_idx
+from tune_mnist.datasets import load_dataset, lookup
+from tune_mnist.datasets.idx import FILES
+from tune_mnist.datasets.lookup import NAMED, find_named
+from tune_mnist.errors import InputError
+
+
+def downloads() -> Path:
+    return Path(os.environ["XDG_CACHE_HOME"], "tune_mnist/downloads/MNIST")
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
+    """A mirror on 127.0.0.1 from which torchvision downloads a small "MNIST"."""
+    import torchvision.datasets
+
+    files = write_idx(tmp_path / "mirror")
+    handler = partial(QuietHandler, directory=str(files))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as mirror:
+        threading.Thread(target=mirror.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{mirror.server_port}/"
+        names = [f"{name}.gz" for name in FILES]
+        sums = [(n, hashlib.md5((files / n).read_bytes()).hexdigest()) for n in names]
+        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
+        monkeypatch.setattr(torchvision.datasets.MNIST, "resources", sums)
+        yield mirror
+        mirror.shutdown()
+
+
+@pytest.mark.parametrize("place", ["mnist", ".", "MNIST/raw"])
+@pytest.mark.parametrize("variable", [True, False])
+def test_named_folder_is_searched_in_every_layout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, variable: bool
+) -> None:
+    write_idx(tmp_path / "data" / place)
+    if variable:
+        monkeypatch.setenv("TUNE_MNIST_DATA", str(tmp_path / "data"))
+    data = load_dataset("mnist", None if variable else tmp_path / "data", download=False)
+    assert (data.name, len(data.train), data.notes) == ("mnist", 140, ())
+
+
+def test_torchvisions_usual_folder_is_searched() -> None:
+    write_idx(Path("data/FashionMNIST/raw"))
+    assert load_dataset("fashion-mnist", download=False).classes[9] == "Ankle boot"
+
+
+def test_debians_folder_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert NAMED["fashion-mnist"].usual == (Path("/usr/share/datasets/fashion-mnist"),)
+    installed = write_idx(tmp_path / "usr")
+    moved = replace(NAMED["fashion-mnist"], usual=(installed,))
+    monkeypatch.setitem(lookup.NAMED, "fashion-mnist", moved)
+    assert find_named("fashion-mnist", download=False) == (installed, ())
+
+
+def test_data_dir_comes_before_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("given", "variable"):
+        write_idx(tmp_path / name)
+    monkeypatch.setenv("TUNE_MNIST_DATA", str(tmp_path / "variable"))
+    assert find_named("mnist", tmp_path / "given")[0] == tmp_path / "given"
+
+
+def test_data_found_elsewhere_than_in_data_dir_are_noted(tmp_path: Path) -> None:
+    write_idx(Path("data/MNIST/raw"))
+    data = load_dataset("mnist", tmp_path, download=False)
+    assert data.notes == (f"mnist is not in {tmp_path}: read from data/MNIST/raw",)
+
+
+def test_data_dir_with_both_data_sets_does_not_mix_them(tmp_path: Path) -> None:
+    for seed, name in ((1, "mnist"), (2, "fashion-mnist")):
+        write_idx(tmp_path / name, seed=seed)
+        alone = load_dataset(str(tmp_path / name)).content_hash
+        assert load_dataset(name, tmp_path, download=False).content_hash == alone
+
+
+def test_mnist_under_the_name_of_fashion_mnist_is_refused(real_data: Path) -> None:
+    with pytest.raises(InputError, match="holds mnist, not fashion-mnist; use --dataset mnist"):
+        load_dataset("fashion-mnist", real_data / "mnist")
+
+
+def test_incomplete_data_set_is_refused_not_fetched_again(tmp_path: Path) -> None:
+    (write_idx(tmp_path / "mnist") / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(InputError, match="mnist: has no t10k-labels-idx1-ubyte"):
+        load_dataset("mnist", tmp_path)
+
+
+def test_data_dir_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--data-dir: .*/slip is not a folder"):
+        load_dataset("mnist", tmp_path / "slip")
+
+
+def test_variable_that_names_no_folder_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNE_MNIST_DATA", "/no/such/folder")
+    with pytest.raises(InputError, match="TUNE_MNIST_DATA: /no/such/folder is not a folder"):
+        load_dataset("mnist")
+
+
+def test_missing_data_set_names_every_place_and_the_way_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("given", "variable"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("TUNE_MNIST_DATA", str(tmp_path / "variable"))
+    with pytest.raises(InputError) as caught:
+        load_dataset("mnist", tmp_path / "given", download=False)
+    places = [
+        tmp_path / root / end for root in ("given", "variable") for end in ("mnist", "MNIST/raw")
+    ]
+    places += [Path("data/MNIST/raw"), downloads() / "raw"]
+    message = str(caught.value)
+    assert [place for place in places if str(place) not in message] == []
+    assert f"{FILES[3]}.gz into {tmp_path / 'given/mnist'}, or use --dataset digits" in message
+    assert "\n" not in message
+
+
+def test_download_is_kept_for_the_next_time(
+    server: ThreadingHTTPServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fetched = load_dataset("mnist")
+    server.shutdown()
+    assert load_dataset("mnist", download=False).content_hash == fetched.content_hash
+    output = capfd.readouterr()
+    assert output.out == ""  # stdout is for results
+    assert "100%" in output.err  # torchvision's progress bar
+
+
+def test_download_cut_short_leaves_nothing_and_is_one_line(
+    server: ThreadingHTTPServer, tmp_path: Path
+) -> None:
+    truncated = tmp_path / "mirror" / f"{FILES[3]}.gz"
+    truncated.write_bytes(truncated.read_bytes()[:-5])
+    with pytest.raises(InputError, match=r"the download failed \(Error downloading t10k-labels"):
+        load_dataset("mnist")
+    assert list(downloads().iterdir()) == []
+
+
+def test_no_network_is_one_line(server: ThreadingHTTPServer) -> None:
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(InputError, match=r"the download failed .*Connection refused") as caught:
+        load_dataset("mnist")
+    assert "\n" not in str(caught.value)
+
+
+def test_no_place_for_the_download_is_one_line(
+    server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"the download failed .*Not a directory"):
+        load_dataset("mnist")
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("mnits", "did you mean mnist?"),
+        ("FashionMNIST", "did you mean fashion-mnist?"),
+        ("digit", "did you mean digits?"),
+        ("./nowhere", "known: mnist, fashion-mnist, digits"),
+        ("", "known: mnist"),
+        ("x" * 5000, "File name too long"),
+    ],
+)
+def test_unknown_data_set_is_told_the_nearest(name: str, advice: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_dataset(name)
+    assert advice in str(caught.value)
+
+
+def test_name_is_never_taken_for_a_folder(tmp_path: Path) -> None:
+    write_idx(Path("mnist"))
+    with pytest.raises(InputError, match="dataset mnist: not in"):
+        load_dataset("mnist", download=False)
+    assert load_dataset("./mnist").name == "mnist"
+
+
+def test_folder_of_several_data_sets_is_refused(tmp_path: Path) -> None:
+    write_idx(tmp_path / "mnist")
+    write_idx(tmp_path / "fashion-mnist")
+    with pytest.raises(InputError, match=r"is not one data set, it holds .*/mnist and .*/fashion"):
+        load_dataset(str(tmp_path))
+
+
+def test_raw_file_wins_over_its_packed_twin_as_torchvision_leaves_both(tmp_path: Path) -> None:
+    folder = write_idx(tmp_path / "MNIST/raw", packed=False)
+    (folder / f"{FILES[0]}.gz").write_bytes(gzip.compress(b"rubbish"))
+    assert len(load_dataset(str(tmp_path)).train) == 140
