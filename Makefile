@@ -1,0 +1,49 @@
+# Every target makes its own virtualenv when there is none; VENV=... puts it elsewhere.
+VENV ?= .venv
+PYTHON ?= python3
+RESULTS ?= results
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SEARCH := $(BIN)/python -m tune_mnist
+
+.PHONY: search test lint format bench check browser
+
+search: $(STAMP) ## the main job on the embedded digits: SVM and ResNet trials, winner, page
+	$(SEARCH) search svm --dataset digits --trials 24 --results $(RESULTS)
+	$(SEARCH) search resnet --dataset digits --trials 4 --results $(RESULTS)
+	$(SEARCH) leaderboard --dataset digits --results $(RESULTS)
+	$(SEARCH) leaderboard --dataset digits --results $(RESULTS) --html $(RESULTS)/leaderboard.html
+
+test: $(STAMP) browser ## the whole test suite, on real Ray, Parquet and Chromium
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## format, lint, types and the rooms' borders
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## the short form of every benchmark
+	for claim in svm_grid resnet_step orchestration store end_to_end; do \
+	  $(BIN)/python -m benchmarks.$$claim --short || exit 1; \
+	done
+
+# Debian's Chromium where we are root, else Playwright's own.
+browser: $(STAMP)
+	@command -v chromium >/dev/null || \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq chromium; \
+	  else \
+	    $(BIN)/python -m playwright install chromium; \
+	  fi
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

@@ -1,0 +1,89 @@
+"""A real Ray for the search tests, started once: two CPUs, no GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tune_mnist.datasets import Dataset, load_dataset
+from tune_mnist.search.environment import Machine
+from tune_mnist.search.plan import Plan, plan_search
+from tune_mnist.search.ray_session import ray_session
+from tune_mnist.search.recorder import Observer, Row
+from tune_mnist.search.run import Outcome, run_search
+from tune_mnist.spaces import Config, override, parameter_types, read_space
+from tune_mnist.store.reader import read_trials
+from tune_mnist.store.writer import Writer
+
+TWO_CPUS = Machine(cpus=2, gpus=0, memory_bytes=8 * 2**30)
+
+SVM = """
+model: svm
+dataset: digits
+parameters:
+  kernel: {choice: [linear, rbf]}
+  C: {choice: [0.1, 1.0, 10.0]}
+search: {sampler: grid}
+"""
+RESNET = """
+model: resnet
+dataset: digits
+parameters:
+  batch_size: 128
+  learning_rate: {choice: [0.01, 0.001]}
+  epochs: 2
+search: {sampler: grid, trials: 2}
+"""
+
+
+class Silent:
+    """An observer that looks away; tests override what they need."""
+
+    def trial_started(self, trial: str, config: Config) -> None: ...
+
+    def trial_reported(self, trial: str, measurement: Row) -> None: ...
+
+    def trial_finished(self, row: Row) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load_dataset("digits")
+
+
+def plan_text(folder: Path, text: str, **search: object) -> Plan:
+    """Plan a space given as YAML text, with settings of its search overridden."""
+    file = folder / "space.yaml"
+    file.write_text(text)
+    space = override(read_space(file), search=search)
+    return plan_search(space, cpus=2, gpus=0, machine=TWO_CPUS)
+
+
+@pytest.fixture(scope="session")
+def running_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    plan = plan_text(tmp_path_factory.mktemp("ray"), SVM)
+    with ray_session(plan, dashboard=False):
+        yield
+
+
+Searched = tuple[Outcome, list[dict[str, Any]]]
+
+
+@pytest.fixture
+def search(running_ray: None, digits: Dataset, tmp_path: Path) -> Callable[..., Searched]:
+    """A function that runs a space to its end: its outcome, and its rows in the store."""
+
+    def run(
+        text: str, name: str = "s", observer: Observer | None = None, **settings: object
+    ) -> Searched:
+        writer = Writer(tmp_path / "results", name, parameter_types())
+        plan = plan_text(tmp_path, text, **settings)
+        outcome = run_search(plan, digits, writer, observer or Silent())
+        if not outcome.counts:
+            return outcome, []
+        return outcome, read_trials(tmp_path / "results", search=name).to_pylist()
+
+    return run

@@ -1,0 +1,116 @@
+"""A search on real Ray: what reaches the store, and how a search ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.search.conftest import RESNET, SVM, Searched, Silent
+from tune_mnist.search.recorder import Row
+from tune_mnist.store.reader import read_reports
+
+Search = Callable[..., Searched]
+
+LONG = RESNET.replace("epochs: 2", "epochs: 500")
+
+
+def test_every_configuration_becomes_one_completed_row(search: Search) -> None:
+    outcome, rows = search(SVM)
+    assert outcome.counts == {"completed": 6}
+    assert sorted((row["config.kernel"], row["config.C"]) for row in rows) == sorted(
+        (kernel, C) for kernel in ("linear", "rbf") for C in (0.1, 1.0, 10.0)
+    )
+
+
+def test_the_winner_has_the_best_validation_accuracy(search: Search) -> None:
+    outcome, rows = search(SVM)
+    assert outcome.best is not None
+    assert outcome.best["val_accuracy"] == max(row["val_accuracy"] for row in rows)
+
+
+def test_a_row_says_where_and_with_what_it_was_measured(search: Search) -> None:
+    row = search(SVM, trials=1)[1][0]
+    for name in ("seed", "split", "versions", "device", "host", "data_hash", "code_hash", "engine"):
+        assert row[name] not in (None, ""), name
+    assert row["wall_time_s"] == pytest.approx(row["setup_s"] + row["fit_s"] + row["eval_s"])
+
+
+def test_same_seed_gives_the_same_trials(search: Search) -> None:
+    text = RESNET.replace("{choice: [0.01, 0.001]}", "{log_uniform: [0.001, 0.1]}")
+    settings = {"sampler": "tpe", "max_concurrent": 1, "seed": 3}
+    first, second = (search(text, name, **settings)[1] for name in ("a", "b"))
+    assert [(row["config"], row["val_accuracy"], row["test_accuracy"]) for row in first] == [
+        (row["config"], row["val_accuracy"], row["test_accuracy"]) for row in second
+    ]
+
+
+def test_each_epoch_is_a_report(search: Search, tmp_path: Path) -> None:
+    search(RESNET, "r", trials=1)
+    reports = read_reports(tmp_path / "results", search="r").to_pylist()
+    assert [report["step"] for report in reports] == [1, 2]
+    assert [report["test_accuracy"] is None for report in reports] == [True, False]
+
+
+def test_a_failed_trial_is_kept_with_its_error_and_the_search_goes_on(search: Search) -> None:
+    outcome, rows = search(RESNET.replace("[0.01, 0.001]", "[1.0e+30, 0.001]"))
+    assert outcome.counts == {"completed": 1, "failed": 1}
+    failed = next(row for row in rows if row["status"] == "failed")
+    assert failed["error"]
+    assert failed["val_accuracy"] is None
+
+
+class KillsFirst(Silent):
+    """Kills the process of the first trial that reports."""
+
+    killed = False
+
+    def trial_reported(self, trial: str, measurement: Row) -> None:
+        if not self.killed:
+            self.killed = True
+            os.kill(measurement["pid"], signal.SIGKILL)
+
+
+def test_a_killed_trial_is_a_failed_row_and_the_search_goes_on(search: Search) -> None:
+    text = RESNET.replace("epochs: 2", "epochs: 4")
+    outcome, rows = search(text, observer=KillsFirst(), max_concurrent=1)
+    assert outcome.counts == {"completed": 1, "failed": 1}
+    assert "process died" in next(row for row in rows if row["status"] == "failed")["error"]
+
+
+def test_asha_keeps_the_curve_of_a_stopped_trial_and_never_tests_it(search: Search) -> None:
+    text = RESNET.replace("[0.01, 0.001]", "[0.01, 1.0e-9, 2.0e-9, 3.0e-9]")
+    outcome, rows = search(text, scheduler="asha", trials=4, max_concurrent=1, seed=1)
+    stopped = [row for row in rows if row["status"] == "stopped"]
+    assert stopped
+    assert all(row["test_accuracy"] is None and row["val_accuracy"] is not None for row in stopped)
+    assert outcome.best is not None
+
+
+def test_the_target_ends_a_search(search: Search) -> None:
+    outcome, rows = search(SVM, target=0.5, max_concurrent=1)
+    assert (outcome.reason, len(rows)) == ("target", 1)
+
+
+def test_the_time_budget_ends_a_search_and_counts_what_was_cut(search: Search) -> None:
+    began = time.monotonic()
+    outcome, rows = search(LONG, time_budget_s=3)
+    assert (outcome.reason, rows, outcome.unfinished) == ("time budget", [], 2)
+    assert time.monotonic() - began < 30
+
+
+class InterruptsAfterFirst(Silent):
+    """Presses Ctrl-C when the first trial has finished."""
+
+    def trial_finished(self, row: Row) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_keeps_what_finished(search: Search) -> None:
+    outcome, rows = search(SVM, observer=InterruptsAfterFirst(), max_concurrent=1)
+    assert outcome.reason == "interrupted"
+    assert 1 <= len(rows) < 6

@@ -1,0 +1,65 @@
+"""The command line: parse, call one function, render with Rich.
+
+Commands import what they need when they run, so that `--help` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from tune_mnist.cli.leaderboard import leaderboard
+from tune_mnist.cli.search import search
+from tune_mnist.cli.spaces import spaces_app
+from tune_mnist.errors import InputError
+
+app = typer.Typer(
+    name="tune-mnist",
+    help="Hyperparameter search for image classifiers on Ray Tune.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(search)
+app.command()(leaderboard)
+app.add_typer(spaces_app, name="spaces")
+
+# Typer's own parse errors; it exports the leaves of this family only.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        import tune_mnist
+
+        print(tune_mnist.__version__)
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; return its exit code: 0, 2 for bad input, 130 when interrupted."""
+    try:
+        return int(app(list(arguments), standalone_mode=False) or 0)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except _UsageError as error:
+        print(_one_line(error), file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:  # the reader of our output, `head` say, went away
+        sys.stderr.close()
+        return 1
+
+
+def _one_line(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "tune-mnist"
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{' '.join(message.split()).rstrip('.')}; see {command} --help"

@@ -1,0 +1,128 @@
+"""The live view of a search: what runs, what is done, the best so far, the time left."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tune_mnist.analysis.ranking import config_text, duration, percent
+from tune_mnist.search.plan import Plan
+
+_SHOWN = 12
+"""Running trials shown at most: the rest is counted in one line."""
+
+
+class LiveView:
+    """Watches `run_search`: a live table in a terminal, elsewhere a line a finished trial."""
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self._plan = plan
+        self._console = console
+        self._metric = plan.space.objective.metric
+        self._sign = 1 if plan.space.objective.mode == "max" else -1
+        self._running: dict[str, tuple[str, float, dict[str, Any]]] = {}
+        self._finished: deque[float] = deque(maxlen=50)  # wall time of the last trials, s
+        self._counts: dict[str, int] = {}
+        self._best: dict[str, Any] | None = None
+        self._began = time.monotonic()
+        self._live = Live(
+            console=console, get_renderable=self._render, refresh_per_second=4, transient=True
+        )
+
+    def __enter__(self) -> LiveView:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def trial_started(self, trial: str, config: dict[str, Any]) -> None:
+        """Show the trial as running."""
+        self._running[trial] = (config_text(json.dumps(config)), time.monotonic(), {})
+
+    def trial_reported(self, trial: str, measurement: dict[str, Any]) -> None:
+        """Show the trial's newest measurement."""
+        text, began, _ = self._running[trial]
+        self._running[trial] = (text, began, measurement)
+
+    def trial_finished(self, row: dict[str, Any]) -> None:
+        """Count the trial; show it as the best if it is; say why if it failed."""
+        trial, status = row["trial"], row["status"]
+        text, began, _ = self._running.pop(trial, ("", time.monotonic(), {}))
+        self._finished.append(time.monotonic() - began)
+        self._counts[status] = self._counts.get(status, 0) + 1
+        if status == "completed" and (
+            self._best is None
+            or self._sign * row[self._metric] > self._sign * self._best[self._metric]
+        ):
+            self._best = {**row, "text": text}
+        if status == "failed":
+            self._console.print(Text(f"{trial} failed  {text}: {row['error']}", style="red"))
+        elif not self._console.is_terminal:
+            self._console.print(
+                f"{trial} {status}  {text}  {_value(self._metric, row[self._metric])}"
+                f"  {duration(row['wall_time_s'])}",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def _render(self) -> Group:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for heading in ("trial", "configuration", "step", self._metric.replace("_", " "), "time"):
+            table.add_column(heading, no_wrap=True)
+        now = time.monotonic()
+        for trial, (text, began, measured) in list(self._running.items())[:_SHOWN]:
+            value = measured.get(self._metric)
+            table.add_row(
+                trial,
+                text,
+                str(measured.get("step", "–")),
+                "–" if value is None else _value(self._metric, value),
+                duration(now - began),
+            )
+        return Group(table, Text(self._summary(now), style="bold"))
+
+    def _summary(self, now: float) -> str:
+        done = sum(self._counts.values())
+        of = f" of {self._plan.trials}" if self._plan.trials is not None else ""
+        failed = self._counts.get("failed", 0)
+        parts = [f"{len(self._running)} running", f"{done}{of} done"]
+        if failed:
+            parts.append(f"{failed} failed")
+        if self._best:
+            parts.append(f"best {_value(self._metric, self._best[self._metric])}")
+            parts.append(self._best["text"])
+        left = self._seconds_left(now)
+        if left is not None:
+            parts.append(f"about {duration(left)} left")
+        return " · ".join(parts)
+
+    def _seconds_left(self, now: float) -> float | None:
+        """Return the time to the budget's end: of seconds, or by the last trials' mean time."""
+        left: list[float] = []
+        budget = self._plan.space.search.time_budget_s
+        if budget is not None:
+            left.append(max(0.0, budget - (now - self._began)))
+        if self._plan.trials is not None and self._finished:
+            mean = sum(self._finished) / len(self._finished)
+            trials = self._plan.trials - sum(self._counts.values())
+            left.append(mean * trials / self._plan.concurrency)
+        return min(left) if left else None
+
+
+def _value(metric: str, value: float) -> str:
+    return f"{percent(value)} %" if metric.endswith("accuracy") else f"{value:.4g}"

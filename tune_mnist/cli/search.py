@@ -1,0 +1,235 @@
+"""`search`: plan a search, run it on Ray Tune, show the winner."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tune_mnist.errors import input_error
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tune_mnist.datasets import Dataset
+    from tune_mnist.search.plan import Plan
+    from tune_mnist.search.run import Outcome
+    from tune_mnist.spaces import Space
+
+RESULTS = Path("results")
+
+
+def search(
+    name: Annotated[
+        str,
+        typer.Argument(help="A space that ships (see `spaces`); with --space, the file's model."),
+    ],
+    space: Annotated[Path | None, typer.Option(help="A space file of your own.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="mnist, fashion-mnist, digits, or a folder of images.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="TUNE_MNIST_DATA", help="Where to look for data sets first."),
+    ] = None,
+    test_set: Annotated[
+        str, typer.Option(help="standard (the data set's own) or holdout (20 % of training).")
+    ] = "standard",
+    cpus: Annotated[
+        int | None, typer.Option(help="Cores for the whole search; default all.")
+    ] = None,
+    gpus: Annotated[int, typer.Option(help="GPUs for the whole search.")] = 0,
+    cpus_per_trial: Annotated[float | None, typer.Option(help="Cores of one trial.")] = None,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(help="GPUs of one trial; a fraction shares one.")
+    ] = None,
+    max_concurrent: Annotated[int | None, typer.Option(help="Trials side by side at most.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="Who proposes: grid, random, tpe.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Who stops early: none, asha.")] = None,
+    trials: Annotated[int | None, typer.Option(help="Trials to run at most.")] = None,
+    time_budget: Annotated[
+        float | None, typer.Option(help="Seconds after which the search ends.")
+    ] = None,
+    target: Annotated[
+        float | None, typer.Option(help="Validation accuracy (0 to 1) that ends the search.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the sampler and of every trial.")
+    ] = None,
+    search_name: Annotated[
+        str | None, typer.Option("--name", help="Name of this search in the store.")
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder of the results store.")] = RESULTS,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Start Ray's dashboard on 127.0.0.1.")
+    ] = False,
+) -> None:
+    """Search a space on a data set; every finished trial goes into the results store."""
+    from rich.console import Console
+
+    from tune_mnist.search.environment import this_machine
+    from tune_mnist.search.plan import plan_search
+    from tune_mnist.spaces import override
+
+    searched = override(
+        _read(name, space),
+        dataset=dataset,
+        search={
+            "sampler": sampler,
+            "scheduler": scheduler,
+            "trials": trials,
+            "time_budget_s": time_budget,
+            "target": target,
+            "seed": seed,
+            "max_concurrent": max_concurrent,
+        },
+        resources={"cpu": cpus_per_trial, "gpu": gpus_per_trial},
+    )
+    plan = plan_search(searched, cpus=cpus, gpus=gpus, machine=this_machine())
+    console, notes = Console(), Console(stderr=True, soft_wrap=True)
+    for note in plan.notes:
+        notes.print(note, style="yellow", highlight=False, markup=False)
+    if dry_run:
+        _print_plan(plan, console)
+        return
+    from tune_mnist.datasets import load_dataset
+
+    data = load_dataset(searched.dataset, data_dir, test_set=_test_set(test_set))
+    for note in data.notes:
+        notes.print(note, style="yellow", highlight=False, markup=False)
+    _run(plan, data, results, search_name or _new_name(searched, data), dashboard, console)
+
+
+def _read(name: str, file: Path | None) -> Space:
+    from tune_mnist.spaces import find_space, read_space
+
+    if file is None:
+        return read_space(find_space(name))
+    space = read_space(file)
+    if name not in (space.model, space.name):
+        raise input_error(
+            file, f"is a space for {space.model}, not for {name}", f"say: search {space.model}"
+        )
+    return space
+
+
+def _test_set(name: str) -> Any:
+    from typing import get_args
+
+    from tune_mnist.datasets import TestSet
+    from tune_mnist.errors import nearest
+
+    if name not in get_args(TestSet):
+        raise input_error("--test-set", f"{name!r} is unknown", nearest(name, get_args(TestSet)))
+    return name
+
+
+def _new_name(space: Space, data: Dataset) -> str:
+    now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    # A folder of one's own may be called anything; two searches may start in the same second.
+    readable = re.sub(r"[^A-Za-z0-9.]+", "-", f"{space.name}-{data.name}").strip("-.")
+    return f"{readable[:60]}-{now}-{secrets.token_hex(2)}"
+
+
+def _print_plan(plan: Plan, console: Console) -> None:
+    from rich.table import Table
+
+    from tune_mnist.analysis.ranking import config_text
+    from tune_mnist.spaces import config_key, configurations
+
+    search = plan.space.search
+    bundles = " or ".join(f"{b['cpu']:g} CPU + {b['gpu']:g} GPU" for b in plan.bundles())
+    count = "infinitely many" if plan.configurations is None else f"{plan.configurations:,}"
+    ends = {
+        "trials": plan.trials,
+        "seconds": search.time_budget_s,
+        f"{plan.space.objective.metric} of": search.target,
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column()
+    for key, value in (
+        ("space", f"{plan.space.name} ({plan.space.model}) on {plan.space.dataset}"),
+        ("configurations", count),
+        ("sampler, scheduler", f"{search.sampler}, {search.scheduler}"),
+        ("ends after", ", ".join(f"{v:g} {k}" for k, v in ends.items() if v is not None)),
+        ("seed", str(search.seed)),
+        ("bundle a trial", bundles),
+        ("at most at once", f"{plan.concurrency} of {plan.cpus} CPU + {plan.gpus} GPU"),
+    ):
+        table.add_row(key, value)
+    console.print(table, highlight=False)
+    if search.sampler == "grid" and plan.configurations is not None and plan.configurations <= 100:
+        for config in configurations(plan.space, plan.device):
+            console.print("  " + config_text(config_key(config)), highlight=False, markup=False)
+
+
+def _run(
+    plan: Plan, data: Dataset, results: Path, name: str, dashboard: bool, console: Console
+) -> None:
+    from tune_mnist.cli.live import LiveView
+    from tune_mnist.search.environment import code_hash, git_commit, host, versions
+    from tune_mnist.search.ray_session import TOKEN, ray_session
+    from tune_mnist.search.run import run_search
+    from tune_mnist.spaces import parameter_types
+    from tune_mnist.store.writer import Writer
+
+    writer = Writer(results, name, parameter_types())
+    writer.write_search(
+        {
+            **plan.as_dict(),
+            "search": name,
+            "dataset": data.name,
+            "data_hash": data.content_hash,
+            "split": data.split,
+            "seed": plan.space.search.seed,
+            "command": [*sys.argv],
+            "host": host(),
+            "versions": versions(),
+            "git_commit": git_commit(),
+            "code_hash": code_hash(),
+            "started": datetime.now(timezone.utc).isoformat(),
+        }
+    )
+    with ray_session(plan, dashboard=dashboard) as address:
+        if address is not None:
+            console.print(f"dashboard: {address}  (it asks for the token in {TOKEN})")
+        with LiveView(plan, console) as view:
+            outcome = run_search(plan, data, writer, view, named_actors=dashboard)
+        _print_outcome(outcome, plan, results, name, address, console)
+    if outcome.reason == "interrupted":
+        raise KeyboardInterrupt
+    if outcome.best is None:
+        raise typer.Exit(1)
+
+
+def _print_outcome(
+    outcome: Outcome, plan: Plan, results: Path, name: str, address: str | None, console: Console
+) -> None:
+    from tune_mnist.analysis.ranking import config_text, duration, percent
+    from tune_mnist.spaces import config_key
+
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
+    unfinished = f", {outcome.unfinished} unfinished" if outcome.unfinished else ""
+    ended = "" if outcome.reason == "done" else f" (ended by: {outcome.reason})"
+    console.print(
+        f"search {name}: {counts or 'no trial finished'}{unfinished}{ended}", markup=False
+    )
+    if outcome.best is not None:
+        row, metric = outcome.best, plan.space.objective.metric
+        console.print(f"[bold]winner[/bold] {config_text(config_key(row['config']))}")
+        console.print(
+            f"  validation {percent(row['val_accuracy'])} %, test {percent(row['test_accuracy'])}"
+            f" %, {duration(row['wall_time_s'])} on {row['device']}; chosen by {metric}"
+        )
+    option = "" if results == RESULTS else f" --results {results}"
+    page = f"python -m tune_mnist leaderboard --search {name}{option} --html leaderboard.html"
+    console.print(f"export the leaderboard: {page}", markup=False, soft_wrap=True, highlight=False)
+    if address is not None:
+        console.print(f"dashboard: {address}")

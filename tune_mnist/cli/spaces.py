@@ -1,0 +1,80 @@
+"""`spaces`: list the search spaces that ship, show one, check one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+spaces_app = typer.Typer(
+    help="List the search spaces that ship; show one; check your own.", invoke_without_command=True
+)
+
+
+@spaces_app.callback()
+def spaces(context: typer.Context) -> None:
+    """List the search spaces that ship; show one; check your own."""
+    if context.invoked_subcommand is not None:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from tune_mnist.spaces import read_space, shipped_spaces
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("space", "model", "data set", "configurations", "sampler", "file"):
+        table.add_column(heading)
+    for name, path in shipped_spaces().items():
+        space = read_space(path)
+        count = _count(path)
+        table.add_row(name, space.model, space.dataset, count, space.search.sampler, str(path))
+    Console(soft_wrap=True).print(table, highlight=False)
+
+
+@spaces_app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A space that ships, such as svm or report/resnet.")],
+) -> None:
+    """Print a space that ships, with its number of configurations."""
+    from rich.console import Console
+    from rich.syntax import Syntax
+
+    from tune_mnist.spaces import find_space
+
+    path = find_space(name)
+    console = Console(soft_wrap=True)
+    text = path.read_text(encoding="utf-8")
+    if console.is_terminal:
+        console.print(Syntax(text, "yaml", theme="ansi_light", background_color="default"))
+    else:
+        print(text)
+    _print_facts(path)
+
+
+@spaces_app.command()
+def check(file: Annotated[Path, typer.Argument(help="A space file of your own.")]) -> None:
+    """Validate a space file and say what it would search."""
+    _print_facts(file)
+    print(f"{file}: ok")
+
+
+def _print_facts(path: Path) -> None:
+    from tune_mnist.spaces import collapsed, read_space
+
+    space = read_space(path)
+    print(f"# {_count(path)} configurations")
+    for device in ("cpu", "gpu"):
+        for line in collapsed(space, device):
+            print(f"# on {device}: {line}")
+
+
+def _count(path: Path) -> str:
+    """Return the number of configurations: "64", or "32 on CPU, 64 on GPU", or "infinite"."""
+    from tune_mnist.spaces import read_space, size
+
+    space = read_space(path)
+    on_cpu, on_gpu = (size(space, "cpu"), size(space, "gpu"))
+    if on_cpu == on_gpu:
+        return "infinitely many" if on_cpu is None else f"{on_cpu:,}"
+    return f"{on_cpu:,} on CPU, {on_gpu:,} on GPU"

@@ -1,0 +1,201 @@
+"""The plan of a search: how many trials, on which bundles, how many at once, and what to know.
+
+A plan is computed without Ray and printed by `search --dry-run`; it is also what the store
+keeps as `searches/<id>.json`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tune_mnist.errors import input_error
+from tune_mnist.search.environment import Machine
+from tune_mnist.spaces import Config, Device, Space, check_searchable, collapsed, size
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search, ready to run.
+
+    Args:
+        space: the space with the command line's overrides in it.
+        device: where trials run, unless a configuration names its own device.
+        cpus, gpus: the processors that the whole search may use.
+        cpus_per_trial, gpus_per_trial: one trial's bundle; GPUs may be a fraction.
+        concurrency: trials side by side at most.
+        configurations: distinct configurations in the space; None if it is infinite.
+        trials: trials to run at most; None if only time or a target ends the search.
+        notes: one line each for whatever was collapsed, capped or ignored.
+    """
+
+    space: Space
+    device: Device
+    cpus: int
+    gpus: int
+    cpus_per_trial: float
+    gpus_per_trial: float
+    concurrency: int
+    configurations: int | None
+    trials: int | None
+    notes: tuple[str, ...]
+
+    def bundle(self, config: Config) -> dict[str, float]:
+        """Return the Ray resources of a trial of this configuration."""
+        on_gpu = config.get("device", self.device) == "gpu"
+        return {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial if on_gpu else 0.0}
+
+    def bundles(self) -> list[dict[str, float]]:
+        """Return each kind of bundle that the plan's trials ask for."""
+        return [self.bundle({"device": device}) for device in devices(self.space, self.device)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON-ready values, for the store."""
+        return {
+            "space": self.space.model_dump(mode="json"),
+            "device": self.device,
+            "resources": {
+                "cpus": self.cpus,
+                "gpus": self.gpus,
+                "bundles": self.bundles(),
+                "concurrency": self.concurrency,
+            },
+            "configurations": self.configurations,
+            "trials": self.trials,
+            "notes": list(self.notes),
+        }
+
+
+def devices(space: Space, default: Device) -> list[Device]:
+    """Return the devices that the space's trials run on."""
+    named: set[Any] = {config["device"] for config in space.points if "device" in config}
+    if "device" in space.parameters:
+        named |= set(space.parameters["device"].values())
+    return sorted(named) or [default]
+
+
+def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) -> Plan:
+    """Decide how the space is searched on this machine.
+
+    Args:
+        space: with the command line's overrides in it.
+        cpus: cores for the whole search; None for all.
+        gpus: GPUs for the whole search.
+        machine: what there is.
+
+    Raises:
+        InputError: more GPUs than there are, a bundle that never fits, a search without an end,
+            a sampler or scheduler that cannot work on the space.
+    """
+    notes: list[str] = []
+    check_searchable(space)
+    _check_scheduler(space)
+    gpus = _usable_gpus(space, gpus, machine, notes)
+    cores = _usable_cpus(cpus, machine, notes)
+    device: Device = "gpu" if gpus else "cpu"
+    _check_devices(space, device)
+    notes += collapsed(space, device)
+    count = size(space, device)
+    plan = Plan(
+        space=space,
+        device=device,
+        cpus=cores,
+        gpus=gpus,
+        cpus_per_trial=space.resources.cpu,
+        gpus_per_trial=(space.resources.gpu or 1.0) if gpus else 0.0,
+        concurrency=1,
+        configurations=count,
+        trials=_trials(space, count),
+        notes=tuple(notes),
+    )
+    return replace(plan, concurrency=_concurrency(plan))
+
+
+def _check_scheduler(space: Space) -> None:
+    if space.search.scheduler != "none" and space.model == "svm":
+        raise input_error(
+            space.name,
+            f"{space.search.scheduler} stops trials between reports, and an SVM reports once",
+            "use none",
+            key="search.scheduler",
+        )
+
+
+def _usable_gpus(space: Space, gpus: int, machine: Machine, notes: list[str]) -> int:
+    if gpus < 0:
+        raise input_error("--gpus", f"{gpus} is negative", "use 0 or more")
+    if gpus > machine.gpus:
+        raise input_error(
+            "--gpus",
+            f"{gpus} asked for, but torch sees {machine.gpus} CUDA device(s) on this machine",
+            f"use --gpus {machine.gpus}, or install a GPU and its driver",
+        )
+    if gpus and space.model == "svm":
+        notes.append("--gpus: an SVM trains on the CPU; the GPUs stay free")
+        return 0
+    if not gpus and machine.gpus and space.model != "svm":
+        notes.append(f"this machine has {machine.gpus} GPU(s); --gpus 1 would use one")
+    return gpus
+
+
+def _usable_cpus(cpus: int | None, machine: Machine, notes: list[str]) -> int:
+    if cpus is None:
+        return machine.cpus
+    if cpus < 1:
+        raise input_error("--cpus", f"{cpus} is less than 1", "use 1 or more")
+    if cpus > machine.cpus:
+        notes.append(f"--cpus: {cpus} asked for, this machine has {machine.cpus}; using those")
+    return min(cpus, machine.cpus)
+
+
+def _check_devices(space: Space, device: Device) -> None:
+    if device == "cpu" and "gpu" in devices(space, device):
+        raise input_error(
+            space.name,
+            "configurations with device gpu, and no GPU given to the search",
+            "add --gpus 1 on a machine with a GPU, or leave gpu out",
+            key="parameters.device",
+        )
+
+
+def _trials(space: Space, count: int | None) -> int | None:
+    asked = space.search.trials
+    if count is None:
+        if asked is None and space.search.time_budget_s is None and space.search.target is None:
+            raise input_error(
+                space.name,
+                "the space is infinite and nothing ends the search",
+                "add --trials, --time-budget or --target",
+                key="search.trials",
+            )
+        return asked
+    return count if asked is None else min(asked, count)
+
+
+def _concurrency(plan: Plan) -> int:
+    """Return how many trials fit side by side; raise InputError if one bundle never fits."""
+    fits = 0
+    for bundle in plan.bundles():
+        side_by_side = [plan.trials, plan.space.search.max_concurrent]
+        for name, there in (("cpu", plan.cpus), ("gpu", plan.gpus)):
+            if bundle[name] > there:
+                raise input_error(
+                    f"--{name}s-per-trial",
+                    f"{bundle[name]:g} asked for one trial, and the search has {there}",
+                    f"use at most {there}, or raise --{name}s",
+                )
+            if bundle[name]:
+                side_by_side.append(math.floor(there / bundle[name]))
+        fits = max(fits, min(limit for limit in side_by_side if limit is not None))
+    return fits
+
+
+def max_fidelity(space: Space) -> float:
+    """Return the largest fidelity that a trial of the space can reach: epochs, or 1 for an SVM."""
+    if space.model == "svm":
+        return 1.0
+    declared = [config["epochs"] for config in space.points if "epochs" in config]
+    if "epochs" in space.parameters:
+        declared += space.parameters["epochs"].values()
+    return float(max(declared))

@@ -1,0 +1,129 @@
+"""What to try next: distinct configurations of a space, proposed by its sampler.
+
+Plain Optuna ask/tell, no Ray: `searcher.py` is the adapter. A configuration is proposed once;
+a sampler's duplicate costs no budget, and a finite space that is used up ends the proposals.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass
+
+import optuna
+from optuna.trial import TrialState
+
+from tune_mnist.search.samplers import SAMPLERS
+from tune_mnist.spaces import Config, Device, Space, config_key, configurations, size, suggest
+
+_DUPLICATES_BEFORE_LISTING = 50
+"""Duplicates in a row after which a finite space's remaining configurations are listed."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One configuration to try: its number (0, 1, ...) and its hyperparameters."""
+
+    number: int
+    config: Config
+
+
+class Proposals:
+    """The configurations of one search, in the order they are to be tried."""
+
+    def __init__(self, space: Space, device: Device) -> None:
+        self._space = space
+        self._device = device
+        self._random = random.Random(space.search.seed)
+        self._seen: set[str] = set()
+        self._asked: dict[int, optuna.trial.Trial] = {}
+        self._size = size(space, device)
+        make_sampler = SAMPLERS[space.search.sampler]
+        self._study: optuna.Study | None = None
+        if make_sampler is None or not space.parameters:
+            self._queue = deque(self._listed())
+        else:
+            self._study = _study(make_sampler(space.search.seed), space.objective.mode)
+            self._queue = deque(space.points)
+
+    def _listed(self) -> list[Config]:
+        """Return the whole space: points first, the grid shuffled if its order would matter."""
+        first = len(self._space.points)
+        listed = list(configurations(self._space, self._device))
+        if self._space.search.scheduler != "none" or self._space.search.sampler == "random":
+            # A scheduler compares trials with earlier ones: a sorted grid would mislead it.
+            rest = listed[first:] if self._space.parameters else listed
+            self._random.shuffle(rest)
+            listed = listed[: len(listed) - len(rest)] + rest
+        return listed
+
+    def next(self) -> Proposal | None:
+        """Return a configuration not proposed before, or None when the space is used up."""
+        duplicates = 0
+        while self._size is None or len(self._seen) < self._size:
+            if self._queue:
+                config, asked = self._from_queue()
+            elif self._study is None:
+                return None
+            elif duplicates > _DUPLICATES_BEFORE_LISTING and self._size is not None:
+                self._queue.append(self._any_unseen())
+                continue
+            else:
+                asked = self._study.ask()
+                config = suggest(self._space, asked, self._device)
+            key = config_key(config)
+            if key not in self._seen:
+                number = len(self._seen)
+                self._seen.add(key)
+                if asked is not None:
+                    self._asked[number] = asked
+                return Proposal(number, config)
+            duplicates += 1
+            if asked is not None and self._study is not None:
+                self._study.tell(asked, state=TrialState.FAIL)  # ignored by samplers
+        return None
+
+    def _from_queue(self) -> tuple[Config, optuna.trial.Trial | None]:
+        config = self._queue.popleft()
+        if self._study is None:
+            return config, None
+        self._study.enqueue_trial(dict(config))
+        asked = self._study.ask()
+        return suggest(self._space, asked, self._device), asked
+
+    def _any_unseen(self) -> Config:
+        unseen = [
+            config
+            for config in configurations(self._space, self._device)
+            if config_key(config) not in self._seen
+        ]
+        return self._random.choice(unseen)
+
+    def report(self, number: int, step: int, value: float) -> None:
+        """Tell the sampler an intermediate value of a running trial."""
+        if number in self._asked:
+            self._asked[number].report(value, step)
+
+    def tell(self, number: int, value: float | None, *, pruned: bool) -> None:
+        """Tell the sampler how a trial ended.
+
+        Args:
+            number: the proposal's number.
+            value: the objective; None for a trial that failed.
+            pruned: the scheduler stopped it early, so `value` is not its final one.
+        """
+        asked = self._asked.pop(number, None)
+        if asked is None or self._study is None:
+            return
+        if value is None:
+            self._study.tell(asked, state=TrialState.FAIL)
+        elif pruned:
+            self._study.tell(asked, state=TrialState.PRUNED)
+        else:
+            self._study.tell(asked, value)
+
+
+def _study(sampler: optuna.samplers.BaseSampler, mode: str) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    direction = "maximize" if mode == "max" else "minimize"
+    return optuna.create_study(sampler=sampler, direction=direction)

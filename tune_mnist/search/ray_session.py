@@ -1,0 +1,46 @@
+"""Ray started quietly in this process for one search, and stopped after it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tune_mnist.search.plan import Plan
+
+TOKEN = Path.home() / ".ray" / "auth_token"
+"""Where Ray keeps the token that its dashboard asks for."""
+
+_QUIET = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard file a trial
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # run.py ends a search in one way, Ctrl-C included
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # the store is our memory, not Tune's snapshots
+    "TUNE_WARN_THRESHOLD_S": "60",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@contextmanager
+def ray_session(plan: Plan, *, dashboard: bool) -> Iterator[str | None]:
+    """Run Ray with the plan's CPUs and GPUs; yield the dashboard's address, None without it."""
+    os.environ.update({key: os.environ.get(key, value) for key, value in _QUIET.items()})
+    import ray
+
+    context = ray.init(
+        address="local",
+        num_cpus=plan.cpus,
+        num_gpus=plan.gpus,
+        include_dashboard=dashboard,
+        dashboard_host="127.0.0.1",
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+    )
+    try:
+        yield f"http://{context.dashboard_url}" if dashboard else None
+    finally:
+        ray.shutdown()

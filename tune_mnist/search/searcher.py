@@ -1,0 +1,59 @@
+"""The thin Ray Tune `Searcher` on our proposals: suggest, report, tell.
+
+Early-stopped trials are told as pruned (Ray's own OptunaSearch tells them as complete, with
+their truncated value). Tune's snapshots are not our memory, the store is: nothing is saved here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from tune_mnist.search.proposals import Proposals
+from tune_mnist.spaces import Objective
+
+
+class ProposalSearcher(Searcher):
+    """Hands Ray Tune one proposal a trial, until the budget of trials or the space is used up."""
+
+    def __init__(self, proposals: Proposals, objective: Objective, trials: int | None) -> None:
+        super().__init__(metric=objective.metric, mode=objective.mode)
+        self._proposals = proposals
+        self._objective = objective
+        self._trials = trials
+        self._numbers: dict[str, int] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """Return the next trial's number and configuration, or `FINISHED`."""
+        if self._trials is not None and len(self._numbers) >= self._trials:
+            return str(Searcher.FINISHED)
+        proposal = self._proposals.next()
+        if proposal is None:
+            return str(Searcher.FINISHED)
+        self._numbers[trial_id] = proposal.number
+        return {"number": proposal.number, "hyperparameters": dict(proposal.config)}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Pass an epoch's or rung's value on to the sampler."""
+        value = result.get(self._objective.metric)
+        if value is not None:
+            self._proposals.report(self._numbers[trial_id], int(result["step"]), float(value))
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Tell the sampler how the trial ended: completed, stopped early or failed."""
+        value = (result or {}).get(self._objective.metric)
+        finished = (result or {}).get("test_accuracy") is not None
+        self._proposals.tell(
+            self._numbers[trial_id],
+            None if error or value is None else float(value),
+            pruned=not finished,
+        )
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing: a search is resumed from the store (DESIGN.md)."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing: see `save`."""
