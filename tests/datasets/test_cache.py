@@ -107,6 +107,14 @@ def test_damaged_pixels_in_the_entry_are_never_used(class_folder: Path) -> None:
     np.testing.assert_array_equal(data.train.images, expected)
 
 
+def test_entry_that_claims_fewer_images_is_never_used(class_folder: Path) -> None:
+    read(class_folder)
+    whole = entry().read_bytes()
+    entry().write_bytes(whole.replace(b"(40, 6, 5)", b"(20, 6, 5)"))
+    data, decoded = read(class_folder)
+    assert (decoded, len(data.train.images)) == (True, 40)
+
+
 def test_cache_that_cannot_be_written_is_not_used(
     class_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

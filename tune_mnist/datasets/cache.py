@@ -51,7 +51,7 @@ def cached(folder: Path, stamp: str, build: Callable[[], Unsplit]) -> Unsplit:
 def _read(entry: Path, stamp: str) -> Unsplit | None:
     try:
         with zipfile.ZipFile(entry) as archive:
-            if archive.testzip() is not None:  # a member fails its CRC-32
+            if archive.testzip() is not None:  # a CRC-32 differs; np.load alone may stop before it
                 return None
         with np.load(entry, allow_pickle=False) as arrays:
             if arrays["stamp"].item() != stamp:

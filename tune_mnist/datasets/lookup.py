@@ -122,7 +122,7 @@ def _download(name: str) -> str:
 
 @contextlib.contextmanager
 def _patience() -> Iterator[None]:
-    """Keep stdout for results, and do not wait for ever for a server."""
+    """Keep stdout for results (older torchvision prints), and wait for no server for ever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_S)
     try:
