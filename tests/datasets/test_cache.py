@@ -107,11 +107,14 @@ def test_damaged_pixels_in_the_entry_are_never_used(class_folder: Path) -> None:
     np.testing.assert_array_equal(data.train.images, expected)
 
 
-def test_entry_that_claims_fewer_images_is_never_used(class_folder: Path) -> None:
-    read(class_folder)
+def test_entry_that_claims_fewer_images_is_never_used(tmp_path: Path) -> None:
+    pictures = [Image.fromarray(array) for array in small_images(20, size=(60, 60))]
+    write_classes(tmp_path, {"cat": pictures, "dog": pictures})
+    read(tmp_path)
     whole = entry().read_bytes()
-    entry().write_bytes(whole.replace(b"(40, 6, 5)", b"(20, 6, 5)"))
-    data, decoded = read(class_folder)
+    assert b"(40, 60, 60)" in whole
+    entry().write_bytes(whole.replace(b"(40, 60, 60)", b"(20, 60, 60)"))
+    data, decoded = read(tmp_path)
     assert (decoded, len(data.train.images)) == (True, 40)
 
 

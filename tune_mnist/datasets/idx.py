@@ -92,10 +92,9 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
 def _header(path: Path, contents: bytearray, damage: str) -> tuple[int, ...]:
     """Return the dimensions that the header names, checked against what the file is for."""
     dimensions_allowed = (1,) if "labels" in path.name else (3, 4)
-    if len(contents) < 4 or len(contents) < 4 + 4 * contents[3]:
-        raise input_error(
-            path, f"ends inside its header: {len(contents)} bytes {damage}", GET_AGAIN
-        )
+    too_short = f"ends inside its header: {len(contents)} bytes {damage}"
+    if len(contents) < 4:
+        raise input_error(path, too_short, GET_AGAIN)
     if contents[:2] != b"\0\0":
         raise input_error(path, f"is not IDX: starts with 0x{contents[:4].hex()}", GET_AGAIN)
     if contents[2] != UNSIGNED_BYTE:
@@ -103,6 +102,8 @@ def _header(path: Path, contents: bytearray, damage: str) -> tuple[int, ...]:
     if contents[3] not in dimensions_allowed:
         allowed = " or ".join(map(str, dimensions_allowed))
         raise input_error(path, f"has {contents[3]} dimensions", f"it must have {allowed}")
+    if len(contents) < 4 + 4 * contents[3]:
+        raise input_error(path, too_short, GET_AGAIN)
     sizes = np.frombuffer(contents, ">u4", count=contents[3], offset=4)
     dimensions = tuple(int(size) for size in sizes)
     if len(dimensions) == 4 and dimensions[3] != 3:
