@@ -1,0 +1,79 @@
+"""The search-space language: YAML files that say what to search, read, checked and enumerated.
+
+`read_space` gives a `Space`; `configurations`, `size` and `suggest` say what is in it. The
+language is described in search_spaces/*.yaml, whose comments are meant to be copied.
+"""
+
+from tune_mnist.spaces.checks import check_searchable
+from tune_mnist.spaces.configurations import (
+    collapsed,
+    config_key,
+    configurations,
+    point_configurations,
+    size,
+    suggest,
+)
+from tune_mnist.spaces.domains import (
+    Choice,
+    Domain,
+    IntLogUniform,
+    IntUniform,
+    LogUniform,
+    Uniform,
+)
+from tune_mnist.spaces.hyperparameters import (
+    MODELS,
+    Config,
+    Device,
+    Hyperparameter,
+    ModelName,
+    Scalar,
+    parameter_types,
+)
+from tune_mnist.spaces.reading import override, read_space
+from tune_mnist.spaces.shipped import find_space, shipped_spaces
+from tune_mnist.spaces.space import (
+    Metric,
+    Mode,
+    Objective,
+    Resources,
+    SamplerName,
+    SchedulerName,
+    Search,
+    Space,
+)
+
+__all__ = [
+    "MODELS",
+    "Choice",
+    "Config",
+    "Device",
+    "Domain",
+    "Hyperparameter",
+    "IntLogUniform",
+    "IntUniform",
+    "LogUniform",
+    "Metric",
+    "Mode",
+    "ModelName",
+    "Objective",
+    "Resources",
+    "SamplerName",
+    "Scalar",
+    "SchedulerName",
+    "Search",
+    "Space",
+    "Uniform",
+    "check_searchable",
+    "collapsed",
+    "config_key",
+    "configurations",
+    "find_space",
+    "override",
+    "parameter_types",
+    "point_configurations",
+    "read_space",
+    "shipped_spaces",
+    "size",
+    "suggest",
+]

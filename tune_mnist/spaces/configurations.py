@@ -1,0 +1,236 @@
+"""The configurations of a space: listed, counted, or drawn one by one.
+
+A configuration holds exactly the hyperparameters that matter to its training:
+
+- one that cannot matter under the rest of the configuration and the device is left out;
+- one that the space searches here (its `when` holds) has a value of its domain; a condition on
+  a parameter that is not itself searched here does not hold;
+- any other has the model's default, as a constant.
+
+So no two configurations mean the same training. All of it is decided in `_extended`, which adds
+one hyperparameter to configurations under construction; listing, counting and drawing differ
+only in the values they give it to branch on.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tune_mnist.spaces.domains import Choice, Domain
+from tune_mnist.spaces.hyperparameters import MODELS, Config, Device, Hyperparameter, Scalar
+from tune_mnist.spaces.space import Space
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+
+class Draft(NamedTuple):
+    """A configuration under construction, or several that no condition tells apart."""
+
+    config: dict[str, Any] = {}  # noqa: RUF012  # never written to
+    searched: frozenset[str] = frozenset()  # whose domain was drawn from
+    collapsed: frozenset[str] = frozenset()  # that the space would search, but cannot matter
+    stands_for: float = 1  # how many configurations: an int, or infinity
+
+
+Branches = Callable[[str, Domain], Iterable[tuple[Scalar | None, float]]]
+"""Of a parameter and its domain: values to branch on, and how many values each stands for."""
+
+
+def configurations(space: Space, device: Device) -> Iterator[Config]:
+    """Yield every distinct configuration: points first, then the grid, last loop fastest.
+
+    Args:
+        space: as read.
+        device: where trials run, unless their configuration says so itself.
+
+    Raises:
+        ValueError: the space is infinite.
+    """
+    if size(space, device) is None:
+        raise ValueError(f"{space.name} has infinitely many configurations")
+    points = point_configurations(space, device)
+    if not space.parameters:
+        return iter(points)
+    seen = {config_key(point) for point in points}
+    grid = (_config(space, draft) for draft in drafts(space, device, _every_value))
+    return itertools.chain(points, (c for c in grid if not seen or config_key(c) not in seen))
+
+
+def point_configurations(space: Space, device: Device) -> list[Config]:
+    """Return the distinct configurations that `points` stands for, in the file's order."""
+    found: dict[str, Config] = {}
+    for point in space.points:
+        given = space if space.parameters else _constants(space, point)
+        for draft in drafts(given, device, _values_of(point)):
+            config = _config(space, draft)
+            found.setdefault(config_key(config), config)
+    return list(found.values())
+
+
+def size(space: Space, device: Device) -> int | None:
+    """Return the number of distinct configurations, None if infinite.
+
+    Exact, and quick for spaces far too large to list: values that no condition tells apart are
+    counted together.
+    """
+    if not space.parameters:
+        return len(point_configurations(space, device))
+    total = sum(draft.stands_for for draft in drafts(space, device, _classes(space)))
+    return None if math.isinf(total) else int(total)
+
+
+def suggest(space: Space, trial: BaseTrial, device: Device) -> Config:
+    """Return the configuration that an Optuna trial proposes.
+
+    Only parameters that are searched under the values drawn so far are asked for; constants
+    never are. Where the space is points alone, the trial is asked for "point", an index.
+
+    Args:
+        space: as read.
+        trial: anything with Optuna's `suggest_*`.
+        device: where the trial runs, unless its configuration says so itself.
+    """
+    if not space.parameters:
+        points = point_configurations(space, device)
+        return points[trial.suggest_int("point", 0, len(points) - 1)]
+    [draft] = drafts(space, device, lambda name, domain: [(domain.ask(trial, name), 1)])
+    return _config(space, draft)
+
+
+def collapsed(space: Space, device: Device) -> list[str]:
+    """Return one line for each parameter that the space searches where it cannot matter."""
+    names: set[str] = set()
+    for draft in drafts(space, device, _classes(space)):
+        names |= draft.collapsed
+    for name in {name for point in space.points for name in point}:
+        values = {point[name] for point in space.points if name in point}
+        given = (_constants(space, point) for point in space.points if name in point)
+        kept = (name in next(drafts(one, device, _every_value)).config for one in given)
+        if len(values) > 1 and not all(kept):
+            names.add(name)
+    return [
+        f"{name}: only matters for {_condition_text(hyperparameter)}; left out elsewhere"
+        for name, hyperparameter in MODELS[space.model].items()
+        if name in names
+    ]
+
+
+def config_key(config: Mapping[str, Scalar]) -> str:
+    """Return the configuration as JSON with sorted keys: equal for equal configurations."""
+    return json.dumps(config, sort_keys=True, allow_nan=False)
+
+
+def order(space: Space) -> list[str]:
+    """Return the model's hyperparameters, each after those that its conditions name.
+
+    Raises:
+        graphlib.CycleError: the conditions go in a circle.
+    """
+    graph: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
+    for name in dict.fromkeys([*space.parameters, *MODELS[space.model]]):
+        graph.add(name, *(parent for parent, _ in _conditions(space, name)))
+    return list(graph.static_order())
+
+
+def drafts(space: Space, device: Device, branches: Branches) -> Iterator[Draft]:
+    """Return all that the branches of each searched parameter lead to, lazily."""
+    found: Iterator[Draft] = iter([Draft()])
+    for name in order(space):
+        found = _extended(found, name, space, device, branches)
+    return found
+
+
+def _extended(
+    found: Iterator[Draft], name: str, space: Space, device: Device, branches: Branches
+) -> Iterator[Draft]:
+    """Yield the drafts with one more hyperparameter decided."""
+    hyperparameter, domain = MODELS[space.model][name], space.parameters.get(name)
+    for draft in found:
+        searched = domain is not None and all(
+            parent in draft.searched and draft.config[parent] in values
+            for parent, values in domain.when.items()
+        )
+        if not matters(hyperparameter, draft.config, device):
+            if searched and domain is not None and domain.count() > 1:
+                draft = draft._replace(collapsed=draft.collapsed | {name})
+            yield draft
+        elif searched and domain is not None:
+            for value, count in branches(name, domain):
+                config = {**draft.config, name: value}
+                searching = draft.searched | {name}
+                yield Draft(config, searching, draft.collapsed, draft.stands_for * count)
+        elif hyperparameter.default is not None:
+            yield draft._replace(config={**draft.config, name: hyperparameter.default})
+        else:
+            yield draft
+
+
+def matters(hyperparameter: Hyperparameter, config: Mapping[str, Any], device: Device) -> bool:
+    """Return whether the hyperparameter changes a training of this configuration."""
+    known = {"device": device, **config}
+    return all(known.get(name) in values for name, values in hyperparameter.matters.items())
+
+
+def _every_value(name: str, domain: Domain) -> Iterator[tuple[Scalar, int]]:  # noqa: ARG001
+    return ((value, 1) for value in domain.values())
+
+
+def _values_of(point: Config) -> Branches:
+    """Branch on the point's values, and on constants that it need not repeat."""
+
+    def branches(name: str, domain: Domain) -> Iterable[tuple[Scalar, int]]:
+        return [(point[name], 1)] if name in point else _every_value(name, domain)
+
+    return branches
+
+
+def _classes(space: Space) -> Branches:
+    """Branch on one value for all that the same conditions name; on None for all other values."""
+
+    def branches(name: str, domain: Domain) -> Iterable[tuple[Scalar | None, float]]:
+        named = [
+            values
+            for child in MODELS[space.model]
+            for parent, values in _conditions(space, child)
+            if parent == name
+        ]
+        classes: dict[tuple[bool, ...], list[Scalar]] = {}
+        for value in dict.fromkeys(itertools.chain.from_iterable(named)):
+            if domain.contains(value):
+                classes.setdefault(tuple(value in values for values in named), []).append(value)
+        yield from ((values[0], len(values)) for values in classes.values())
+        rest = domain.count() - sum(len(values) for values in classes.values())
+        if rest:
+            yield None, rest
+
+    return branches
+
+
+def _conditions(space: Space, name: str) -> Iterator[tuple[str, tuple[Scalar, ...]]]:
+    """Yield what must hold for a hyperparameter: by the space's `when`, and for it to matter."""
+    if name in space.parameters:
+        yield from space.parameters[name].when.items()
+    yield from MODELS[space.model][name].matters.items()
+
+
+def _constants(space: Space, point: Config) -> Space:
+    """Return the space whose one configuration is the point."""
+    domains = {name: Choice(choice=(value,)) for name, value in point.items()}
+    return space.model_copy(update={"parameters": domains, "points": ()})
+
+
+def _config(space: Space, draft: Draft) -> Config:
+    """Return the finished configuration, its keys in the model's order."""
+    return {name: draft.config[name] for name in MODELS[space.model] if name in draft.config}
+
+
+def _condition_text(hyperparameter: Hyperparameter) -> str:
+    return " and ".join(
+        f"{name} {' or '.join(map(str, values))}" for name, values in hyperparameter.matters.items()
+    )

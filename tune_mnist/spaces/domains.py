@@ -1,0 +1,233 @@
+"""The domains of a parameter: what may be drawn, how many values there are, how it is written.
+
+Each domain is written in a space file as a mapping with one key, its kind, and perhaps `when`;
+the models below are those mappings. A constant is a choice of one value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic_core import PydanticCustomError
+
+from tune_mnist.spaces.hyperparameters import Scalar, shown
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+Number = TypeVar("Number", int, float)
+
+
+class Section(BaseModel):
+    """A part of a space file: unknown keys are errors, "1" is no number, true is not 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def broken_rule(problem: str, fix: str) -> PydanticCustomError:
+    """Return the error that a validator raises, carrying the two halves of a `Fault`."""
+    context = {"problem": problem, "fix": fix}
+    return PydanticCustomError("broken_rule", "{problem}; {fix}", context)
+
+
+def distinct(values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    """Return the values if there is at least one, and none twice.
+
+    Raises:
+        PydanticCustomError: there is none, or one is given twice.
+    """
+    if not values:
+        raise broken_rule("is empty", "give at least one value")
+    twice = next((v for i, v in enumerate(values) if v in values[:i]), None)
+    if twice is not None:
+        raise broken_rule(f"{shown(twice)} is given twice", "keep one of them")
+    return values
+
+
+def as_list(value: Any) -> Any:
+    """Return a lone value as a list of one: `when: {kernel: poly}`, `points: [{C: 1.0}]`."""
+    return [value] if isinstance(value, Scalar) else value
+
+
+def _ascending(bounds: tuple[Number, Number]) -> tuple[Number, Number]:
+    low, high = bounds
+    if low >= high:
+        problem = f"low is {low}, must be below high, {high}"
+        raise broken_rule(problem, f"for example [{min(low, high)}, {max(low, high) + 1}]")
+    return bounds
+
+
+def _positive(bounds: tuple[Number, Number]) -> tuple[Number, Number]:
+    low, high = bounds
+    if low <= 0:
+        example = 1 if isinstance(low, int) else 0.001
+        problem = f"low is {low}, must be > 0"
+        raise broken_rule(problem, f"for example [{example}, {max(high, 100 * example)}]")
+    return bounds
+
+
+def _pair(low: float, high: float) -> Any:
+    return Field(description="a list of two numbers, [low, high]", examples=[[low, high]])
+
+
+Values = Annotated[tuple[Scalar, ...], Strict(False), AfterValidator(distinct)]
+OneOrMore = Annotated[Values, BeforeValidator(as_list)]
+Floats = Annotated[tuple[float, float], Strict(False), AfterValidator(_ascending)]
+Ints = Annotated[tuple[int, int], Strict(False), AfterValidator(_ascending)]
+LogFloats = Annotated[Floats, AfterValidator(_positive)]
+LogInts = Annotated[Ints, AfterValidator(_positive)]
+
+
+class _Domain(Section):
+    """What every domain has: the values that other parameters must have for it to be active."""
+
+    when: dict[str, OneOrMore] = Field(
+        default={},
+        description="a mapping from parameters to the values they must have",
+        examples=["{kernel: poly}"],
+    )
+
+
+class Choice(_Domain):
+    """One of the listed values."""
+
+    choice: Values = Field(description="a list of values", examples=["[0.1, 1.0]"])
+
+    def values(self) -> Sequence[Scalar]:
+        """Return the values in the order of the file."""
+        return self.choice
+
+    def count(self) -> float:
+        """Return the number of values."""
+        return len(self.choice)
+
+    def contains(self, value: Scalar) -> bool:
+        """Return whether the value, of the parameter's own type, is one of them."""
+        return value in self.choice
+
+    def ask(self, trial: BaseTrial, name: str) -> Scalar:
+        """Return the trial's value; a constant is not asked for."""
+        if len(self.choice) == 1:
+            return self.choice[0]
+        return cast(Scalar, trial.suggest_categorical(name, self.choice))
+
+    def __str__(self) -> str:
+        return ", ".join(str(value) for value in self.choice)
+
+
+class _Range(_Domain):
+    """Any real number from low to high, both included."""
+
+    log: ClassVar[bool] = False
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Low and high."""
+        raise NotImplementedError
+
+    def values(self) -> Sequence[Scalar]:
+        """Refuse: there are too many.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(f"the numbers from {self} cannot be listed")
+
+    def count(self) -> float:
+        """Return infinity."""
+        return math.inf
+
+    def contains(self, value: Scalar) -> bool:
+        """Return whether the value, of the parameter's own type, is within the bounds."""
+        low, high = self.bounds
+        return not isinstance(value, str) and low <= value <= high
+
+    def ask(self, trial: BaseTrial, name: str) -> Scalar:
+        """Return the trial's value."""
+        return trial.suggest_float(name, *self.bounds, log=self.log)
+
+    def __str__(self) -> str:
+        low, high = self.bounds
+        return f"{low} to {high}{', log' if self.log else ''}"
+
+
+class _IntRange(_Range):
+    """Any whole number from low to high, both included."""
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Low and high."""
+        raise NotImplementedError
+
+    def values(self) -> Sequence[Scalar]:
+        """Return the numbers, ascending; lazily, however many there are."""
+        low, high = self.bounds
+        return range(low, high + 1)
+
+    def count(self) -> float:
+        """Return the number of values, an exact int."""
+        return len(self.values())
+
+    def ask(self, trial: BaseTrial, name: str) -> Scalar:
+        """Return the trial's value."""
+        return trial.suggest_int(name, *self.bounds, log=self.log)
+
+
+class Uniform(_Range):
+    """Any real number, each equally likely."""
+
+    uniform: Floats = _pair(0.1, 0.9)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Low and high."""
+        return self.uniform
+
+
+class LogUniform(_Range):
+    """Any real number above 0, each order of magnitude equally likely."""
+
+    log: ClassVar[bool] = True
+    log_uniform: LogFloats = _pair(0.001, 100.0)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Low and high."""
+        return self.log_uniform
+
+
+class IntUniform(_IntRange):
+    """Any whole number, each equally likely."""
+
+    int_uniform: Ints = _pair(1, 5)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Low and high."""
+        return self.int_uniform
+
+
+class IntLogUniform(_IntRange):
+    """Any whole number above 0, each order of magnitude about equally likely."""
+
+    log: ClassVar[bool] = True
+    int_log_uniform: LogInts = _pair(1, 100)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Low and high."""
+        return self.int_log_uniform
+
+
+Domain = Choice | Uniform | LogUniform | IntUniform | IntLogUniform
+
+DOMAINS: dict[str, type[Domain]] = {
+    "choice": Choice,
+    "uniform": Uniform,
+    "log_uniform": LogUniform,
+    "int_uniform": IntUniform,
+    "int_log_uniform": IntLogUniform,
+}

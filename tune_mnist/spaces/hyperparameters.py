@@ -1,0 +1,144 @@
+"""The hyperparameters of every model: which values each takes, its default, when it matters.
+
+This registry is the one place that knows them: the space language, the store's typed columns,
+error messages and documentation loop over it. A new hyperparameter is one entry.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tune_mnist.errors import input_error, nearest
+
+ModelName = Literal["resnet", "svm"]
+Device = Literal["cpu", "gpu"]
+Scalar = bool | int | float | str
+Config = dict[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """What a model's hyperparameter is.
+
+    Args:
+        meaning: a few words for people.
+        types: Python types that its values have. The first is its column's type in the store.
+        default: its value where a space does not search it; None: it is then left out.
+        words: the allowed values of type str.
+        low, high: bounds of its numbers; integers include them, floats lie above `low`.
+        matters: names of other hyperparameters (or "device") with the values under which this
+            one changes anything; under others it is dropped from the configuration.
+    """
+
+    meaning: str
+    types: tuple[type, ...]
+    default: Scalar | None
+    words: tuple[str, ...] = ()
+    low: float = 0
+    high: float = math.inf
+    matters: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+
+    def allowed(self) -> str:
+        """Return the allowed values in words, for example "a number above 0"."""
+        if bool in self.types:
+            return "true or false"
+        parts = list(self.words)
+        if int in self.types:
+            top = f" to {self.high:g}" if math.isfinite(self.high) else ""
+            parts.append(f"a whole number from {self.low:g}{top or ' up'}")
+        if float in self.types:
+            parts.append(f"a number above {self.low:g}")
+        return f"{', '.join(parts[:-1])} or {parts[-1]}" if parts[1:] else parts[0]
+
+
+_DEVICE = Hyperparameter(
+    "where a trial runs; without it the search's plan decides", (str,), None, ("cpu", "gpu")
+)
+
+MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
+    # Defaults: the report's best ResNet on MNIST.
+    "resnet": {
+        "architecture": Hyperparameter(
+            "torchvision's network", (str,), "resnet18", ("resnet18", "resnet50")
+        ),
+        # BatchNorm has no variance over the single 1×1 map of a batch of one: hence 2.
+        "batch_size": Hyperparameter("images a step", (int,), 16, low=2, high=65536),
+        "optimizer": Hyperparameter(
+            "sgd with momentum 0.9, or adam", (str,), "sgd", ("sgd", "adam")
+        ),
+        "learning_rate": Hyperparameter("step size of the optimizer", (float,), 0.001),
+        "epochs": Hyperparameter("passes over the training images", (int,), 2, low=1),
+        "device": _DEVICE,
+        "pin_memory": Hyperparameter(
+            "batches go to the GPU from page-locked (true) or pageable (false) host memory; "
+            "left out, the images live on the GPU",
+            (bool,),
+            None,
+            matters={"device": ("gpu",)},
+        ),
+    },
+    # Defaults: scikit-learn's SVC.
+    "svm": {
+        "kernel": Hyperparameter(
+            "kernel function", (str,), "rbf", ("linear", "rbf", "poly", "sigmoid")
+        ),
+        "C": Hyperparameter("price of a training error", (float,), 1.0),
+        "gamma": Hyperparameter(
+            "kernel coefficient; scale is 1 / (features × variance), auto is 1 / features",
+            (str, float),
+            "scale",
+            ("scale", "auto"),
+            matters={"kernel": ("rbf", "poly", "sigmoid")},
+        ),
+        "degree": Hyperparameter(
+            "degree of the poly kernel", (int,), 3, low=1, matters={"kernel": ("poly",)}
+        ),
+    },
+}
+
+
+def parameter_types() -> dict[str, type]:
+    """Return the store's column type of every hyperparameter of every model.
+
+    gamma is text: "scale" or "0.001". The configuration itself keeps the float.
+    """
+    return {
+        name: hyperparameter.types[0]
+        for hyperparameters in MODELS.values()
+        for name, hyperparameter in hyperparameters.items()
+    }
+
+
+def accept(name: str, hyperparameter: Hyperparameter, value: Any, key: str) -> Scalar:
+    """Return the value in the hyperparameter's own type: 1 becomes 1.0 where floats belong.
+
+    Raises:
+        InputError: not one of its values; `key` is the fault's dotted key, `where` is left empty.
+    """
+    types = hyperparameter.types
+    kind = type(value)
+    if kind is int and float in types and int not in types:
+        kind, value = float, float(value)
+    if kind is str and kind in types and value in hyperparameter.words:
+        return str(value)
+    if kind is bool and kind in types:
+        return bool(value)
+    if kind is int and kind in types and hyperparameter.low <= value <= hyperparameter.high:
+        return int(value)
+    if kind is float and kind in types and hyperparameter.low < value < math.inf:
+        return float(value)
+    fix = f"give {hyperparameter.allowed()}"
+    if kind is str and hyperparameter.words:
+        close = nearest(value, hyperparameter.words)
+        fix = close if close.startswith("did you mean") else fix
+    raise input_error("", f"{name} cannot be {shown(value)}", fix, key)
+
+
+def shown(value: object) -> str:
+    """Return a value as one short piece of text, as YAML would have it."""
+    text = repr(value)
+    text = {"True": "true", "False": "false", "None": "nothing"}.get(text, text)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,169 @@
+"""Read `parameters` and `points`, and hold each value against the model's hyperparameters.
+
+Where the file names no known model (None below), only the language itself is checked.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from tune_mnist.errors import Fault, InputError, input_error, nearest
+from tune_mnist.spaces.domains import DOMAINS, Choice, Domain, distinct
+from tune_mnist.spaces.hyperparameters import MODELS, Config, ModelName, Scalar, accept, shown
+from tune_mnist.spaces.validation import gathering, validated
+
+MAX_POINTS = 10_000
+"""Configurations that a file's points may stand for: they are all written out in memory."""
+
+_Grid = dict[str, tuple[Scalar, ...]]
+
+
+def read_parameters(declared: Mapping[str, Any], model: ModelName | None) -> dict[str, Domain]:
+    """Return the domain of each parameter, every value in its hyperparameter's own type.
+
+    Args:
+        declared: the file's `parameters`.
+        model: whose hyperparameters they are.
+
+    Raises:
+        InputError: all faults of all parameters.
+    """
+    faults: list[Fault] = []
+    domains: dict[str, Domain] = {}
+    for name, raw in declared.items():
+        key = f"parameters.{name}"
+        with gathering(faults):
+            _check_name(name, model, key)
+        with gathering(faults):
+            if isinstance(raw, Scalar):
+                domains[name] = Choice(choice=_accepted(name, model, [raw], key))
+            else:
+                domains[name] = _typed(_domain(raw, key), name, model, key, list(declared))
+    if faults:
+        raise InputError(faults)
+    return domains
+
+
+def _check_name(name: str, model: ModelName | None, key: str) -> None:
+    if model is not None and name not in MODELS[model]:
+        fix = nearest(name, list(MODELS[model]))
+        raise input_error("", f"not a parameter of {model}", fix, key)
+
+
+def _domain(raw: Any, key: str) -> Domain:
+    """Return the domain as written, whatever parameter it is for."""
+    if not isinstance(raw, dict):
+        fix = "for example {choice: [0.1, 1.0]}"
+        raise input_error("", f"{shown(raw)} is not a domain", fix, key)
+    kinds = [kind for kind in raw if kind in DOMAINS]
+    if len(kinds) > 1:
+        raise input_error("", f"has both {' and '.join(kinds)}", "keep one of them", key)
+    if kinds:
+        return validated(DOMAINS[kinds[0]], raw, key)
+    if unknown := [kind for kind in raw if kind != "when"]:
+        fixes = [(kind, nearest(kind, list(DOMAINS))) for kind in unknown]
+        raise InputError(Fault("", f"{key}.{kind}", "not a domain", fix) for kind, fix in fixes)
+    raise input_error("", "has no domain", f"add one of {', '.join(DOMAINS)}", key)
+
+
+def _typed(
+    domain: Domain, name: str, model: ModelName | None, key: str, declared: list[str]
+) -> Domain:
+    """Return the domain with each value, of `when` too, in its hyperparameter's own type."""
+    faults: list[Fault] = []
+    kind = next(kind for kind, cls in DOMAINS.items() if type(domain) is cls)
+    update: dict[str, Any] = {"when": {}}
+    with gathering(faults):
+        _check_kind(kind, name, model, f"{key}.{kind}")
+        values = domain.values() if isinstance(domain, Choice) else domain.bounds
+        update[kind] = _accepted(name, model, values, f"{key}.{kind}")
+    for parent, wanted in domain.when.items():
+        at = f"{key}.when.{parent}"
+        if parent not in declared:
+            fix = nearest(parent, declared)
+            faults.append(Fault("", at, "not a parameter of this space", fix))
+        with gathering(faults):
+            update["when"][parent] = _accepted(parent, model, wanted, at)
+    if faults:
+        raise InputError(faults)
+    return domain.model_copy(update=update)
+
+
+def _check_kind(kind: str, name: str, model: ModelName | None, key: str) -> None:
+    if model is None or name not in MODELS[model]:
+        return
+    types = MODELS[model][name].types
+    kinds = ["choice"]
+    kinds += ["uniform", "log_uniform"] if float in types else []
+    kinds += ["int_uniform", "int_log_uniform"] if int in types else []
+    if kind not in kinds:
+        raise input_error("", f"{name} takes no {kind}", f"use {' or '.join(kinds)}", key)
+
+
+def _accepted(
+    name: str, model: ModelName | None, values: Iterable[Any], key: str
+) -> tuple[Scalar, ...]:
+    """Return the values in the hyperparameter's own type; as they are if there is no such one."""
+    if model is None or name not in MODELS[model]:
+        return tuple(values)
+    faults: list[Fault] = []
+    accepted: list[Scalar] = []
+    for value in values:
+        with gathering(faults):
+            accepted.append(accept(name, MODELS[model][name], value, key))
+    if faults:
+        raise InputError(faults)
+    return tuple(accepted)
+
+
+def read_points(listed: Iterable[Any], model: ModelName | None) -> tuple[Config, ...]:
+    """Return the configurations that the file's `points` stand for, in its order.
+
+    A point's list values are expanded to their product, the last one varying fastest. Values
+    that cannot matter are still there (`configurations` collapses them).
+
+    Raises:
+        InputError: all faults of all points; or more than `MAX_POINTS` configurations.
+    """
+    faults: list[Fault] = []
+    grids: list[_Grid] = []
+    for i, raw in enumerate(listed):
+        with gathering(faults):
+            grids.append(_point(raw, model, f"points[{i}]"))
+    total = sum(math.prod(len(values) for values in grid.values()) for grid in grids)
+    if total > MAX_POINTS:
+        problem = f"stand for {total} configurations, at most {MAX_POINTS} can be listed"
+        faults.append(Fault("", "points", problem, "use parameters with choices"))
+    if faults:
+        raise InputError(faults)
+    return tuple(
+        dict(zip(grid, values, strict=True))
+        for grid in grids
+        for values in itertools.product(*grid.values())
+    )
+
+
+def _point(raw: Any, model: ModelName | None, key: str) -> _Grid:
+    if not isinstance(raw, dict):
+        fix = "for example - {kernel: rbf, C: [0.1, 1.0]}"
+        raise input_error("", f"{shown(raw)} is not a mapping", fix, key)
+    faults: list[Fault] = []
+    grid: _Grid = {}
+    for name, value in raw.items():
+        at = f"{key}.{name}"
+        with gathering(faults):
+            _check_name(name, model, at)
+            values = _accepted(name, model, value if isinstance(value, list) else [value], at)
+            try:
+                grid[name] = distinct(values)
+            except PydanticCustomError as error:
+                context = error.context or {}
+                raise input_error("", context["problem"], context["fix"], at) from None
+    if faults:
+        raise InputError(faults)
+    return grid

@@ -1,0 +1,142 @@
+"""From a space file to a `Space`, and from command-line values to a changed one.
+
+Each part is read by itself, so that every fault is found; whether the parts contradict each
+other (checks.py) is looked at once each is right by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import Field
+
+from tune_mnist.errors import Fault, InputError, input_error
+from tune_mnist.spaces.checks import contradictions
+from tune_mnist.spaces.domains import Section
+from tune_mnist.spaces.hyperparameters import ModelName, shown
+from tune_mnist.spaces.parameters import read_parameters, read_points
+from tune_mnist.spaces.shipped import space_name
+from tune_mnist.spaces.space import Objective, Resources, Search, Space
+from tune_mnist.spaces.strict_yaml import read_yaml
+from tune_mnist.spaces.validation import gathering, validated
+
+_SECTIONS: dict[str, type[Section]] = {
+    "objective": Objective,
+    "search": Search,
+    "resources": Resources,
+}
+_OPTIONS = {
+    "search.time_budget_s": "--time-budget",
+    "resources.cpu": "--cpus-per-trial",
+    "resources.gpu": "--gpus-per-trial",
+}
+"""The command line's name of a key, where it is not simply the key."""
+
+
+class _File(Section):
+    """The top level of a space file, its parts still unread."""
+
+    model: ModelName = Field(description="a model")
+    dataset: str = Field(min_length=1, description="the name of a data set", examples=["mnist"])
+    parameters: dict[str, Any] = Field(
+        default={},
+        description="a mapping from parameters to domains",
+        examples=["{C: {log_uniform: [0.1, 100.0]}}"],
+    )
+    points: list[Any] = Field(
+        default=[],
+        min_length=1,
+        description="a list of configurations",
+        examples=["- {kernel: rbf, C: [0.1, 1.0]}"],
+    )
+    objective: Any = None
+    search: Any = None
+    resources: Any = None
+
+
+def read_space(path: Path) -> Space:
+    """Read and check a space file.
+
+    Args:
+        path: a YAML file in the language of search_spaces/*.yaml.
+
+    Raises:
+        InputError: every fault of the file, one line each.
+    """
+    tree = read_yaml(path)
+    try:
+        return _space(tree, space_name(path))
+    except InputError as error:
+        raise InputError(replace(fault, where=str(path)) for fault in error.faults) from None
+
+
+def override(
+    space: Space,
+    *,
+    dataset: str | None = None,
+    search: Mapping[str, object] | None = None,
+    resources: Mapping[str, object] | None = None,
+) -> Space:
+    """Return the space with the command line's values in it, checked again.
+
+    Args:
+        space: as read.
+        dataset: None keeps the file's.
+        search, resources: new values of `Search` and `Resources` by key; a None among them
+            keeps the file's.
+
+    Raises:
+        InputError: every fault, naming the option ("--time-budget") instead of a file.
+    """
+    faults: list[Fault] = []
+    parts: dict[str, Any] = {}
+    if dataset is not None:
+        parts["dataset"] = dataset
+        if not dataset:
+            faults.append(Fault("", "dataset", "is empty", "for example mnist"))
+    for key, given in (("search", search or {}), ("resources", resources or {})):
+        old = getattr(space, key).model_dump()
+        new = {name: value for name, value in given.items() if value is not None}
+        with gathering(faults):
+            parts[key] = validated(_SECTIONS[key], {**old, **new}, key)
+    changed = space.model_copy(update=parts)
+    faults = faults or contradictions(changed)
+    if faults:
+        raise InputError(replace(fault, where=_option(fault.key), key="") for fault in faults)
+    return changed
+
+
+def _option(key: str) -> str:
+    return _OPTIONS.get(key, "--" + key.rpartition(".")[2].replace("_", "-"))
+
+
+def _space(tree: Any, name: str) -> Space:
+    """Return the space that a file's content describes; its faults name no file yet."""
+    if not isinstance(tree, dict):
+        fix = "the first line could be `model: svm`"
+        raise input_error("", f"{shown(tree)} is not a mapping", fix)
+    faults: list[Fault] = []
+    with gathering(faults):
+        validated(_File, tree, "")
+    named = tree.get("model")
+    model = next((known for known in get_args(ModelName) if known == named), None)
+    parameters, points = tree.get("parameters", {}), tree.get("points", [])
+    parts: dict[str, Any] = {"name": name, "model": model, "dataset": tree.get("dataset")}
+    with gathering(faults):
+        if isinstance(parameters, dict):
+            parts["parameters"] = read_parameters(parameters, model)
+    with gathering(faults):
+        if isinstance(points, list):
+            parts["points"] = read_points(points, model)
+    for key, section in _SECTIONS.items():
+        with gathering(faults):
+            parts[key] = validated(section, tree.get(key, {}), key)
+    if faults:
+        raise InputError(faults)
+    space = Space.model_validate(parts)
+    if faults := contradictions(space):
+        raise InputError(faults)
+    return space

@@ -1,0 +1,40 @@
+"""The spaces that ship, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tune_mnist.errors import input_error, nearest
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def _root() -> Path:
+    """Return the folder of the spaces that ship: in the wheel, else in the checkout."""
+    installed = _PACKAGE / "search_spaces"
+    return installed if installed.is_dir() else _PACKAGE.parent / "search_spaces"
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """Return the file of each space that ships; names are like "svm" and "report/svm"."""
+    return {space_name(path): path for path in sorted(_root().rglob("*.yaml"))}
+
+
+def space_name(path: Path) -> str:
+    """Return a shipped space's path within its folder without .yaml, or another file's stem."""
+    path, root = path.resolve(), _root().resolve()
+    return path.relative_to(root).with_suffix("").as_posix() if root in path.parents else path.stem
+
+
+def find_space(name: str) -> Path:
+    """Return the file of a shipped space's name, or the path of one's own file.
+
+    Raises:
+        InputError: neither a shipped name nor something that looks like a path to a YAML file.
+    """
+    shipped = shipped_spaces()
+    if name in shipped:
+        return shipped[name]
+    if name.endswith((".yaml", ".yml")) or Path(name).is_file():
+        return Path(name)
+    raise input_error(name, "no such space", nearest(name, list(shipped)))
