@@ -87,10 +87,10 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
         ),
         "C": Hyperparameter("price of a training error", (float,), 1.0),
         "gamma": Hyperparameter(
-            "kernel coefficient; scale is 1 / (features × variance), auto is 1 / features",
+            "kernel coefficient; scale is 1 / (features × variance)",
             (str, float),
             "scale",
-            ("scale", "auto"),
+            ("scale",),
             matters={"kernel": ("rbf", "poly", "sigmoid")},
         ),
         "degree": Hyperparameter(

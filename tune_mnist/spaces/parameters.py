@@ -85,7 +85,8 @@ def _typed(
     for parent, wanted in domain.when.items():
         at = f"{key}.when.{parent}"
         if parent not in declared:
-            fix = nearest(parent, declared)
+            real = model is not None and parent in MODELS[model]
+            fix = f"add {parent} to parameters" if real else nearest(parent, declared)
             faults.append(Fault("", at, "not a parameter of this space", fix))
         with gathering(faults):
             update["when"][parent] = _accepted(parent, model, wanted, at)

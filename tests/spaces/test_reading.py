@@ -1,0 +1,287 @@
+"""Each fault of a space file is one line: file, dotted key, bad value, fix."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.spaces.conftest import RESNET, SVM, Read, Refuse
+from tune_mnist.errors import InputError
+from tune_mnist.spaces import Space, check_searchable, find_space, override, read_space
+
+KERNELS = "  kernel: {choice: [rbf, poly]}\n"
+CONSTANT = SVM + "  C: 1.0\n"
+NO_PARAMETERS = "model: svm\ndataset: digits\n"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "line"),
+    [
+        ("  gama: {choice: [scale]}", "gama: not a parameter of svm; did you mean gamma?"),
+        ("  C: {chioce: [1.0]}", "C.chioce: not a domain; did you mean choice?"),
+        ("  C: {choice: [1.0], wehn: {}}", "C.wehn: not a key of parameters.C; did you mean when?"),
+        ("  C: {choice: [1.0], uniform: [1, 2]}", "C: has both choice and uniform; keep one"),
+        ("  C: {when: {kernel: rbf}}\n" + KERNELS, "C: has no domain; add one of choice, uniform"),
+        ("  C: [1.0, 2.0]", "C: [1.0, 2.0] is not a domain; for example {choice: [0.1, 1.0]}"),
+        ("  C:", "C: nothing is not a domain; "),
+        ("  C: {choice: []}", "C.choice: is empty; give at least one value"),
+        ("  C: {choice: [1, 1.0]}", "C.choice: 1.0 is given twice; keep one of them"),
+        ("  C: {choice: 3}", "C.choice: 3 is not a list of values; for example [0.1, 1.0]"),
+        ("  C: {choice: [[1]]}", "C.choice: [[1]] is not a list of values; "),
+        ("  C: {uniform: [2, 1]}", "C.uniform: low is 2.0, must be below high, 1.0; for example "),
+        ("  degree: {int_uniform: [2, 2]}", "degree.int_uniform: low is 2, must be below high, 2;"),
+        ("  C: {log_uniform: [0.0, 100.0]}", "C.log_uniform: low is 0.0, must be > 0; for example"),
+        ("  degree: {int_log_uniform: [-1, 9]}", "degree.int_log_uniform: low is -1, must be > 0"),
+        ("  C: {uniform: [1]}", "C.uniform: [1] is not a list of two numbers, [low, high]; "),
+        ("  C: {uniform: [nan, 1]}", "C.uniform: ['nan', 1] is not a list of two numbers"),
+        ("  degree: {int_uniform: [1, 2.5]}", "degree.int_uniform: [1, 2.5] is not a list of two"),
+        ("  C: -1", "C: C cannot be -1.0; give a number above 0"),
+        ("  C: '1'", "C: C cannot be '1'; give a number above 0"),
+        ("  C: true", "C: C cannot be true; give a number above 0"),
+        ("  C: {uniform: [0, 1]}", "C.uniform: C cannot be 0.0; give a number above 0"),
+        ("  degree: 2.5", "degree: degree cannot be 2.5; give a whole number from 1 up"),
+        ("  kernel: {choice: [rbf, pol]}", "kernel.choice: kernel cannot be 'pol'; did you mean p"),
+        ("  kernel: {uniform: [1, 2]}", "kernel.uniform: kernel takes no uniform; use choice"),
+        ("  degree: {uniform: [1, 2]}", "degree.uniform: degree takes no uniform; use choice or i"),
+        ("  gamma: {choice: [0]}", "gamma.choice: gamma cannot be 0.0; give scale"),
+    ],
+)
+def test_a_faulty_parameter_is_refused_in_one_line(
+    refuse: Refuse, parameters: str, line: str
+) -> None:
+    [refused] = refuse(SVM + parameters)
+    assert refused.startswith(f"mine.yaml: parameters.{line}")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "line"),
+    [
+        (
+            KERNELS + "  degree: {choice: [2, 3], when: {kernle: poly}}",
+            "degree.when.kernle: not a parameter of this space; did you mean kernel?",
+        ),
+        (
+            "  degree: {choice: [2, 3], when: {kernel: poly}}",
+            "degree.when.kernel: not a parameter of this space; add kernel to parameters",
+        ),
+        (
+            KERNELS + "  degree: {choice: [2, 3], when: {kernel: linear}}",
+            "degree.when.kernel: kernel never is 'linear'; it can be rbf, poly",
+        ),
+        (
+            KERNELS + "  degree: {choice: [2, 3], when: {kernel: [poly, pol]}}",
+            "degree.when.kernel: kernel cannot be 'pol'; did you mean poly?",
+        ),
+        (
+            "  C: {uniform: [1, 2]}\n  gamma: {choice: [scale, 0.1], when: {C: 1.5}}",
+            "gamma.when.C: C is continuous, so it never is exactly 1.5; give C a choice",
+        ),
+        (
+            "  C: {choice: [1, 2], when: {gamma: 0.1}}\n"
+            "  gamma: {choice: [0.1, 0.2], when: {C: 1}}",
+            "C.when: conditions go in a circle: C decides gamma decides C; drop one",
+        ),
+        (
+            "  C: {choice: [1, 2], when: {C: 1}}",
+            "C.when: conditions go in a circle: C decides C; drop one of them",
+        ),
+        (KERNELS + "  C: {choice: [1, 2], when: {kernel: []}}", "C.when.kernel: is empty; "),
+        (KERNELS + "  C: {choice: [1, 2], when: kernel}", "C.when: 'kernel' is not a mapping "),
+    ],
+)
+def test_a_condition_that_cannot_hold_is_refused(
+    refuse: Refuse, parameters: str, line: str
+) -> None:
+    [refused] = refuse(SVM + parameters)
+    assert refused.startswith(f"mine.yaml: parameters.{line}")
+
+
+def test_a_circle_through_what_a_hyperparameter_is_for_is_refused(refuse: Refuse) -> None:
+    """degree matters for kernel poly, so kernel cannot wait for degree."""
+    [line] = refuse(SVM + "  kernel: {choice: [rbf, poly], when: {degree: 2}}\n  degree: 2")
+    assert "circle" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("serach: {}", "serach: not a key of a space; did you mean search?"),
+        ("search: {tirals: 1}", "search.tirals: not a key of search; did you mean trials?"),
+        ("search: {sampler: tpee}", "search.sampler: 'tpee' is not a sampler; did you mean tpe?"),
+        ("search: {scheduler: asah}", "search.scheduler: 'asah' is not a scheduler; did you mean"),
+        ("search: {trials: -3}", "search.trials: -3 is not a whole number of at least 1; "),
+        ("search: {trials: true}", "search.trials: true is not a whole number of at least 1; "),
+        ("search: {time_budget_s: 0}", "search.time_budget_s: 0 is not a number of seconds above"),
+        ("search: {target: 98}", "search.target: 98 is not a fraction above 0, at most 1; for exa"),
+        ("search: {seed: -1}", "search.seed: -1 is not a whole number from 0 to 2^32 - 1; "),
+        ("search: {max_concurrent: 0}", "search.max_concurrent: 0 is not a whole number of at le"),
+        ("search:", "search: nothing is not a mapping; for example {sampler: "),
+        ("resources: {cpu: 0}", "resources.cpu: 0 is not a number of cores above 0; for example 1"),
+        ("resources: {gpu: -1}", "resources.gpu: -1 is not a number of GPUs, 0 or more; "),
+        ("resources: {gpu: 1.5}", "resources.gpu: 1.5 is a fraction above 1; write 1 or 2"),
+        ("objective: {metric: accuracy}", "objective.metric: 'accuracy' is not a metric; did you"),
+        ("objective: {metric: test_accuracy}", "objective.metric: test_accuracy never steers a se"),
+        ("objective: {mode: min}", "objective: mode min would look for the worst val_accuracy; wr"),
+        ("objective: {metric: val_loss}", "objective.metric: an SVM has no val_loss; use val_acc"),
+        ("points: []", "points: [] is not a list of configurations; for example - {kernel: rbf"),
+    ],
+)
+def test_a_faulty_setting_is_refused_in_one_line(refuse: Refuse, text: str, line: str) -> None:
+    [refused] = refuse(CONSTANT + text)
+    assert refused.startswith(f"mine.yaml: {line}")
+
+
+@pytest.mark.parametrize(
+    ("points", "line"),
+    [
+        ("[3]", "points[0]: 3 is not a mapping; "),
+        ("[{C: 1.0}, {gama: 1.0}]", "points[1].gama: not a parameter of svm; did you mean gamma?"),
+        ("[{C: [1, 1.0]}]", "points[0].C: 1.0 is given twice; keep one of them"),
+        ("[{C: []}]", "points[0].C: is empty; give at least one value"),
+        ("[{C: {choice: [1]}}]", "points[0].C: C cannot be {'choice': [1]}; give a number above 0"),
+        ("[{C: [1.0, -1.0]}]", "points[0].C: C cannot be -1.0; give a number above 0"),
+    ],
+)
+def test_a_faulty_point_is_refused_in_one_line(refuse: Refuse, points: str, line: str) -> None:
+    [refused] = refuse(NO_PARAMETERS + f"search: {{sampler: grid}}\npoints: {points}")
+    assert refused.startswith(f"mine.yaml: {line}")
+
+
+def test_points_that_expand_without_bounds_are_refused(refuse: Refuse) -> None:
+    many = ", ".join(str(i) for i in range(1, 201))
+    [line] = refuse(NO_PARAMETERS + f"points: [{{C: [{many}], gamma: [{many}]}}]")
+    assert line.startswith("mine.yaml: points: stand for 40000 configurations, at most 10000")
+
+
+@pytest.mark.parametrize(
+    ("point", "line"),
+    [
+        ("{kernel: poly, C: 3.0, degree: 2}", "points: C cannot be 3.0 here; it can be 1.0, 2.0"),
+        ("{kernel: poly, C: 1.0}", "points: {'kernel': 'poly', 'C': 1.0} gives no degree; it can"),
+        ("{kernel: rbf, C: 1.0, gamma: 0.1}", "gives gamma, which `parameters` does not search"),
+    ],
+)
+def test_a_point_outside_the_parameters_domains_is_refused(
+    refuse: Refuse, point: str, line: str
+) -> None:
+    parameters = KERNELS + "  C: {choice: [1, 2]}\n  degree: {choice: [2, 3]}\n"
+    [refused] = refuse(SVM + parameters + f"points: [{point}]")
+    assert line in refused
+
+
+def test_a_point_needs_no_value_where_none_matters(read: Read) -> None:
+    parameters = KERNELS + "  C: 2.0\n  degree: {choice: [2, 3]}\n"
+    space = read(SVM + parameters + "points: [{kernel: rbf}, {kernel: rbf, degree: 9}]")
+    assert len(space.points) == 2
+
+
+def test_every_fault_is_named_at_once(refuse: Refuse) -> None:
+    lines = refuse(
+        "model: svm\nparameters: {C: -1, gama: 1, kernel: {choice: []}}\n"
+        "points: [{degree: 0}]\nserach: 1\nsearch: {trials: 0, seed: a}\nresources: {cpu: 0}"
+    )
+    assert [line.split(": ")[1] for line in lines] == [
+        "dataset",
+        "serach",
+        "parameters.C",
+        "parameters.gama",
+        "parameters.kernel.choice",
+        "points[0].degree",
+        "search.trials",
+        "search.seed",
+        "resources.cpu",
+    ]
+
+
+def test_an_unknown_model_hides_no_other_fault(refuse: Refuse) -> None:
+    lines = refuse("model: svn\ndataset: digits\nparameters: {C: {log_uniform: [0, 1]}}")
+    assert lines[0].startswith("mine.yaml: model: 'svn' is not a model; did you mean svm?")
+    assert lines[1].startswith("mine.yaml: parameters.C.log_uniform: low is 0.0")
+
+
+def test_a_space_of_nothing_is_refused(refuse: Refuse) -> None:
+    assert refuse(NO_PARAMETERS)[0].startswith("mine.yaml: parameters: the space has no param")
+
+
+@pytest.mark.parametrize("batch_size", [1, 65537])
+def test_a_batch_size_that_cannot_be_trained_is_refused(refuse: Refuse, batch_size: int) -> None:
+    """BatchNorm has no variance over one image."""
+    [line] = refuse(RESNET + f"  batch_size: {batch_size}")
+    assert "give a whole number from 2 to 65536" in line
+
+
+def test_grid_on_an_infinite_space_is_refused_naming_the_parameter(refuse: Refuse) -> None:
+    [line] = refuse(SVM + "  C: {uniform: [1, 2]}\nsearch: {sampler: grid}")
+    assert line.startswith("mine.yaml: search.sampler: grid cannot list every value of C; use ran")
+
+
+def test_tpe_on_points_alone_is_refused(refuse: Refuse) -> None:
+    [line] = refuse(NO_PARAMETERS + "points: [{C: [1.0, 2.0]}]")
+    assert line.startswith("mine.yaml: search.sampler: tpe cannot learn from a list of points")
+
+
+def test_loss_is_to_be_small_by_default(read: Read) -> None:
+    space = read(RESNET + "  epochs: 2\nobjective: {metric: val_loss}")
+    assert space.objective.mode == "min"
+
+
+def test_a_files_own_name_is_its_stem(read: Read) -> None:
+    assert read(CONSTANT).name == "mine"
+
+
+def test_a_space_survives_json(read: Read) -> None:
+    space = read(
+        RESNET + "  epochs: {int_log_uniform: [1, 9]}\n  optimizer: {choice: [sgd, adam]}\n"
+        "  learning_rate: {log_uniform: [1e-4, 1e-2], when: {optimizer: sgd}}\n"
+    )
+    assert Space.model_validate(space.model_dump(mode="json")) == space
+
+
+class TestOverride:
+    """Command-line values replace the file's, and are checked like them."""
+
+    @pytest.fixture
+    def svm(self) -> Space:
+        return read_space(find_space("svm"))
+
+    def test_given_values_replace_and_none_keeps(self, svm: Space) -> None:
+        changed = override(
+            svm,
+            dataset="digits",
+            search={"trials": 3, "seed": None},
+            resources={"cpu": 0.5, "gpu": None},
+        )
+        assert (changed.dataset, changed.search.trials, changed.resources.cpu) == ("digits", 3, 0.5)
+        assert (changed.search.sampler, changed.search.seed) == (svm.search.sampler, 0)
+
+    def test_the_space_itself_is_left_as_it_was(self, svm: Space) -> None:
+        override(svm, search={"trials": 3})
+        assert svm.search.trials == 40
+
+    def test_every_fault_names_its_option(self, svm: Space) -> None:
+        with pytest.raises(InputError) as caught:
+            override(
+                svm,
+                dataset="",
+                search={"trials": -1, "time_budget_s": float("nan"), "sampler": "tp"},
+                resources={"cpu": 1.5, "gpu": -1.0},
+            )
+        assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == [
+            "--dataset",
+            "--sampler",
+            "--trials",
+            "--time-budget",
+            "--cpus-per-trial",
+            "--gpus-per-trial",
+        ]
+
+    def test_a_sampler_that_cannot_work_on_the_space_is_refused(self, svm: Space) -> None:
+        with pytest.raises(InputError, match=r"^--sampler: grid cannot list every value of C; "):
+            override(svm, search={"sampler": "grid"})
+
+
+def test_a_space_changed_in_code_is_checked_before_its_search(read: Read) -> None:
+    space = read(SVM + "  C: {uniform: [1, 2]}")
+    check_searchable(space)
+    search = space.search.model_copy(update={"sampler": "grid"})
+    with pytest.raises(InputError, match=r"mine: search\.sampler: grid cannot list"):
+        check_searchable(space.model_copy(update={"search": search}))
