@@ -67,7 +67,7 @@ def tradeoff(ranked: pa.Table, most: int = MOST_POINTS) -> Tradeoff:
         most: about how many points to keep; the front is always among them.
     """
     accuracy, seconds = floats(ranked["val_accuracy"]), floats(ranked["wall_time_s"])
-    front = _on_front(seconds, accuracy)
+    front = on_front(seconds, accuracy)
     kept = np.union1d(thinned(len(ranked), most), np.flatnonzero(front))
     rows = ranked.take(kept)
     kinds = map(kind_text, rows["model"].to_pylist(), rows["config"].to_pylist())
@@ -98,14 +98,14 @@ def tradeoff_figure(numbers: Tradeoff) -> go.Figure:
     ]
     for index, kind in enumerate(pc.unique(points["kind"]).to_pylist()):
         rows = points.filter(pc.equal(points["kind"], kind))
-        on_front = np.asarray(rows["on_front"])
+        best = np.asarray(rows["on_front"])
         symbol = SYMBOLS[index % len(SYMBOLS)]
         stopped = np.asarray(rows["status"]) == "stopped"
         marker = {
             "color": PALETTE[index % len(PALETTE)],
             "symbol": np.where(stopped, f"{symbol}-open", symbol),
-            "size": np.where(on_front, 11, 8),
-            "opacity": np.where(on_front, 1.0, 0.6),
+            "size": np.where(best, 11, 8),
+            "opacity": np.where(best, 1.0, 0.6),
             "line": {"width": np.where(stopped, 1.5, 0)},
         }
         at = floats(rows["wall_time_s"]) / divisor
@@ -313,7 +313,7 @@ def thinned(count: int, most: int) -> npt.NDArray[np.int64]:
     return np.union1d(np.arange(top), np.linspace(top, count - 1, most - top).astype(np.int64))
 
 
-def _on_front(seconds: Floats, accuracy: Floats) -> npt.NDArray[np.bool_]:
+def on_front(seconds: Floats, accuracy: Floats) -> npt.NDArray[np.bool_]:
     """Return which trials no other beats in one of the two without losing in the other."""
     order = np.lexsort((-accuracy, seconds))
     ordered = accuracy[order]
