@@ -64,8 +64,8 @@ def ours(trials: int) -> float:
         machine = Machine(cpus=CPUS, gpus=0, memory_bytes=2**33)
         plan = plan_search(read_space(space_file), cpus=CPUS, gpus=0, machine=machine)
         data = load_dataset("digits")
-        with ray_session(plan, dashboard=False):
-            writer = Writer(Path(folder) / "results", "trivial", parameter_types())
+        writer = Writer(Path(folder) / "results", "trivial", parameter_types())
+        with writer, ray_session(plan, dashboard=False):
             seconds = timed(lambda: search_run.run_search(plan, data, writer, Nobody()))
     return seconds
 

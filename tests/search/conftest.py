@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tune_mnist.datasets import Dataset, load_dataset
+from tune_mnist.datasets import Dataset, Images, load_dataset
 from tune_mnist.search.environment import Machine
 from tune_mnist.search.plan import Plan, plan_search
 from tune_mnist.search.ray_session import ray_session
@@ -32,7 +33,7 @@ RESNET = """
 model: resnet
 dataset: digits
 parameters:
-  batch_size: 128
+  batch_size: 64
   learning_rate: {choice: [0.01, 0.001]}
   epochs: 2
 search: {sampler: grid, trials: 2}
@@ -50,8 +51,18 @@ class Silent:
 
 
 @pytest.fixture(scope="session")
-def digits() -> Dataset:
-    return load_dataset("digits")
+def few_digits() -> Dataset:
+    """The digits with few images in each part, so that a ResNet's epoch takes a moment."""
+    digits = load_dataset("digits")
+    parts = {
+        name: Images(part.images[:size], part.labels[:size])
+        for name, part, size in (
+            ("train", digits.train, 256),
+            ("val", digits.val, 64),
+            ("test", digits.test, 64),
+        )
+    }
+    return replace(digits, **parts)
 
 
 def plan_text(folder: Path, text: str, **search: object) -> Plan:
@@ -73,15 +84,15 @@ Searched = tuple[Outcome, list[dict[str, Any]]]
 
 
 @pytest.fixture
-def search(running_ray: None, digits: Dataset, tmp_path: Path) -> Callable[..., Searched]:
+def search(running_ray: None, few_digits: Dataset, tmp_path: Path) -> Callable[..., Searched]:
     """A function that runs a space to its end: its outcome, and its rows in the store."""
 
     def run(
         text: str, name: str = "s", observer: Observer | None = None, **settings: object
     ) -> Searched:
-        writer = Writer(tmp_path / "results", name, parameter_types())
         plan = plan_text(tmp_path, text, **settings)
-        outcome = run_search(plan, digits, writer, observer or Silent())
+        with Writer(tmp_path / "results", name, parameter_types()) as writer:
+            outcome = run_search(plan, few_digits, writer, observer or Silent())
         if not outcome.counts:
             return outcome, []
         return outcome, read_trials(tmp_path / "results", search=name).to_pylist()

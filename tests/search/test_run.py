@@ -42,7 +42,8 @@ def test_a_row_says_where_and_with_what_it_was_measured(search: Search) -> None:
 
 def test_same_seed_gives_the_same_trials(search: Search) -> None:
     text = RESNET.replace("{choice: [0.01, 0.001]}", "{log_uniform: [0.001, 0.1]}")
-    settings = {"sampler": "tpe", "max_concurrent": 1, "seed": 3}
+    text = text.replace("grid", "tpe")
+    settings = {"max_concurrent": 1, "seed": 3}
     first, second = (search(text, name, **settings)[1] for name in ("a", "b"))
     assert [(row["config"], row["val_accuracy"], row["test_accuracy"]) for row in first] == [
         (row["config"], row["val_accuracy"], row["test_accuracy"]) for row in second

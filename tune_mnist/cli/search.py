@@ -133,8 +133,9 @@ def _test_set(name: str) -> Any:
 def _new_name(space: Space, data: Dataset) -> str:
     now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     # A folder of one's own may be called anything; two searches may start in the same second.
-    readable = re.sub(r"[^A-Za-z0-9.]+", "-", f"{space.name}-{data.name}").strip("-.")
-    return f"{readable[:60]}-{now}-{secrets.token_hex(2)}"
+    about = re.sub(r"[^A-Za-z0-9.]+", "-", f"{space.name}-{data.name}").strip("-.")[:60]
+    letter = "" if about[:1].isalpha() else f"{space.model}-"  # a name begins with a letter
+    return f"{letter}{about}-{now}-{secrets.token_hex(2)}"
 
 
 def _print_plan(plan: Plan, console: Console) -> None:
@@ -180,29 +181,29 @@ def _run(
     from tune_mnist.spaces import parameter_types
     from tune_mnist.store.writer import Writer
 
-    writer = Writer(results, name, parameter_types())
-    writer.write_search(
-        {
-            **plan.as_dict(),
-            "search": name,
-            "dataset": data.name,
-            "data_hash": data.content_hash,
-            "split": data.split,
-            "seed": plan.space.search.seed,
-            "command": [*sys.argv],
-            "host": host(),
-            "versions": versions(),
-            "git_commit": git_commit(),
-            "code_hash": code_hash(),
-            "started": datetime.now(timezone.utc).isoformat(),
-        }
-    )
-    with ray_session(plan, dashboard=dashboard) as address:
-        if address is not None:
-            console.print(f"dashboard: {address}  (it asks for the token in {TOKEN})")
-        with LiveView(plan, console) as view:
-            outcome = run_search(plan, data, writer, view, named_actors=dashboard)
-        _print_outcome(outcome, plan, results, name, address, console)
+    with Writer(results, name, parameter_types()) as writer:
+        writer.write_search(
+            {
+                **plan.as_dict(),
+                "search": name,
+                "dataset": data.name,
+                "data_hash": data.content_hash,
+                "split": data.split,
+                "seed": plan.space.search.seed,
+                "command": [*sys.argv],
+                "host": host(),
+                "versions": versions(),
+                "git_commit": git_commit(),
+                "code_hash": code_hash(),
+                "started": datetime.now(timezone.utc).isoformat(),
+            }
+        )
+        with ray_session(plan, dashboard=dashboard) as address:
+            if address is not None:
+                console.print(f"dashboard: {address}  (it asks for the token in {TOKEN})")
+            with LiveView(plan, console) as view:
+                outcome = run_search(plan, data, writer, view, named_actors=dashboard)
+            _print_outcome(outcome, plan, results, name, address, console)
     if outcome.reason == "interrupted":
         raise KeyboardInterrupt
     if outcome.best is None:

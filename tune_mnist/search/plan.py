@@ -12,7 +12,7 @@ from typing import Any
 
 from tune_mnist.errors import input_error
 from tune_mnist.search.environment import Machine
-from tune_mnist.spaces import Config, Device, Space, check_searchable, collapsed, size
+from tune_mnist.spaces import Config, Device, Space, collapsed, size
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,6 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
             a sampler or scheduler that cannot work on the space.
     """
     notes: list[str] = []
-    check_searchable(space)
     _check_scheduler(space)
     gpus = _usable_gpus(space, gpus, machine, notes)
     cores = _usable_cpus(cpus, machine, notes)

@@ -7,14 +7,27 @@ a sampler's duplicate costs no budget, and a finite space that is used up ends t
 from __future__ import annotations
 
 import random
+import warnings
 from collections import deque
 from dataclasses import dataclass
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from tune_mnist.search.samplers import SAMPLERS
-from tune_mnist.spaces import Config, Device, Space, config_key, configurations, size, suggest
+from tune_mnist.spaces import (
+    Config,
+    Device,
+    Mode,
+    Space,
+    config_key,
+    configurations,
+    point_configurations,
+    size,
+    suggest,
+)
 
 _DUPLICATES_BEFORE_LISTING = 50
 """Duplicates in a row after which a finite space's remaining configurations are listed."""
@@ -43,18 +56,22 @@ class Proposals:
         if make_sampler is None or not space.parameters:
             self._queue = deque(self._listed())
         else:
-            self._study = _study(make_sampler(space.search.seed), space.objective.mode)
-            self._queue = deque(space.points)
+            with warnings.catch_warnings():  # `group` has been "experimental" since 2020
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                sampler = make_sampler(space.search.seed)
+            self._study = _study(sampler, space.objective.mode)
+            self._queue = deque(point_configurations(space, device))
 
     def _listed(self) -> list[Config]:
-        """Return the whole space: points first, the grid shuffled if its order would matter."""
-        first = len(self._space.points)
+        """Return the whole space: points first, then the grid, shuffled if order would matter."""
         listed = list(configurations(self._space, self._device))
+        # A scheduler compares trials with earlier ones: a sorted grid would mislead it.
         if self._space.search.scheduler != "none" or self._space.search.sampler == "random":
-            # A scheduler compares trials with earlier ones: a sorted grid would mislead it.
-            rest = listed[first:] if self._space.parameters else listed
+            points = point_configurations(self._space, self._device)
+            first = len(points) if self._space.parameters else 0
+            rest = listed[first:]
             self._random.shuffle(rest)
-            listed = listed[: len(listed) - len(rest)] + rest
+            listed[first:] = rest
         return listed
 
     def next(self) -> Proposal | None:
@@ -123,7 +140,7 @@ class Proposals:
             self._study.tell(asked, value)
 
 
-def _study(sampler: optuna.samplers.BaseSampler, mode: str) -> optuna.Study:
+def _study(sampler: BaseSampler, mode: Mode) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     direction = "maximize" if mode == "max" else "minimize"
     return optuna.create_study(sampler=sampler, direction=direction)

@@ -75,6 +75,10 @@ class Recorder(Callback):
             "attempt": 1,
         }
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return nothing: Tune pickles its callbacks for a restore that we never do."""
+        return {}
+
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Note when the trial began."""
         config = trial.config["hyperparameters"]
@@ -130,7 +134,7 @@ class Recorder(Callback):
             {name: report[name] for name in REPORTS.names if name in report}
             for report in running.reports
         ]
-        self._writer.append_trial(row, [{**report, "trial": row["trial"]} for report in reports])
+        self._writer.append_trial(row, reports)
         self._on_row(row)
         self._observer.trial_finished(row)
 

@@ -145,6 +145,9 @@ class _StopAll(Stopper):
     def __init__(self, ending: _Ending) -> None:
         self._ending = ending
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # see Recorder
+
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
