@@ -76,9 +76,7 @@ def test_page_of_one_search_leaves_out_the_others(tmp_path: Path) -> None:
     assert "svm poly" not in page(tmp_path, search="two")
 
 
-def test_charts_that_leave_trials_out_say_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_charts_that_leave_trials_out_say_so(tmp_path: Path) -> None:
     rows = [trial(f"{i}", 0.9, config={"C": float(i)}) for i in range(301)]
     assert "300 of 301 trials are drawn" in page(write_store(tmp_path, rows))
 

@@ -133,7 +133,7 @@ def _left_out(drawn: int, of: int) -> list[str]:
     """Return what to say where not every trial is drawn."""
     if drawn == of:
         return []
-    return [f"{drawn:,} of {of:,} trials are drawn: the best, and every so-manieth of the rest."]
+    return [f"{drawn:,} of {of:,} trials are drawn: the best, and equal steps of the rest."]
 
 
 def _embedded(figure: go.Figure) -> Markup:

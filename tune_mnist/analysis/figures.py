@@ -152,7 +152,7 @@ def best_so_far(trials: pa.Table, most: int = MOST_POINTS) -> Progress:
     rows = rows.filter(pc.is_finite(rows["best"]))
     found = rows.filter(pc.is_finite(rows["val_accuracy"]))
     steps = rows.filter(rows["is_step"]).select(["search", "trials", "elapsed_s", "best"])
-    # Best first, so that thinning keeps the better half whole.
+    # Best first, as `thinned` wants them.
     found = found.sort_by([("val_accuracy", "descending")])
     points = found.take(thinned(len(found), most))
     return Progress(steps, points, len(found), view(floats(found["val_accuracy"])))
@@ -305,11 +305,14 @@ def _fidelity_axis(fidelity: Floats) -> dict[str, Any]:
 
 
 def thinned(count: int, most: int) -> npt.NDArray[np.int64]:
-    """Return which of `count` rows, best first, to draw: the better half of `most`, then every
-    k-th of the rest, so that neither the top nor the spread is lost."""
+    """Return which of `count` rows, best first, to draw: the best, and equal steps of the rest.
+
+    The best get a tenth of `most`: they are what is looked at, but more of them than their share
+    would draw a cluster that is not there.
+    """
     if count <= most:
         return np.arange(count)
-    top = most // 2
+    top = most // 10
     return np.union1d(np.arange(top), np.linspace(top, count - 1, most - top).astype(np.int64))
 
 
