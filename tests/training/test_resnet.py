@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torchvision
 from sklearn.datasets import load_digits
+from torchvision import transforms
 
 from tune_mnist.datasets import Dataset, Images
 from tune_mnist.errors import InputError
@@ -79,6 +81,40 @@ def test_times_are_cumulative_and_add_up(reports: list[Measurement]) -> None:
     assert first["setup_s"] == last["setup_s"]
     assert first["fit_s"] < last["fit_s"]
     assert first["eval_s"] < last["eval_s"]
+
+
+def test_losses_are_those_of_the_reports_loop(digits: Dataset) -> None:
+    """PIL, torchvision's transforms and network, torch's plain optimizer; our seed and order.
+
+    Two steps: from the third on, a last bit changed grows to 1e-3 in torchvision's own float32.
+    """
+    config = ResnetConfig("resnet18", batch_size=16, optimizer="sgd", learning_rate=0.001, epochs=1)
+    first = Images(digits.train.images[:32], digits.train.labels[:32])
+    data = dataclasses.replace(digits, train=first)
+    ours = train(config, data, lambda _: None, device="cpu", seed=5)
+    transform = transforms.Compose(
+        [
+            transforms.ToPILImage(),
+            transforms.Resize((32, 32)),
+            transforms.Grayscale(3),
+            transforms.ToTensor(),
+            transforms.Normalize([0.5] * 3, [0.5] * 3),
+        ]
+    )
+    torch.manual_seed(5)
+    network = torchvision.models.resnet18(weights=None, num_classes=10)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.001, momentum=0.9)
+    order = torch.randperm(32, generator=torch.Generator().manual_seed(5))
+    losses = []
+    for chosen in (order[:16], order[16:]):
+        images = torch.stack([transform(digits.train.images[i]) for i in chosen.tolist()])
+        labels = torch.tensor(digits.train.labels[chosen])
+        loss = torch.nn.functional.cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        losses.append(loss.item())
+    assert ours["train_loss"] == pytest.approx(np.mean(losses), rel=1e-5)
 
 
 def test_parameters_are_torchvisions_count(reports: list[Measurement]) -> None:

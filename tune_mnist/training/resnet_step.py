@@ -16,7 +16,7 @@ EVALUATION_BATCH = 256
 Step = Callable[[Tensor, Tensor], Tensor]
 
 
-def build_network(architecture: str, classes: int, seed: int) -> nn.Module:
+def draw_network(architecture: str, classes: int, seed: int) -> nn.Module:
     """Return torchvision's network with fresh weights from `seed`; torch's generator is kept."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -35,33 +35,31 @@ def amp_dtype(device: torch.device) -> torch.dtype:
 
 
 def _autocast(device: torch.device) -> torch.autocast:
+    """Without its cache of cast weights: a step uses each once, and a CUDA graph cannot keep it."""
     dtype = amp_dtype(device)
-    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+    enabled = dtype != torch.float32
+    return torch.autocast(device.type, dtype, enabled=enabled, cache_enabled=False)
 
 
 def training_step(
-    network: nn.Module, optimizer: str, learning_rate: float, device: torch.device
+    network: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> Step:
     """Return a function that takes one optimisation step on a batch.
 
     It takes (n, c, 32, 32) uint8 images and (n,) int64 labels, and returns, as float64 on the
     device, the batch's summed loss and its number of correct answers, both before the update.
     """
-    weights = list(network.parameters())
-    update: torch.optim.Optimizer
-    if optimizer == "sgd":
-        update = torch.optim.SGD(weights, lr=learning_rate, momentum=0.9)
-    else:
-        update = torch.optim.Adam(weights, lr=learning_rate)
     scaler = torch.amp.GradScaler(device.type, enabled=amp_dtype(device) == torch.float16)
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
+        images = images.to(device, non_blocking=True)
+        labels = labels.to(device, non_blocking=True)
         with _autocast(device):
             logits = network(normalise(images))
             loss = cross_entropy(logits, labels)
-        update.zero_grad()
+        optimizer.zero_grad()
         torch.autograd.backward(scaler.scale(loss))
-        scaler.step(update)
+        scaler.step(optimizer)
         scaler.update()
         correct = (logits.detach().argmax(1) == labels).sum()
         return torch.stack([loss.detach().double() * len(labels), correct.double()])

@@ -1,0 +1,82 @@
+"""A recorded step is the eager step, and recording one leaves no trace."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from tune_mnist.training import resnet, resnet_step
+from tune_mnist.training.cuda_graph import graphed_step, undone
+from tune_mnist.training.fused_update import fused_optimizer
+from tune_mnist.training.resnet_step import draw_network, training_step
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+CPU = torch.device("cpu")
+
+
+def batch(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(count)
+    images = torch.randint(0, 256, (count, 1, 32, 32), dtype=torch.uint8, generator=generator)
+    return images, torch.arange(count) % 10
+
+
+@pytest.mark.parametrize("optimizer_name", ["sgd", "adam"])
+def test_undone_steps_leave_the_training_as_if_they_had_not_been(optimizer_name: str) -> None:
+    results = []
+    for warm_up in (False, True):
+        network = draw_network("resnet18", 10, seed=0)
+        optimizer = fused_optimizer(network, optimizer_name, 0.01)
+        step = training_step(network, optimizer, CPU)
+        if warm_up:
+            with undone(network, optimizer):
+                step(*batch(4))
+        results.append([step(*batch(6)), step(*batch(6)), *network.state_dict().values()])
+    for plain, undone_first in zip(*results, strict=True):
+        torch.testing.assert_close(undone_first, plain, rtol=0, atol=0)
+
+
+def test_a_step_that_cannot_be_recorded_runs_eagerly_and_the_engine_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(resnet, "graphed_step", fail)
+    for module in (resnet, resnet_step):
+        monkeypatch.setattr(module, "amp_dtype", lambda _: torch.bfloat16)
+    config = resnet.ResnetConfig("resnet18", 4, "sgd", 0.01, 1)
+    network = draw_network("resnet18", 10, seed=0)
+    _, engine = resnet._fastest_step(network, config, batch(4), torch.device("cuda"))
+    assert "eager (no CUDA graph: operation not permitted when stream is capturing)" in engine
+
+
+@needs_gpu
+@pytest.mark.parametrize("optimizer_name", ["sgd", "adam"])
+@pytest.mark.parametrize("architecture", ["resnet18", "resnet50"])
+def test_graphed_losses_and_weights_equal_eager_ones_step_by_step(
+    architecture: str, optimizer_name: str
+) -> None:
+    device = torch.device("cuda")
+    first = torchvision.models.get_model(architecture, num_classes=10).to(
+        device, memory_format=torch.channels_last
+    )
+    eager, graphed = first, copy.deepcopy(first)
+    sizes = [32, 32, 7, 32, 7]
+    eager_step = training_step(eager, fused_optimizer(eager, optimizer_name, 0.001), device)
+    optimizer = fused_optimizer(graphed, optimizer_name, 0.001)
+    step = training_step(graphed, optimizer, device)
+    step = graphed_step(step, graphed, optimizer, [batch(32), batch(7)])
+    for number, size in enumerate(sizes):
+        loss, graphed_loss = eager_step(*batch(size)).clone(), step(*batch(size)).clone()
+        torch.testing.assert_close(graphed_loss, loss, rtol=1e-2, atol=0.1, msg=f"step {number}")
+    assert _same_size(eager, graphed)
+
+
+def _same_size(first: nn.Module, second: nn.Module) -> bool:
+    """Weights moved by about the same: bfloat16 kernels may differ between runs in the last bit."""
+    pairs = zip(first.parameters(), second.parameters(), strict=True)
+    return all(bool(((a - b).norm() <= 0.05 * a.norm() + 1e-3).item()) for a, b in pairs)

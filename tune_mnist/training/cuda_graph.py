@@ -1,0 +1,87 @@
+"""The whole optimisation step as one CUDA graph: a single launch for some hundred kernels.
+
+What: a step on a small batch is bound by launching its kernels, not by running them. It is
+recorded once for each batch size of the epoch (full and last) and replayed.
+
+Why exact: the same kernels on the same numbers. The steps that warm up the libraries before the
+recording are undone in place: weights, BatchNorm's statistics, and the optimizer's state, which
+is zero before the first step.
+
+What it buys: see benchmarks/gpu.sh. Nothing here has run on a GPU yet where RESULTS.md has no
+row for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+Step = Callable[[Tensor, Tensor], Tensor]
+
+_WARM_UP_STEPS = 3
+
+
+def graphed_step(
+    step: Step,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[tuple[Tensor, Tensor]],
+) -> Step:
+    """Return `step`, recorded for batches of these sizes; any other size runs as before.
+
+    Args:
+        step: one optimisation step on the GPU, without a wait for its result inside.
+        network, optimizer: what the step changes; no step has been taken yet.
+        batches: one batch of each size, (n, c, h, w) uint8 and (n,) int64, of real data.
+
+    Raises:
+        RuntimeError: the step cannot be recorded; network and optimizer are as before.
+    """
+    with undone(network, optimizer):
+        recorded = {len(labels): _record(step, images, labels) for images, labels in batches}
+
+    def replay(images: Tensor, labels: Tensor) -> Tensor:
+        graph = recorded.get(len(labels))
+        return graph(images, labels) if graph else step(images, labels)
+
+    return replay
+
+
+def _record(step: Step, images: Tensor, labels: Tensor) -> Step:
+    static_images, static_labels = images.cuda().clone(), labels.cuda().clone()
+    side_stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side_stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side_stream):
+        for _ in range(_WARM_UP_STEPS):
+            step(static_images, static_labels)
+    torch.cuda.current_stream().wait_stream(side_stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = step(static_images, static_labels)
+
+    def replay(images: Tensor, labels: Tensor) -> Tensor:
+        static_images.copy_(images, non_blocking=True)
+        static_labels.copy_(labels, non_blocking=True)
+        graph.replay()
+        return result
+
+    return replay
+
+
+@contextmanager
+def undone(network: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Put back, in place, what steps inside the block change; the optimizer must be fresh."""
+    tensors = [*network.parameters(), *network.buffers()]
+    before = [tensor.detach().clone() for tensor in tensors]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(tensors, before, strict=True):
+                tensor.copy_(value)
+            for state in optimizer.state.values():
+                for value in state.values():
+                    value.zero_()
