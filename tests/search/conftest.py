@@ -54,15 +54,16 @@ class Silent:
 def few_digits() -> Dataset:
     """The digits with few images in each part, so that a ResNet's epoch takes a moment."""
     digits = load_dataset("digits")
-    parts = {
-        name: Images(part.images[:size], part.labels[:size])
-        for name, part, size in (
-            ("train", digits.train, 256),
-            ("val", digits.val, 64),
-            ("test", digits.test, 64),
-        )
-    }
-    return replace(digits, **parts)
+
+    def first(part: Images, size: int) -> Images:
+        return Images(part.images[:size], part.labels[:size])
+
+    return replace(
+        digits,
+        train=first(digits.train, 256),
+        val=first(digits.val, 64),
+        test=first(digits.test, 64),
+    )
 
 
 def plan_text(folder: Path, text: str, **search: object) -> Plan:

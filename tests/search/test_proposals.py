@@ -76,10 +76,10 @@ def test_grid_is_shuffled_where_a_scheduler_compares_trials(tmp_path: Path) -> N
     assert sorted(shuffled) == plain != shuffled
 
 
-def run_sizes(space: Space) -> list[object]:
+def run_sizes(space: Space) -> list[int]:
     proposals = Proposals(space, "cpu")
     asked = [proposals.next() for _ in range(4)]
-    return [proposal.config["batch_size"] for proposal in asked if proposal]
+    return [int(proposal.config["batch_size"]) for proposal in asked if proposal]
 
 
 def test_stopped_and_failed_trials_do_not_pass_for_complete_ones(tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Format(str, Enum):
@@ -46,19 +50,37 @@ def leaderboard(
         _print_table(rows)
 
 
-def _print_table(rows: object) -> None:
+def _print_table(rows: pa.Table) -> None:
+    """Print the ranking; a column that says the same in every row goes into one line above."""
     import pyarrow as pa
+    from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from tune_mnist.analysis.ranking import heading, shown
 
-    assert isinstance(rows, pa.Table)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    fields = [field for field in rows.schema if field.name not in ("status", "trial")]
-    for field in fields:
-        number = pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
-        table.add_column(heading(field), justify="right" if number else "left")
-    for row in rows.to_pylist():
-        table.add_row(*(shown(field, row[field.name]) for field in fields))
-    Console().print(table, highlight=False)
+    columns = {
+        field: [shown(field, value) for value in rows[field.name].to_pylist()]
+        for field in rows.schema
+        if field.name != "trial"
+    }
+    names = ("model", "dataset", "search", "device", "status")
+    same = [f for f, cells in columns.items() if f.name in names and len(set(cells)) == 1]
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    facts = " · ".join(f"{heading(field)}: {columns[field][0]}" for field in same)
+    console.print(facts, style="dim", highlight=False, markup=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    shown_columns = {field: cells for field, cells in columns.items() if field not in same}
+    for field in shown_columns:
+        number = not pa.types.is_string(field.type)
+        wide = field.name == "config"
+        table.add_column(
+            heading(field).replace(" accuracy", ""),
+            justify="right" if number else "left",
+            no_wrap=number or wide,
+            overflow="ellipsis",
+        )
+    for cells in zip(*shown_columns.values(), strict=True):
+        table.add_row(*map(Text, cells))
+    console.print(table, highlight=False)

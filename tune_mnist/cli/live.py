@@ -125,4 +125,4 @@ class LiveView:
 
 
 def _value(metric: str, value: float) -> str:
-    return f"{percent(value)} %" if metric.endswith("accuracy") else f"{value:.4g}"
+    return percent(value) if metric.endswith("accuracy") else f"{value:.4g}"

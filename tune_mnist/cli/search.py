@@ -7,7 +7,7 @@ import secrets
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -91,18 +91,14 @@ def search(
         },
         resources={"cpu": cpus_per_trial, "gpu": gpus_per_trial},
     )
-    plan = plan_search(searched, cpus=cpus, gpus=gpus, machine=this_machine())
-    console, notes = Console(), Console(stderr=True, soft_wrap=True)
-    for note in plan.notes:
-        notes.print(note, style="yellow", highlight=False, markup=False)
+    machine = this_machine(look_for_gpus=gpus > 0 or searched.model != "svm")
+    plan = plan_search(searched, cpus=cpus, gpus=gpus, machine=machine)
+    console = Console()
     if dry_run:
+        _print_notes(plan.notes)
         _print_plan(plan, console)
         return
-    from tune_mnist.datasets import load_dataset
-
-    data = load_dataset(searched.dataset, data_dir, test_set=_test_set(test_set))
-    for note in data.notes:
-        notes.print(note, style="yellow", highlight=False, markup=False)
+    data = _load(searched.dataset, data_dir, test_set)
     _run(plan, data, results, search_name or _new_name(searched, data), dashboard, console)
 
 
@@ -119,15 +115,32 @@ def _read(name: str, file: Path | None) -> Space:
     return space
 
 
-def _test_set(name: str) -> Any:
+def _load(dataset: str, data_dir: Path | None, test_set: str) -> Dataset:
+    """Read the data set, with a progress bar where many image files are decoded."""
     from typing import get_args
 
-    from tune_mnist.datasets import TestSet
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from tune_mnist.datasets import TestSet, load_dataset
     from tune_mnist.errors import nearest
 
-    if name not in get_args(TestSet):
-        raise input_error("--test-set", f"{name!r} is unknown", nearest(name, get_args(TestSet)))
-    return name
+    choices = get_args(TestSet)
+    chosen = next((choice for choice in choices if choice == test_set), None)
+    if chosen is None:
+        raise input_error("--test-set", f"{test_set!r} is unknown", nearest(test_set, choices))
+    console = Console(stderr=True)
+    bar = Progress(console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task("decoding images")
+
+    def progress(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        return load_dataset(dataset, data_dir, test_set=chosen, progress=progress)
+    finally:
+        bar.stop()
 
 
 def _new_name(space: Space, data: Dataset) -> str:
@@ -136,6 +149,14 @@ def _new_name(space: Space, data: Dataset) -> str:
     about = re.sub(r"[^A-Za-z0-9.]+", "-", f"{space.name}-{data.name}").strip("-.")[:60]
     letter = "" if about[:1].isalpha() else f"{space.model}-"  # a name begins with a letter
     return f"{letter}{about}-{now}-{secrets.token_hex(2)}"
+
+
+def _print_notes(notes: tuple[str, ...]) -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True, soft_wrap=True)
+    for note in notes:
+        console.print(note, style="yellow", highlight=False, markup=False)
 
 
 def _print_plan(plan: Plan, console: Console) -> None:
@@ -198,6 +219,7 @@ def _run(
                 "started": datetime.now(timezone.utc).isoformat(),
             }
         )
+        _print_notes((*plan.notes, *data.notes))
         with ray_session(plan, dashboard=dashboard) as address:
             if address is not None:
                 console.print(f"dashboard: {address}  (it asks for the token in {TOKEN})")
@@ -226,8 +248,9 @@ def _print_outcome(
         row, metric = outcome.best, plan.space.objective.metric
         console.print(f"[bold]winner[/bold] {config_text(config_key(row['config']))}")
         console.print(
-            f"  validation {percent(row['val_accuracy'])} %, test {percent(row['test_accuracy'])}"
-            f" %, {duration(row['wall_time_s'])} on {row['device']}; chosen by {metric}"
+            f"  validation {percent(row['val_accuracy'])}, test {percent(row['test_accuracy'])},"
+            f" {duration(row['wall_time_s'])} on {row['device']}; chosen by {metric}",
+            soft_wrap=True,
         )
     option = "" if results == RESULTS else f" --results {results}"
     page = f"python -m tune_mnist leaderboard --search {name}{option} --html leaderboard.html"

@@ -23,13 +23,13 @@ def spaces(context: typer.Context) -> None:
     from tune_mnist.spaces import read_space, shipped_spaces
 
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("space", "model", "data set", "configurations", "sampler", "file"):
+    for heading in ("space", "model", "data set", "configurations", "sampler"):
         table.add_column(heading)
     for name, path in shipped_spaces().items():
         space = read_space(path)
         count = _count(path)
-        table.add_row(name, space.model, space.dataset, count, space.search.sampler, str(path))
-    Console(soft_wrap=True).print(table, highlight=False)
+        table.add_row(name, space.model, space.dataset, count, space.search.sampler)
+    Console().print(table, highlight=False)
 
 
 @spaces_app.command()

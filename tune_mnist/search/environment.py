@@ -33,20 +33,26 @@ class Machine:
     memory_bytes: int
 
 
-def this_machine() -> Machine:
-    """Look at the machine (imports torch to count its GPUs)."""
-    import psutil
-    import torch
+def this_machine(*, look_for_gpus: bool) -> Machine:
+    """Look at the machine.
 
+    Args:
+        look_for_gpus: whether to count the GPUs, which takes the import of torch (seconds).
+    """
+    import psutil
+
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Machine(
-        cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _all_cpus(),
-        gpus=torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        cpus=cpus or 1,
+        gpus=_gpus() if look_for_gpus else 0,
         memory_bytes=psutil.virtual_memory().available,
     )
 
 
-def _all_cpus() -> int:
-    return os.cpu_count() or 1
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 @cache

@@ -6,16 +6,19 @@ a sampler's duplicate costs no budget, and a finite space that is used up ends t
 
 from __future__ import annotations
 
+import itertools
 import random
 import warnings
-from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from tune_mnist.search.plan import MAX_LISTED
 from tune_mnist.search.samplers import SAMPLERS
 from tune_mnist.spaces import (
     Config,
@@ -29,8 +32,8 @@ from tune_mnist.spaces import (
     suggest,
 )
 
-_DUPLICATES_BEFORE_LISTING = 50
-"""Duplicates in a row after which a finite space's remaining configurations are listed."""
+_DUPLICATES = 50
+"""Duplicates in a row after which one of the space's remaining configurations is taken."""
 
 
 @dataclass(frozen=True)
@@ -54,40 +57,33 @@ class Proposals:
         make_sampler = SAMPLERS[space.search.sampler]
         self._study: optuna.Study | None = None
         if make_sampler is None or not space.parameters:
-            self._queue = deque(self._listed())
+            self._queue = self._listed()
         else:
             with warnings.catch_warnings():  # `group` has been "experimental" since 2020
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 sampler = make_sampler(space.search.seed)
             self._study = _study(sampler, space.objective.mode)
-            self._queue = deque(point_configurations(space, device))
+            self._queue = iter(point_configurations(space, device))
 
-    def _listed(self) -> list[Config]:
+    def _listed(self) -> Iterator[Config]:
         """Return the whole space: points first, then the grid, shuffled if order would matter."""
-        listed = list(configurations(self._space, self._device))
+        listed = configurations(self._space, self._device)
+        search = self._space.search
         # A scheduler compares trials with earlier ones: a sorted grid would mislead it.
-        if self._space.search.scheduler != "none" or self._space.search.sampler == "random":
-            points = point_configurations(self._space, self._device)
-            first = len(points) if self._space.parameters else 0
-            rest = listed[first:]
-            self._random.shuffle(rest)
-            listed[first:] = rest
-        return listed
+        if search.scheduler == "none" and search.sampler != "random":
+            return iter(listed)
+        points = point_configurations(self._space, self._device) if self._space.parameters else []
+        rest = list(listed)[len(points) :]
+        self._random.shuffle(rest)
+        return itertools.chain(points, rest)
 
     def next(self) -> Proposal | None:
         """Return a configuration not proposed before, or None when the space is used up."""
         duplicates = 0
         while self._size is None or len(self._seen) < self._size:
-            if self._queue:
-                config, asked = self._from_queue()
-            elif self._study is None:
+            config, asked = self._candidate(duplicates)
+            if config is None:
                 return None
-            elif duplicates > _DUPLICATES_BEFORE_LISTING and self._size is not None:
-                self._queue.append(self._any_unseen())
-                continue
-            else:
-                asked = self._study.ask()
-                config = suggest(self._space, asked, self._device)
             key = config_key(config)
             if key not in self._seen:
                 number = len(self._seen)
@@ -100,21 +96,26 @@ class Proposals:
                 self._study.tell(asked, state=TrialState.FAIL)  # ignored by samplers
         return None
 
-    def _from_queue(self) -> tuple[Config, optuna.trial.Trial | None]:
-        config = self._queue.popleft()
+    def _candidate(self, duplicates: int) -> tuple[Config | None, optuna.trial.Trial | None]:
+        """Return a configuration that may be a duplicate, with the sampler's trial for it."""
+        listed = next(self._queue, None)
         if self._study is None:
-            return config, None
-        self._study.enqueue_trial(dict(config))
+            return listed, None
+        if (
+            listed is None
+            and duplicates >= _DUPLICATES
+            and self._size is not None
+            and self._size <= MAX_LISTED
+        ):
+            listed = self._any_unseen()
+        if listed is not None:
+            self._study.enqueue_trial(dict(listed))
         asked = self._study.ask()
         return suggest(self._space, asked, self._device), asked
 
     def _any_unseen(self) -> Config:
-        unseen = [
-            config
-            for config in configurations(self._space, self._device)
-            if config_key(config) not in self._seen
-        ]
-        return self._random.choice(unseen)
+        every = configurations(self._space, self._device)
+        return self._random.choice([c for c in every if config_key(c) not in self._seen])
 
     def report(self, number: int, step: int, value: float) -> None:
         """Tell the sampler an intermediate value of a running trial."""
@@ -142,5 +143,5 @@ class Proposals:
 
 def _study(sampler: BaseSampler, mode: Mode) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    direction = "maximize" if mode == "max" else "minimize"
+    direction = StudyDirection.MAXIMIZE if mode == "max" else StudyDirection.MINIMIZE
     return optuna.create_study(sampler=sampler, direction=direction)

@@ -24,8 +24,12 @@ class ProposalSearcher(Searcher):
         self._trials = trials
         self._numbers: dict[str, int] = {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """Return the next trial's number and configuration, or `FINISHED`."""
+    def __getstate__(self) -> dict[str, Any]:
+        """Return nothing: Tune pickles its searcher for a restore that we never do."""
+        return {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:  # type: ignore[override]
+        """Return the next trial's number and configuration, or `FINISHED`, as Ray documents."""
         if self._trials is not None and len(self._numbers) >= self._trials:
             return str(Searcher.FINISHED)
         proposal = self._proposals.next()
