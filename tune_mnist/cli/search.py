@@ -256,4 +256,4 @@ def _print_outcome(
     page = f"python -m tune_mnist leaderboard --search {name}{option} --html leaderboard.html"
     console.print(f"export the leaderboard: {page}", markup=False, soft_wrap=True, highlight=False)
     if address is not None:
-        console.print(f"dashboard: {address}")
+        console.print(f"dashboard: {address} (it ends with the search)")
