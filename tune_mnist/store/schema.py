@@ -66,6 +66,7 @@ TRIALS = pa.schema(
 REPORTS = pa.schema(
     [
         column("trial", pa.string(), "", "id of the trial"),
+        column("attempt", pa.int64(), "", "attempt of the trial"),
         column("step", pa.int64(), "", "1, 2, ... within the trial"),
         column("fidelity", pa.float64(), "", "epochs trained, or fraction of training images"),
         column("train_loss", pa.float64(), "nat", "mean cross-entropy over the epoch"),

@@ -1,0 +1,74 @@
+"""One writer a search: a lock that dies with its process.
+
+A writer holds flock on `<root>/.writers/<id>/lock` for its life. The kernel drops it with the
+process, so a killed writer blocks nobody, and a folder whose lock is free was left by a dead one.
+`doorway` is a second lock, held for the milliseconds in which a writer comes, tidies or goes:
+without it a writer could lock a file that another is about to remove.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from tune_mnist.errors import input_error
+from tune_mnist.store.layout import writer_folder, writers_folder
+
+
+@contextmanager
+def doorway(root: Path) -> Iterator[None]:
+    """Let one writer of the store at a time come, tidy or go."""
+    with (writers_folder(root) / ".doorway").open("w") as door:  # no search's name has a dot first
+        fcntl.flock(door, fcntl.LOCK_EX)
+        yield
+
+
+def lock_search(root: Path, search: str) -> TextIO:
+    """Return the open lock file of a search; closing it frees the lock. Call in the doorway.
+
+    Raises: InputError: a living process writes this search.
+    """
+    lock = _try_lock(root, search)
+    if lock is None:
+        owner = (writer_folder(root, search) / "lock").read_text(encoding="utf-8").strip()
+        raise input_error(
+            "--name",
+            f"{search!r} is being written by {owner or 'another process'}",
+            "wait for it, or choose another name",
+        )
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+    lock.flush()
+    return lock
+
+
+def unlock_search(root: Path, search: str, lock: TextIO) -> None:
+    """Free a lock and remove the writer's folder. Call in the doorway."""
+    shutil.rmtree(writer_folder(root, search))
+    lock.close()
+
+
+def dead_writers(root: Path) -> Iterator[tuple[str, TextIO]]:
+    """Yield each search whose writer died, with its lock. Call in the doorway."""
+    for folder in sorted(writers_folder(root).glob("[!.]*")):
+        lock = _try_lock(root, folder.name)
+        if lock is not None:
+            yield folder.name, lock
+
+
+def _try_lock(root: Path, search: str) -> TextIO | None:
+    folder = writer_folder(root, search)
+    folder.mkdir(exist_ok=True)
+    lock = (folder / "lock").open("a", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock

@@ -1,0 +1,177 @@
+"""The store's way out: trials, reports and plans, for any number of readers, never blocked.
+
+Every function reads the files that are there at that moment; a search may be running. Columns
+that an older file lacks are null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from tune_mnist.errors import input_error, nearest
+from tune_mnist.store.catalog import (
+    SEARCH,
+    list_searches,
+    not_in_store,
+    readable_all,
+    retried,
+    search_files,
+    stored_schema,
+)
+from tune_mnist.store.layout import Kind, plan_file
+from tune_mnist.store.schema import TRIALS
+from tune_mnist.store.top import Query, best_rows
+
+__all__ = ["list_searches", "read_reports", "read_search", "read_trials", "top_trials"]
+
+_HIVE = ds.partitioning(pa.schema([SEARCH]), flavor="hive")
+_EVERY = pc.scalar(True)
+
+
+def read_trials(
+    root: Path,
+    *,
+    search: str | None = None,
+    dataset: str | None = None,
+    model: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Return the finished trials, oldest first within their search.
+
+    Args:
+        root: the store's folder.
+        search: only of this search; None: of all.
+        dataset: only on this data set.
+        model: only of this model.
+        columns: which columns, in this order; None: `search` and all that the files have.
+    Returns: one row a trial; the fields carry their unit and meaning.
+    Raises:
+        InputError: no store, no such search, data set or model, or a corrupt file.
+        ValueError: a column that no file has.
+    """
+    wanted = _wanted(dataset, model)
+    condition = _EVERY
+    for name, value in wanted.items():
+        condition = condition & (pc.field(name) == value)
+    trials = retried(lambda: _read(root, "trials", search, columns, condition))
+    if not len(trials):
+        _check_wanted(root, search, wanted)
+    return trials
+
+
+def read_reports(root: Path, *, search: str | None = None) -> pa.Table:
+    """Return all reports of a search, or of all; a trial's are in the order of its steps.
+
+    Raises: InputError: no store, no such search, or a corrupt file.
+    """
+    return retried(lambda: _read(root, "reports", search, None, _EVERY))
+
+
+def read_search(root: Path, search: str) -> dict[str, Any]:
+    """Return the plan of a search, as `write_search` was given it.
+
+    Raises: InputError: no store, no such search, or its file is not a JSON object.
+    """
+    known = list_searches(root)
+    if search not in known:
+        raise not_in_store("--search", search, known)
+    file = plan_file(root, search)
+    try:
+        plan = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise input_error(file, f"is not JSON: {error}", "restore it from a copy") from error
+    if not isinstance(plan, dict):
+        raise input_error(file, "is not a JSON object", "restore it from a copy")
+    return plan
+
+
+def top_trials(
+    root: Path,
+    *,
+    top: int,
+    metric: str = "val_accuracy",
+    mode: Literal["max", "min"] | None = None,
+    search: str | None = None,
+    dataset: str | None = None,
+    model: str | None = None,
+) -> pa.Table:
+    """Return the best trials, best first; ties go to the shorter, then by search and trial.
+
+    Failed trials, and those whose metric is null or NaN, are left out.
+
+    Args:
+        root: the store's folder.
+        top: how many at most, > 0.
+        metric: a numeric column of `TRIALS`.
+        mode: which end of the metric is best; None: "min" for a loss or a time, else "max".
+        search: only of this search; None: of all.
+        dataset: only on this data set.
+        model: only of this model.
+    Returns: at most `top` rows: `search` and all columns of the files they are in.
+    Raises:
+        InputError: no store, no such search, data set, model or metric, or a corrupt file.
+        ValueError: `top` < 1.
+    """
+    if top < 1:
+        raise ValueError(f"top is {top}, must be >= 1")
+    numeric = [
+        f.name for f in TRIALS if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)
+    ]
+    if metric not in numeric:
+        raise input_error("--metric", f"{metric!r} cannot rank trials", nearest(metric, numeric))
+    smaller_is_better = mode == "min" if mode else metric.endswith(("_loss", "_s"))
+    query = Query(metric, smaller_is_better, top, _wanted(dataset, model))
+
+    def rank() -> pa.Table:
+        listed = search_files(root, "trials", search)
+        return best_rows(query, [(name, file) for name, files in listed for file in files])
+
+    best = retried(rank)
+    if not len(best):
+        _check_wanted(root, search, query.wanted)
+    return best
+
+
+def _wanted(dataset: str | None, model: str | None) -> dict[str, str]:
+    given = {"dataset": dataset, "model": model}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _check_wanted(root: Path, search: str | None, wanted: Mapping[str, str]) -> None:
+    """Raise InputError if there are trials, but none with a wanted value."""
+    if not wanted:
+        return
+    trials = read_trials(root, search=search, columns=list(wanted))
+    for name, value in wanted.items():
+        known = sorted(trials[name].drop_null().unique().to_pylist())
+        if known and value not in known:
+            raise not_in_store(f"--{name}", value, known)
+
+
+def _read(
+    root: Path,
+    kind: Kind,
+    search: str | None,
+    columns: Sequence[str] | None,
+    condition: pc.Expression,
+) -> pa.Table:
+    listed = search_files(root, kind, search)
+    # A writer's schema has every column of its search's older files, so the newest tells them all.
+    schema = pa.schema([SEARCH, *stored_schema(kind, [files[-1] for _, files in listed])])
+    names = schema.names if columns is None else list(columns)
+    unknown = [name for name in names if name not in schema.names]
+    if unknown:
+        raise ValueError(f"no column {unknown[0]!r} in {kind}; {nearest(unknown[0], schema.names)}")
+    paths = [file for _, files in listed for file in files]
+    if not paths:
+        return schema.empty_table().select(names)
+    rows = ds.dataset([str(path) for path in paths], schema=schema, partitioning=_HIVE)
+    with readable_all(paths):
+        return rows.to_table(columns=names, filter=condition)

@@ -1,0 +1,246 @@
+"""The store's one way in: a `Writer` a search, each trial on disk when `append_trial` returns.
+
+    with Writer(Path("results"), "svm-1", {"C": float}) as writer:
+        writer.write_search(plan)
+        writer.append_trial(trial, reports)
+
+A trial is one small file of its own: written aside, fsynced, renamed into place, its folder
+fsynced; its reports first, then its row. Every 256 of them are merged into one file; `compact`
+merges all there are. `layout.py` tells why our readers neither see a row twice nor miss one.
+A plain reader (pandas, DuckDB) sees rows twice if it lists the folder in the milliseconds between
+a merged file's coming and the old files' going, and gets FileNotFoundError for a file that went
+between its listing and its reading. What a killed writer left is tidied by the store's next one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tune_mnist.errors import input_error
+from tune_mnist.store.catalog import stored_schema
+from tune_mnist.store.layout import (
+    KINDS,
+    Kind,
+    covered,
+    file_name,
+    live_files,
+    numbers,
+    plan_file,
+    rows_folder,
+    writer_folder,
+    writers_folder,
+)
+from tune_mnist.store.lock import dead_writers, doorway, lock_search, unlock_search
+from tune_mnist.store.merge import row_groups
+from tune_mnist.store.reader import read_trials
+from tune_mnist.store.rows import report_rows, trial_row
+from tune_mnist.store.schema import REPORTS, trials_schema
+
+MERGE_AT = 256  # small files; bounds what a reader opens
+SMALL: dict[str, Any] = {"compression": "none", "use_dictionary": False}  # half the time for a row
+MERGED: dict[str, Any] = {"compression": "zstd"}
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
+_DATES = ("epoch", "infinity")  # DuckDB reads a folder of this name as a date
+
+
+class Writer:
+    """The only process that writes a search; not for use from two threads at once.
+
+    Args:
+        root: the store's folder; made where it is missing.
+        search: the search's id, which names its folders.
+        parameters: name to Python type of every hyperparameter that any model has.
+        resume: go on with a search that is in the store already, instead of refusing it.
+    Raises: InputError: the name is unusable, taken or being written; the folder is not writable.
+    """
+
+    def __init__(
+        self, root: Path, search: str, parameters: Mapping[str, type], *, resume: bool = False
+    ) -> None:
+        check_search_name(search)
+        self._root, self._search = root.resolve(), search
+        try:
+            self._open(resume)
+        except OSError as error:
+            raise input_error(
+                root,
+                f"the results folder cannot be written: {error}",
+                "make it writable, or choose another with --results",
+            ) from error
+        spans = self._files("trials")
+        self._next = 1 + max((last for _, last in spans), default=-1)
+        self._unmerged = 1 + max((last for first, last in spans if first < last), default=-1)
+        self._recent: dict[Path, pa.Table] = {}  # rows of small files, 1 ms each to read back
+        self._schemas: dict[Kind, pa.Schema] = {
+            "reports": self._schema("reports", REPORTS),
+            "trials": self._schema("trials", trials_schema(parameters)),
+        }
+        done = read_trials(self._root, search=search, columns=["trial", "attempt"])
+        self._done = set(zip(*(column.to_pylist() for column in done), strict=True))
+
+    def write_search(self, plan: Mapping[str, Any]) -> None:
+        """Write the plan as JSON; the search is in the store from here on."""
+        text = json.dumps(plan, indent=2, allow_nan=False) + "\n"
+        with self._appearing(plan_file(self._root, self._search)) as file:
+            file.write(text.encode())
+
+    def append_trial(self, trial: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> None:
+        """Put a trial and its reports on disk; appending the same attempt again does nothing.
+
+        Args:
+            trial: column to value; `trial`, `attempt`, `status` and `config` (a mapping) must be
+                there, other columns are null where they are not.
+            reports: column to value each; trial id and attempt are filled in.
+        Raises: ValueError: an unknown key, or a value that its column cannot hold.
+        """
+        row = trial_row(trial, self._schemas["trials"])
+        key = (str(trial["trial"]), int(trial["attempt"]))
+        if key in self._done:
+            return
+        rows: dict[Kind, pa.Table] = {
+            "reports": report_rows(*key, reports, self._schemas["reports"]),
+            "trials": row,
+        }
+        name = file_name(self._next, self._next)
+        for kind in KINDS:
+            target = rows_folder(self._root, kind, self._search) / name
+            with self._appearing(target) as file:
+                pq.write_table(rows[kind], file, **SMALL)
+            self._recent[target] = rows[kind]
+        self._done.add(key)
+        self._next += 1
+        if self._next - self._unmerged >= MERGE_AT:
+            self._merge(self._unmerged)
+
+    def compact(self) -> None:
+        """Merge all the search's files into one a kind: for when a search has ended."""
+        self._merge(0)
+
+    def close(self) -> None:
+        """Free the search for another writer; a second call does nothing."""
+        if self._lock.closed:
+            return
+        with doorway(self._root):
+            unlock_search(self._root, self._search, self._lock)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _open(self, resume: bool) -> None:
+        plan = plan_file(self._root, self._search)
+        folders = [rows_folder(self._root, kind, self._search) for kind in KINDS]
+        writers_folder(self._root).mkdir(parents=True, exist_ok=True)
+        with doorway(self._root):
+            if not resume and (plan.exists() or any(map(live_files, folders))):
+                raise input_error(
+                    "--name",
+                    f"a search {self._search!r} is in {self._root} already",
+                    "choose another name with --name",
+                )
+            for search, lock in dead_writers(self._root):
+                _tidy(self._root, search)
+                unlock_search(self._root, search, lock)
+            self._lock = lock_search(self._root, self._search)
+        for folder in (*folders, plan.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+            _sync(folder.parent)
+
+    def _files(self, kind: Kind) -> dict[tuple[int, int], Path]:
+        """Return our files by first and last trial, without reports whose trial never came."""
+        files = live_files(rows_folder(self._root, kind, self._search))
+        spans = {span: file for file in files if (span := numbers(file.name))}
+        return spans if kind == "trials" else {s: f for s, f in spans.items() if s[1] < self._next}
+
+    def _schema(self, kind: Kind, declared: pa.Schema) -> pa.Schema:
+        """Return the declared columns, and those that an older writer of this search had."""
+        newest = list(self._files(kind).values())[-1:]
+        both = [declared, stored_schema(kind, newest)]
+        return pa.unify_schemas(both, promote_options="permissive")
+
+    def _merge(self, start: int) -> None:
+        """Put the trials from number `start` on into one file, and take the others away."""
+        _tidy(self._root, self._search)  # what a merge that failed has left
+        for kind in KINDS:
+            spans = {span: file for span, file in self._files(kind).items() if span[0] >= start}
+            if len(spans) > 1:
+                name = file_name(min(spans)[0], max(spans)[1])
+                self._replace(kind, list(spans.values()), name)
+        self._unmerged = self._next
+
+    def _replace(self, kind: Kind, files: Sequence[Path], name: str) -> None:
+        folder, schema = rows_folder(self._root, kind, self._search), self._schemas[kind]
+        known = [self._recent[file] for file in files if file in self._recent]
+        groups: Iterable[pa.Table] = (
+            [pa.concat_tables(known)]
+            if len(known) == len(files)
+            else row_groups(kind, files, schema)
+        )
+        with (
+            self._appearing(folder / name) as file,
+            pq.ParquetWriter(file, schema, **MERGED) as parquet,
+        ):
+            for group in groups:
+                parquet.write_table(group)
+        # Out of sight before the slower unlink: until they are, plain readers see rows twice.
+        aside = writer_folder(self._root, self._search)
+        gone = [path.rename(aside / path.name) for path in files]
+        _sync(folder)
+        for path in gone:
+            path.unlink()
+        for path in files:
+            self._recent.pop(path, None)
+
+    @contextmanager
+    def _appearing(self, target: Path) -> Iterator[BinaryIO]:
+        """Open a file that appears as `target`, whole and safe from a power cut, or not at all."""
+        aside = writer_folder(self._root, self._search) / "aside"
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(target)
+        _sync(target.parent)
+
+
+def check_search_name(name: str) -> None:
+    """Raise InputError unless the name is safe in a path and reads back as text everywhere."""
+    if _NAME.fullmatch(name) and name.lower() not in _DATES:
+        return
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:90]
+    raise input_error(
+        "--name",
+        f"{name!r} cannot name a search",
+        "begin with a letter, go on with letters, digits, '.', '_' or '-', at most 100 in all; "
+        f"for example {f'search-{plain}'.strip('-')}",
+    )
+
+
+def _tidy(root: Path, search: str) -> None:
+    """Take away the files that were merged, but not taken away before the writer died."""
+    for kind in KINDS:
+        folder = rows_folder(root, kind, search)
+        names = {file.name for file in folder.glob("*.parquet")}
+        for name in covered(names):
+            (folder / name).unlink()
+
+
+def _sync(folder: Path) -> None:
+    """Make the coming and going of the folder's files survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
