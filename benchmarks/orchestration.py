@@ -41,13 +41,15 @@ def ours(trials: int) -> float:
     from tune_mnist.store.writer import Writer
 
     class Nobody:
+        def preparing(self, what: str) -> None: ...
+
         def trial_started(self, trial: str, config: Any) -> None: ...
 
         def trial_reported(self, trial: str, measurement: Any) -> None: ...
 
         def trial_finished(self, row: Any) -> None: ...
 
-    def trivial(trial: dict[str, Any], data: object, model: str, seed: int, device: str) -> None:  # noqa: ARG001
+    def trivial(trial: dict[str, Any], shared: object) -> None:  # noqa: ARG001
         from ray import tune
 
         value = float(trial["hyperparameters"]["C"])
@@ -62,10 +64,10 @@ def ours(trials: int) -> float:
             f"  C: {{choice: [{values}]}}\nsearch: {{sampler: grid}}\n"
         )
         machine = Machine(cpus=CPUS, gpus=0, memory_bytes=2**33)
-        plan = plan_search(read_space(space_file), cpus=CPUS, gpus=0, machine=machine)
         data = load_dataset("digits")
+        plan = plan_search(read_space(space_file), cpus=CPUS, gpus=0, machine=machine)
         writer = Writer(Path(folder) / "results", "trivial", parameter_types())
-        with writer, ray_session(plan, dashboard=False):
+        with writer, ray_session(plan, data, dashboard=False):
             seconds = timed(lambda: search_run.run_search(plan, data, writer, Nobody()))
     return seconds
 

@@ -43,6 +43,8 @@ search: {sampler: grid, trials: 2}
 class Silent:
     """An observer that looks away; tests override what they need."""
 
+    def preparing(self, what: str) -> None: ...
+
     def trial_started(self, trial: str, config: Config) -> None: ...
 
     def trial_reported(self, trial: str, measurement: Row) -> None: ...
@@ -75,9 +77,9 @@ def plan_text(folder: Path, text: str, **search: object) -> Plan:
 
 
 @pytest.fixture(scope="session")
-def running_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def running_ray(few_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     plan = plan_text(tmp_path_factory.mktemp("ray"), SVM)
-    with ray_session(plan, dashboard=False):
+    with ray_session(plan, few_digits, dashboard=False):
         yield
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tune_mnist.datasets import load_dataset
 from tune_mnist.errors import InputError
 from tune_mnist.search.environment import Machine
-from tune_mnist.search.plan import plan_search
+from tune_mnist.search.plan import plan_search, with_engine
 from tune_mnist.spaces import Space, find_space, override, read_space
 
 LAPTOP = Machine(cpus=4, gpus=0, memory_bytes=8 * 2**30)
@@ -80,3 +81,11 @@ def test_svm_leaves_the_gpus_alone_and_says_so() -> None:
     plan = plan_search(shipped("svm"), cpus=None, gpus=1, machine=GPU_BOX)
     assert plan.gpus == 0
     assert any("an SVM trains on the CPU" in note for note in plan.notes)
+
+
+def test_the_plan_says_which_engine_trains_the_svms_and_why() -> None:
+    plan = plan_search(shipped("report/svm"), cpus=None, gpus=0, machine=LAPTOP)
+    engine = with_engine(plan, load_dataset("digits"), LAPTOP).engine
+    assert engine is not None
+    assert engine[0] != "shared-gram"
+    assert "1,257 training rows" in engine[1]

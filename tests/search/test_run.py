@@ -84,8 +84,12 @@ def test_a_killed_trial_is_a_failed_row_and_the_search_goes_on(search: Search) -
 
 
 def test_asha_keeps_the_curve_of_a_stopped_trial_and_never_tests_it(search: Search) -> None:
-    text = RESNET.replace("[0.01, 0.001]", "[0.01, 1.0e-9, 2.0e-9, 3.0e-9]")
-    outcome, rows = search(text, scheduler="asha", trials=4, max_concurrent=1, seed=1)
+    text = RESNET.replace("batch_size: 64", "batch_size: 16\n  optimizer: adam")
+    text = text.replace("[0.01, 0.001]", "[0.001, 1.0e-9, 2.0e-9]").replace(
+        "epochs: 2", "epochs: 3"
+    )
+    text += "points:\n  - {learning_rate: 0.001}\n"  # first, so that the others lag behind it
+    outcome, rows = search(text, scheduler="asha", trials=3, max_concurrent=1)
     stopped = [row for row in rows if row["status"] == "stopped"]
     assert stopped
     assert all(row["test_accuracy"] is None and row["val_accuracy"] is not None for row in stopped)

@@ -50,6 +50,10 @@ class LiveView:
     ) -> None:
         self._live.stop()
 
+    def preparing(self, what: str) -> None:
+        """Say what all trials are waiting for."""
+        self._console.print(f"preparing: {what}", highlight=False, soft_wrap=True)
+
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:
         """Show the trial as running."""
         self._running[trial] = (config_text(json.dumps(config)), time.monotonic(), {})

@@ -74,7 +74,7 @@ def search(
     from rich.console import Console
 
     from tune_mnist.search.environment import this_machine
-    from tune_mnist.search.plan import plan_search
+    from tune_mnist.search.plan import plan_search, with_engine
     from tune_mnist.spaces import override
 
     searched = override(
@@ -93,12 +93,13 @@ def search(
     )
     machine = this_machine(look_for_gpus=gpus > 0 or searched.model != "svm")
     plan = plan_search(searched, cpus=cpus, gpus=gpus, machine=machine)
+    data = _load(searched.dataset, data_dir, test_set)
+    plan = with_engine(plan, data, machine)
     console = Console()
     if dry_run:
-        _print_notes(plan.notes)
+        _print_notes((*plan.notes, *data.notes))
         _print_plan(plan, console)
         return
-    data = _load(searched.dataset, data_dir, test_set)
     _run(plan, data, results, search_name or _new_name(searched, data), dashboard, console)
 
 
@@ -181,6 +182,7 @@ def _print_plan(plan: Plan, console: Console) -> None:
         ("configurations", count),
         ("sampler, scheduler", f"{search.sampler}, {search.scheduler}"),
         ("ends after", ", ".join(f"{v:g} {k}" for k, v in ends.items() if v is not None)),
+        ("engine", " – ".join(plan.engine or ("PyTorch",))),
         ("seed", str(search.seed)),
         ("bundle a trial", bundles),
         ("at most at once", f"{plan.concurrency} of {plan.cpus} CPU + {plan.gpus} GPU"),
@@ -220,7 +222,7 @@ def _run(
             }
         )
         _print_notes((*plan.notes, *data.notes))
-        with ray_session(plan, dashboard=dashboard) as address:
+        with ray_session(plan, data, dashboard=dashboard) as address:
             if address is not None:
                 console.print(f"dashboard: {address}  (it asks for the token in {TOKEN})")
             with LiveView(plan, console) as view:

@@ -10,9 +10,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.search.environment import Machine
 from tune_mnist.spaces import MODELS, Choice, Config, Device, Space, collapsed, size
+from tune_mnist.training.svm_config import Engine, SvmConfig, choose_engine
 
 MAX_LISTED = 100_000
 """Configurations of a space that is listed whole: about a second, and 50 MB."""
@@ -30,6 +32,7 @@ class Plan:
         concurrency: trials side by side at most.
         configurations: distinct configurations in the space; None if it is infinite.
         trials: trials to run at most; None if only time or a target ends the search.
+        engine: the implementation that trains an SVM, and why: `with_engine`; None before.
         notes: one line each for whatever was collapsed, capped or ignored.
     """
 
@@ -42,6 +45,7 @@ class Plan:
     concurrency: int
     configurations: int | None
     trials: int | None
+    engine: tuple[Engine, str] | None
     notes: tuple[str, ...]
 
     def bundle(self, config: Config) -> dict[str, float]:
@@ -66,6 +70,7 @@ class Plan:
             },
             "configurations": self.configurations,
             "trials": self.trials,
+            "engine": self.engine,
             "notes": list(self.notes),
         }
 
@@ -109,6 +114,7 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
         concurrency=1,
         configurations=count,
         trials=_trials(space, count),
+        engine=None,
         notes=tuple(notes),
     )
     return replace(plan, concurrency=_concurrency(plan))
@@ -201,6 +207,21 @@ def _concurrency(plan: Plan) -> int:
                 side_by_side.append(math.floor(there / bundle[name]))
         fits = max(fits, min(limit for limit in side_by_side if limit is not None))
     return fits
+
+
+def with_engine(plan: Plan, data: Dataset, machine: Machine) -> Plan:
+    """Return the plan with the engine that trains its SVMs on this data; others need no choice."""
+    space = plan.space
+    if space.model != "svm":
+        return plan
+    kernels = {config["kernel"] for config in space.points if "kernel" in config}
+    if "kernel" in space.parameters:
+        kernels |= set(space.parameters["kernel"].values())
+    searched = kernels or [MODELS["svm"]["kernel"].default]
+    configs = [SvmConfig(str(kernel), C=1.0) for kernel in searched]
+    evaluated = len(data.val) + len(data.test)
+    engine = choose_engine(configs, len(data.train), evaluated, machine.memory_bytes)
+    return replace(plan, engine=engine)
 
 
 def max_fidelity(space: Space) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tune_mnist.datasets import Dataset
 from tune_mnist.search.plan import Plan
 
 TOKEN = Path.home() / ".ray" / "auth_token"
@@ -26,8 +27,11 @@ _QUIET = {
 
 
 @contextmanager
-def ray_session(plan: Plan, *, dashboard: bool) -> Iterator[str | None]:
-    """Run Ray with the plan's CPUs and GPUs; yield the dashboard's address, None without it."""
+def ray_session(plan: Plan, data: Dataset, *, dashboard: bool) -> Iterator[str | None]:
+    """Run Ray with the plan's CPUs and GPUs and room for the data set.
+
+    Yields: the dashboard's address, None without it.
+    """
     os.environ.update({key: os.environ.get(key, value) for key, value in _QUIET.items()})
     import ray
 
@@ -35,6 +39,7 @@ def ray_session(plan: Plan, *, dashboard: bool) -> Iterator[str | None]:
         address="local",
         num_cpus=plan.cpus,
         num_gpus=plan.gpus,
+        object_store_memory=_object_store_bytes(data),
         include_dashboard=dashboard,
         dashboard_host="127.0.0.1",
         log_to_driver=False,
@@ -44,3 +49,9 @@ def ray_session(plan: Plan, *, dashboard: bool) -> Iterator[str | None]:
         yield f"http://{context.dashboard_url}" if dashboard else None
     finally:
         ray.shutdown()
+
+
+def _object_store_bytes(data: Dataset) -> int:
+    """Return room for the data set twice over; Ray's default, 30 % of memory, SVMs need more."""
+    arrays = [array for p in (data.train, data.val, data.test) for array in (p.images, p.labels)]
+    return max(2**29, 2 * sum(array.nbytes for array in arrays))

@@ -26,6 +26,9 @@ Row = dict[str, Any]
 class Observer(Protocol):
     """Who watches a search: called in the driver, one call at a time."""
 
+    def preparing(self, what: str) -> None:
+        """Something that all trials share is being made."""
+
     def trial_started(self, trial: str, config: Config) -> None:
         """A trial began to run."""
 

@@ -22,7 +22,8 @@ from tune_mnist.search.proposals import Proposals
 from tune_mnist.search.recorder import Observer, Recorder, Row, trial_name
 from tune_mnist.search.schedulers import SCHEDULERS
 from tune_mnist.search.searcher import ProposalSearcher
-from tune_mnist.search.trainable import run_trial
+from tune_mnist.search.shared_gram import SharedGram, shared_gram
+from tune_mnist.search.trainable import Shared, run_trial
 from tune_mnist.spaces import Objective
 from tune_mnist.store.writer import Writer
 
@@ -38,12 +39,14 @@ class Outcome:
         best: the row of the completed trial with the best objective; None without one.
         reason: what ended it: all its trials done, the time budget, the target, or Ctrl-C.
         unfinished: trials that were running when it ended, and are not in the store.
+        gram_s: wall time of what SVM trials share, in no trial's own time.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     best: Row | None = None
     reason: Reason = "done"
     unfinished: int = 0
+    gram_s: float = 0.0
 
 
 class _Ending:
@@ -101,26 +104,42 @@ def run_search(
     ending = _Ending(plan.space.objective, search.target, search.time_budget_s)
     data_facts = {"dataset": data.name, "data_hash": data.content_hash, "split": data.split}
     recorder = Recorder(plan, writer, observer, data_facts, ending.add)
-    with tempfile.TemporaryDirectory(prefix="tune_mnist-") as folder, _on_signals(ending.interrupt):
-        tuner = _tuner(plan, data, recorder, ending, folder, named_actors)
+    with (
+        tempfile.TemporaryDirectory(prefix="tune_mnist-") as folder,
+        _on_signals(ending.interrupt),
+        _gram(plan, data, observer) as gram,
+    ):
+        gram_dir = gram.folder if gram else None
+        shared = Shared(data, plan.space.model, search.seed, plan.device, gram_dir)
+        tuner = _tuner(plan, shared, recorder, ending, folder, named_actors)
         began = len(tuner.fit())
     writer.compact()
-    ending.outcome.unfinished = began - sum(ending.outcome.counts.values())
-    return ending.outcome
+    outcome = ending.outcome
+    outcome.unfinished = began - sum(outcome.counts.values())
+    outcome.gram_s = gram.seconds if gram else 0.0
+    return outcome
+
+
+@contextmanager
+def _gram(plan: Plan, data: Dataset, observer: Observer) -> Iterator[SharedGram | None]:
+    if plan.engine is None or plan.engine[0] != "shared-gram":
+        yield None
+        return
+    observer.preparing(plan.engine[1])
+    with shared_gram(data, plan.cpus) as gram:
+        yield gram
 
 
 def _tuner(
     plan: Plan,
-    data: Dataset,
+    shared: Shared,
     recorder: Recorder,
     ending: _Ending,
     folder: str,
     named_actors: bool,
 ) -> tune.Tuner:
     space = plan.space
-    trainable = tune.with_parameters(
-        run_trial, data=data, model=space.model, seed=space.search.seed, device=plan.device
-    )
+    trainable = tune.with_parameters(run_trial, shared=shared)
     proposals = Proposals(space, plan.device)
     return tune.Tuner(
         tune.with_resources(_named(trainable) if named_actors else trainable, _bundle(plan)),

@@ -7,73 +7,90 @@ process (threads, GPU memory) is set again or given back here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.search.environment import cpu_name, gpu_name, host
-from tune_mnist.spaces import Config, ModelName
+from tune_mnist.spaces import Config, Device, ModelName
 from tune_mnist.training.measurement import Measurement, Report
 
 
-def run_trial(
-    trial: dict[str, Any], data: Dataset, model: ModelName, seed: int, device: str
-) -> None:
+@dataclass(frozen=True)
+class Shared:
+    """What all trials of a search have in common.
+
+    Args:
+        data: the data set; in a trial its arrays are read-only, in Ray's object store.
+        model: whose training function is called.
+        seed: of every trial, so that trials differ in their configuration alone.
+        device: for configurations that name none themselves.
+        gram_dir: for SVMs that share one matrix of inner products; None for each on its own.
+    """
+
+    data: Dataset
+    model: ModelName
+    seed: int
+    device: Device
+    gram_dir: Path | None
+
+
+def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     """Train one configuration and report each measurement to Ray Tune.
 
     Args:
         trial: what `ProposalSearcher.suggest` made: "number" and "hyperparameters".
-        data: the data set, its arrays read-only in Ray's object store.
-        model: whose training function to call.
-        seed: seed of the trial.
-        device: "cpu" or "gpu", for a configuration that names none itself.
+        shared: put once into Ray's object store by `tune.with_parameters`.
     """
     import ray
     from ray import tune
 
     config = dict(trial["hyperparameters"])
-    device = str(config.pop("device", device))
+    device = config.pop("device", shared.device)
     cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
     where = {"device": gpu_name() if device == "gpu" else cpu_name(), "host": host()}
 
     def report(measurement: Measurement) -> None:
         tune.report({**measurement, **where})
 
-    TRAINERS[model](config, data, report, seed, device, max(1, int(cpus)))
+    TRAINERS[shared.model](config, shared, report, device == "gpu", max(1, int(cpus)))
 
 
 def _train_resnet(
-    config: Config, data: Dataset, report: Report, seed: int, device: str, threads: int
+    config: Config, shared: Shared, report: Report, on_gpu: bool, threads: int
 ) -> Measurement:
     import torch
 
     from tune_mnist.training import resnet
 
     torch.set_num_threads(threads)
-    on = "cuda" if device == "gpu" else "cpu"
+    resnet_config = resnet.ResnetConfig(**config)  # type: ignore[arg-type]  # spaces checked it
+    device = "cuda" if on_gpu else "cpu"
     try:
-        resnet_config = resnet.ResnetConfig(**config)  # type: ignore[arg-type]  # spaces.py checked
-        return resnet.train(resnet_config, data, report, device=on, seed=seed)
+        return resnet.train(resnet_config, shared.data, report, device=device, seed=shared.seed)
     finally:
-        if on == "cuda":
+        if on_gpu:
             torch.cuda.empty_cache()
 
 
 def _train_svm(
     config: Config,
-    data: Dataset,
+    shared: Shared,
     report: Report,
-    seed: int,
-    device: str,  # noqa: ARG001  # a `Trainer`; an SVM knows the CPU alone
+    on_gpu: bool,  # noqa: ARG001  # a `Trainer`; an SVM knows the CPU alone
     threads: int,
 ) -> Measurement:
     from threadpoolctl import threadpool_limits
 
     from tune_mnist.training import svm
 
+    svm_config = svm.SvmConfig(**config)  # type: ignore[arg-type]  # spaces checked it
     with threadpool_limits(threads):
-        svm_config = svm.SvmConfig(**config)  # type: ignore[arg-type]  # spaces.py checked
-        return svm.train(svm_config, data, report, seed=seed)
+        return svm.train(
+            svm_config, shared.data, report, seed=shared.seed, gram_dir=shared.gram_dir
+        )
 
 
-Trainer = Callable[[Config, Dataset, Report, int, str, int], Measurement]
+Trainer = Callable[[Config, Shared, Report, bool, int], Measurement]
 TRAINERS: dict[ModelName, Trainer] = {"resnet": _train_resnet, "svm": _train_svm}
