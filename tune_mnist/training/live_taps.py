@@ -22,7 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tune_mnist.training.matrix_conv import Pair, convolve
+from tune_mnist.training.matrix_conv import convolve
+from tune_mnist.training.small_map_conv import Pair
 
 
 def live_range(size: int, kernel: int, stride: int, padding: int) -> range:
@@ -114,4 +115,5 @@ def _is_plain_convolution(module: nn.Module) -> bool:
         and (module.bias, module.groups, module.dilation) == (None, 1, (1, 1))
         and module.padding_mode == "zeros"
         and not isinstance(module.padding, str)
+        and all(p < k for p, k in zip(module.padding, module.kernel_size, strict=True))
     )
