@@ -1,78 +1,42 @@
 """One support-vector machine: standardised pixels, LIBSVM's C-SVC, accuracies on three sets.
 
 Pixels become [-1, 1], then each pixel is standardised with the training images' mean and
-deviation, as the report does. The fit is scikit-learn-intelex's SVC where it is installed
-(x86-64; several times faster at equal accuracy) and scikit-learn's elsewhere and for sigmoid;
-`engine` says which.
+deviation, as the report does. Three engines give the same machine, and `engine` says which ran:
+
+    shared-gram            one matrix of inner products for the whole search (gram.py); by far the
+                           fastest, where memory holds it
+    scikit-learn-intelex   SVC on oneDAL; x86-64 only
+    scikit-learn           SVC on LIBSVM; anywhere, and for sigmoid always
 """
 
 from __future__ import annotations
 
-import math
-import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from threadpoolctl import threadpool_info
 
-from tune_mnist.errors import Fault, InputError, nearest
+from tune_mnist.datasets import Dataset
 from tune_mnist.training.measurement import Measurement, Report
+from tune_mnist.training.pixels import standardised
+from tune_mnist.training.svm_config import (
+    GRAM_KERNELS,
+    SvmConfig,
+    choose_engine,
+    intelex_installed,
+)
+from tune_mnist.training.threads import available_threads
 
-if TYPE_CHECKING:
-    from tune_mnist.datasets import Dataset
+__all__ = ["SvmConfig", "choose_engine", "train"]
 
-Float32 = npt.NDArray[np.float32]
-
-KERNELS = ("rbf", "poly", "linear", "sigmoid")
-CACHE_MB = 2000.0  # LIBSVM's kernel rows; the report's value
-
-
-@dataclass(frozen=True)
-class SvmConfig:
-    """One SVM.
-
-    Args:
-        kernel: rbf exp(-gamma |x-z|^2), poly (gamma x.z)^degree, linear x.z, or
-            sigmoid tanh(gamma x.z).
-        C: > 0, the price of a training error.
-        gamma: > 0 per squared unit of x (also as text, "0.001"), or "scale",
-            1 / (features * variance of x).
-        degree: >= 1, of the poly kernel alone.
-    Raises: InputError: a value outside these; names every fault.
-    """
-
-    kernel: str
-    C: float
-    gamma: str | float = "scale"
-    degree: int = 3
-
-    def __post_init__(self) -> None:
-        faults = []
-        if self.kernel not in KERNELS:
-            faults.append(("kernel", repr(self.kernel), nearest(str(self.kernel), KERNELS)))
-        if not (math.isfinite(self.C) and self.C > 0):
-            faults.append(("C", repr(self.C), "give a number > 0, for example 1.0"))
-        if self.gamma != "scale" and not _positive(self.gamma):
-            faults.append(("gamma", repr(self.gamma), 'give "scale" or a number > 0'))
-        if not (isinstance(self.degree, int) and self.degree >= 1):
-            faults.append(("degree", repr(self.degree), "give a whole number >= 1"))
-        if faults:
-            raise InputError(Fault("svm", key, f"cannot be {bad}", fix) for key, bad, fix in faults)
+CACHE_MB = 2000.0  # SVC's kernel rows; the report's value
+TOLERANCE = 1e-3  # the KKT violation to stop below; LIBSVM's default
 
 
-def _positive(gamma: str | float) -> bool:
-    try:
-        return math.isfinite(float(gamma)) and float(gamma) > 0
-    except ValueError:
-        return False
-
-
-def train(config: SvmConfig, data: Dataset, report: Report, *, seed: int) -> Measurement:
+def train(
+    config: SvmConfig, data: Dataset, report: Report, *, seed: int, gram_dir: Path | None = None
+) -> Measurement:
     """Fit one SVM on `data.train` and measure it on train, validation and test.
 
     Args:
@@ -80,21 +44,102 @@ def train(config: SvmConfig, data: Dataset, report: Report, *, seed: int) -> Mea
         data: images of one size; its arrays are not written to.
         report: called once, with what is returned.
         seed: given to SVC, whose fit is deterministic: equal for every seed.
+        gram_dir: where trials share the matrix of inner products, as `choose_engine` advised; the
+            first trial's `setup_s` includes its making. None for an SVC of one's own.
     Returns: one complete measurement, step 1, fidelity 1.0.
-    Raises: ValueError: the training images hold fewer than two classes.
+    Raises:
+        ValueError: the training images hold fewer than two classes.
+        InputError: the matrix does not fit into `gram_dir`.
     """
+    if gram_dir is not None and config.kernel in GRAM_KERNELS:
+        measurement = _train_on_gram(config, data, gram_dir)
+    else:
+        measurement = _train_svc(config, data, seed)
+    report(measurement)
+    return measurement
+
+
+def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
     start = time.perf_counter()
     x_train, x_val, x_test = standardised(data)
     model, engine = _svc(config, seed)
     fit_start = time.perf_counter()
     model.fit(x_train, data.train.labels)
     eval_start = time.perf_counter()
-    accuracies = [
-        float(np.mean(model.predict(x) == split.labels))
-        for x, split in ((x_train, data.train), (x_val, data.val), (x_test, data.test))
-    ]
-    end = time.perf_counter()
-    measurement: Measurement = {
+    accuracies = (
+        float(np.mean(model.predict(x_train) == data.train.labels)),
+        float(np.mean(model.predict(x_val) == data.val.labels)),
+        float(np.mean(model.predict(x_test) == data.test.labels)),
+    )
+    times = (start, fit_start, eval_start, time.perf_counter())
+    parameters = model.support_vectors_.size + model.dual_coef_.size + model.intercept_.size
+    return _measurement(times, accuracies, parameters, engine)
+
+
+def _svc(config: SvmConfig, seed: int) -> tuple[SVC, str]:
+    """Return an unfitted SVC and the name of the library that will fit it."""
+    arguments = {
+        "kernel": config.kernel,
+        "C": config.C,
+        "gamma": "scale" if config.gamma == "scale" else float(config.gamma),
+        "degree": config.degree,
+        "coef0": 0.0,
+        "cache_size": CACHE_MB,
+        "random_state": seed,
+    }
+    if config.kernel not in GRAM_KERNELS or not intelex_installed():
+        # Sigmoid is not positive semi-definite: solvers stop at different points, and LIBSVM's is
+        # the answer that others are compared with.
+        return SVC(**arguments), "scikit-learn"
+    from sklearnex import svm as intelex
+
+    # oneDAL reads no BLAS or OpenMP limit, so it is told the trial's share of the machine.
+    return intelex.SVC(**arguments, n_jobs=available_threads()), "scikit-learn-intelex"
+
+
+def _train_on_gram(config: SvmConfig, data: Dataset, gram_dir: Path) -> Measurement:
+    # Imported here: numba takes half a second, which no other trial should pay.
+    from tune_mnist.training.decisions import decision_values, winners
+    from tune_mnist.training.gram import open_gram
+    from tune_mnist.training.kernel_rows import KINDS, Kernel
+    from tune_mnist.training.one_vs_one import fit_one_vs_one
+
+    start = time.perf_counter()
+    threads = available_threads()
+    gram = open_gram(data, gram_dir, threads)
+    classes, labels = np.unique(gram.labels, return_inverse=True)
+    gamma = gram.scale_gamma if config.gamma == "scale" else float(config.gamma)
+    kernel = Kernel(KINDS[config.kernel], gamma, config.degree)
+    fit_start = time.perf_counter()
+    fitted = fit_one_vs_one(
+        gram.products, gram.norms, labels, kernel, C=config.C, eps=TOLERANCE, threads=threads
+    )
+    eval_start = time.perf_counter()
+    unsure = np.flatnonzero(~fitted.surely_right)
+    train_rows = (gram.products, gram.norms, fitted.support, threads, unsure)
+    wrong = winners(decision_values(fitted.machine, *train_rows), len(classes)) != labels[unsure]
+    eval_rows = (gram.cross, gram.cross_norms, fitted.support, threads)
+    predicted = classes[winners(decision_values(fitted.machine, *eval_rows), len(classes))]
+    val, test = np.split(predicted, [len(data.val)])
+    accuracies = (
+        1 - np.count_nonzero(wrong) / len(labels),
+        float(np.mean(val == data.val.labels)),
+        float(np.mean(test == data.test.labels)),
+    )
+    times = (start, fit_start, eval_start, time.perf_counter())
+    machine, vectors = fitted.machine, len(fitted.support)
+    parameters = vectors * gram.features + machine.coefficients.size + machine.biases.size
+    return _measurement(times, accuracies, parameters, "shared-gram")
+
+
+def _measurement(
+    times: tuple[float, float, float, float],
+    accuracies: tuple[float, float, float],
+    parameters: int,
+    engine: str,
+) -> Measurement:
+    start, fit_start, eval_start, end = times
+    return {
         "step": 1,
         "fidelity": 1.0,
         "train_accuracy": accuracies[0],
@@ -104,62 +149,6 @@ def train(config: SvmConfig, data: Dataset, report: Report, *, seed: int) -> Mea
         "fit_s": eval_start - fit_start,
         "eval_s": end - eval_start,
         "wall_time_s": end - start,
-        "parameters": model.support_vectors_.size + model.dual_coef_.size + model.intercept_.size,
+        "parameters": parameters,
         "engine": engine,
     }
-    report(measurement)
-    return measurement
-
-
-def standardised(data: Dataset) -> tuple[Float32, Float32, Float32]:
-    """Return train, validation and test images as the SVM sees them.
-
-    Returns: three (n, h*w[*3]) float32 arrays, pixels in [-1, 1], then to mean 0 and deviation 1
-        over the training images; a pixel that is constant there is only centred.
-    """
-    scaler = StandardScaler(copy=False)
-    train_rows = scaler.fit_transform(_pixels(data.train.images))
-    return (
-        train_rows,
-        scaler.transform(_pixels(data.val.images)),
-        scaler.transform(_pixels(data.test.images)),
-    )
-
-
-def _pixels(images: npt.NDArray[np.uint8]) -> Float32:
-    """Return new (n, h*w[*3]) float32 rows in [-1, 1], rounded as torchvision's Normalize does."""
-    rows = images.reshape(len(images), -1).astype(np.float32)
-    rows /= 255
-    rows -= 0.5
-    rows /= 0.5
-    return rows
-
-
-def _svc(config: SvmConfig, seed: int) -> tuple[SVC, str]:
-    """Return an unfitted SVC and the name of the library that will fit it."""
-    gamma = "scale" if config.gamma == "scale" else float(config.gamma)
-    arguments = {
-        "kernel": config.kernel,
-        "C": config.C,
-        "gamma": gamma,
-        "degree": config.degree,
-        "coef0": 0.0,
-        "cache_size": CACHE_MB,
-        "random_state": seed,
-    }
-    if config.kernel == "sigmoid":
-        # Not positive semi-definite: solvers stop at different points, LIBSVM's is the answer.
-        return SVC(**arguments), "scikit-learn"
-    try:
-        from sklearnex import svm as intelex
-    except ImportError:  # not x86-64: the package does not exist there
-        return SVC(**arguments), "scikit-learn"
-    # oneDAL reads no BLAS or OpenMP limit, so it is told the trial's share of the machine.
-    return intelex.SVC(**arguments, n_jobs=available_threads()), "scikit-learn-intelex"
-
-
-def available_threads() -> int:
-    """Return how many threads this process may use: its CPUs, or the BLAS limit if lower."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limits = [int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return min([cpus, *limits])

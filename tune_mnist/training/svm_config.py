@@ -1,0 +1,94 @@
+"""What an SVM trial is asked for, and which engine will do it; light, so that plans import it."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tune_mnist.errors import Fault, InputError, nearest
+
+Engine = Literal["shared-gram", "scikit-learn-intelex", "scikit-learn"]
+
+KERNELS = ("rbf", "poly", "linear", "sigmoid")
+GRAM_KERNELS = ("rbf", "poly", "linear")  # positive semi-definite, so the solution is unique
+GRAM_ROWS = 4000  # training rows below which an SVC is done before numba has loaded
+GRAM_SHARE = 0.7  # of the free memory; the rest is for the trials
+
+
+@dataclass(frozen=True)
+class SvmConfig:
+    """One SVM.
+
+    Args:
+        kernel: rbf exp(-gamma |x-z|^2), poly (gamma x.z)^degree, linear x.z, or
+            sigmoid tanh(gamma x.z).
+        C: > 0, the price of a training error.
+        gamma: > 0 per squared unit of x (also as text, "0.001"), or "scale",
+            1 / (features * variance of x).
+        degree: >= 1, of the poly kernel alone.
+    Raises: InputError: a value outside these; names every fault.
+    """
+
+    kernel: str
+    C: float
+    gamma: str | float = "scale"
+    degree: int = 3
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.kernel not in KERNELS:
+            faults.append(("kernel", repr(self.kernel), nearest(str(self.kernel), KERNELS)))
+        if not (math.isfinite(self.C) and self.C > 0):
+            faults.append(("C", repr(self.C), "give a number > 0, for example 1.0"))
+        if self.gamma != "scale" and not _positive(self.gamma):
+            faults.append(("gamma", repr(self.gamma), 'give "scale" or a number > 0'))
+        if not (isinstance(self.degree, int) and self.degree >= 1):
+            faults.append(("degree", repr(self.degree), "give a whole number >= 1"))
+        if faults:
+            raise InputError(Fault("svm", key, f"cannot be {bad}", fix) for key, bad, fix in faults)
+
+
+def _positive(gamma: str | float) -> bool:
+    try:
+        return math.isfinite(float(gamma)) and float(gamma) > 0
+    except ValueError:
+        return False
+
+
+def choose_engine(
+    configs: Sequence[SvmConfig], n_train: int, n_eval: int, free_bytes: int
+) -> tuple[Engine, str]:
+    """Choose the engine for a search, and say why in one line.
+
+    Args:
+        configs: the configurations to be searched, or some that stand for them.
+        n_train: training images.
+        n_eval: validation and test images together.
+        free_bytes: memory that the node can spare, `psutil.virtual_memory().available`.
+    Returns: the engine and the reason. "shared-gram" asks for a `gram_dir` in `train`; trials whose
+        kernel is sigmoid run on scikit-learn all the same.
+    """
+    own: Engine = "scikit-learn-intelex" if intelex_installed() else "scikit-learn"
+    size = gram_bytes(n_train, n_eval)
+    needs = f"{size / 1e9:.1f} GB for the inner products of {n_train:,} rows"
+    if not any(config.kernel in GRAM_KERNELS for config in configs):
+        return "scikit-learn", "sigmoid has no unique solution, and LIBSVM's is the reference"
+    if n_train < GRAM_ROWS:
+        return own, f"{n_train:,} training rows are fitted faster than a matrix is shared"
+    if size > GRAM_SHARE * free_bytes:
+        share = f"{GRAM_SHARE:.0%} of the {free_bytes / 1e9:.1f} GB free"
+        return own, f"sharing needs {needs}, more than {share}"
+    return "shared-gram", f"{needs}, computed once, serve every kernel, gamma, degree and C"
+
+
+def gram_bytes(n_train: int, n_eval: int) -> int:
+    """Return the size of the shared matrix of so many training and validation + test images."""
+    return 4 * n_train * (n_train + n_eval)
+
+
+def intelex_installed() -> bool:
+    """Tell whether scikit-learn-intelex is there; it exists for x86-64 alone."""
+    return importlib.util.find_spec("sklearnex") is not None
