@@ -1,15 +1,18 @@
 """Where the store's files lie, what their names say, and which of them count.
 
-    <root>/trials/search=<id>/00000000-00000255.parquet   trials 0 to 255, merged
-    <root>/trials/search=<id>/00000256-00000256.parquet   trial 256, as it was appended
-    <root>/reports/search=<id>/...                        the same names: those trials' reports
-    <root>/searches/<id>.json                             the plan
-    <root>/.writers/<id>/                                 a writer's lock and half-written files
+    <root>/trials/search=<id>/00000000-00000255.best-0.985-in-12.5s.parquet   trials 0 to 255
+    <root>/trials/search=<id>/00000256-00000256.best-0.91-in-7.25s.parquet    trial 256 alone
+    <root>/reports/search=<id>/00000000-00000255.parquet                      their reports
+    <root>/searches/<id>.json                                                 the plan
+    <root>/.writers/<id>/                          a writer's lock and its half-written file
 
 A file never changes. A search numbers its trials 0, 1, 2, ... in the order they finish, and a
 file's name says which of them it holds. So a merge needs no atomic swap of many files: the merged
 file is renamed into place, and from that instant it covers the files whose numbers lie inside its
 own, whether they are still there or not. Readers that use `live_files` never see a row twice.
+
+The name of a file of trials also says the best of them: validation accuracy and wall time. So the
+leaderboard of a thousand searches opens those few whose promise is good enough (`top.py`).
 
 Half-written files lie outside `trials/` and `reports/` because DuckDB's `*` matches hidden names.
 """
@@ -17,13 +20,15 @@ Half-written files lie outside `trials/` and `reports/` because DuckDB's `*` mat
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 Kind = Literal["trials", "reports"]
 KINDS: tuple[Kind, ...] = ("reports", "trials")  # reports first: a visible trial has its reports
 
-_NUMBERS = re.compile(r"(\d{8,})-(\d{8,})\.parquet")
+# First and last trial; the best of them, where it is known.
+_NAME = re.compile(r"(\d{8,})-(\d{8,})(?:\.best-(\d[0-9.e-]*)-in-(inf|\d[0-9.e+-]*)s)?\.parquet")
 
 
 def rows_folder(root: Path, kind: Kind, search: str) -> Path:
@@ -51,15 +56,37 @@ def writer_folder(root: Path, search: str) -> Path:
     return writers_folder(root) / search
 
 
-def file_name(first: int, last: int) -> str:
-    """Return the name of the file that holds the trials numbered first to last."""
-    return f"{first:08d}-{last:08d}.parquet"
+def file_name(first: int, last: int, best: tuple[float, float] | None = None) -> str:
+    """Return the name of the file that holds the trials numbered first to last.
+
+    Args:
+        first: number of the first trial.
+        last: number of the last trial.
+        best: accuracy in [0, 1] and wall time >= 0, which may be infinite, that none of them
+            beats; None: not known.
+    """
+    known = f".best-{best[0]!r}-in-{best[1]!r}s" if best else ""
+    return f"{first:08d}-{last:08d}{known}.parquet"
 
 
 def numbers(name: str) -> tuple[int, int] | None:
     """Return first and last trial number of a file, or None where the name is not ours."""
-    match = _NUMBERS.fullmatch(name)
+    match = _NAME.fullmatch(name)
     return (int(match[1]), int(match[2])) if match else None
+
+
+def promise(name: str) -> tuple[float, float] | None:
+    """Return accuracy and wall time that no trial of a file beats, or None if not known."""
+    match = _NAME.fullmatch(name)
+    return (float(match[3]), float(match[4])) if match and match[3] else None
+
+
+def merged_name(names: Sequence[str]) -> str:
+    """Return the name of the file that takes the place of these, which are ours and in order."""
+    spans = [span for name in names if (span := numbers(name))]
+    known = [best for name in names if (best := promise(name))]
+    best = min(known, key=lambda best: (-best[0], best[1])) if len(known) == len(names) else None
+    return file_name(spans[0][0], spans[-1][1], best)
 
 
 def live_files(folder: Path) -> list[Path]:

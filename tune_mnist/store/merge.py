@@ -34,7 +34,7 @@ def row_groups(kind: Kind, files: Sequence[Path], schema: pa.Schema) -> Iterator
     rows = ds.dataset([str(file) for file in files], schema=schema)
     others = pc.scalar(True)
     with readable_all(files):
-        if kind == "trials":
+        if kind == "trials" and rows.count_rows() > ROW_GROUP:
             best = _are_best(rows)
             yield rows.to_table(filter=best)
             others = ~best
@@ -44,7 +44,8 @@ def row_groups(kind: Kind, files: Sequence[Path], schema: pa.Schema) -> Iterator
             while len(waiting) >= ROW_GROUP:
                 yield waiting.slice(0, ROW_GROUP)
                 waiting = waiting.slice(ROW_GROUP)
-        yield waiting
+        if len(waiting):  # an empty row group would be opened for nothing
+            yield waiting
 
 
 def _are_best(trials: ds.Dataset) -> pc.Expression:

@@ -15,6 +15,7 @@ between its listing and its reading. What a killed writer left is tidied by the 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ from tune_mnist.store.layout import (
     covered,
     file_name,
     live_files,
+    merged_name,
     numbers,
     plan_file,
     rows_folder,
@@ -111,9 +113,10 @@ class Writer:
             "reports": report_rows(*key, reports, self._schemas["reports"]),
             "trials": row,
         }
-        name = file_name(self._next, self._next)
         for kind in KINDS:
-            target = rows_folder(self._root, kind, self._search) / name
+            best = _best_of(row) if kind == "trials" else None
+            folder = rows_folder(self._root, kind, self._search)
+            target = folder / file_name(self._next, self._next, best)
             with self._appearing(target) as file:
                 pq.write_table(rows[kind], file, **SMALL)
             self._recent[target] = rows[kind]
@@ -174,10 +177,9 @@ class Writer:
         """Put the trials from number `start` on into one file, and take the others away."""
         _tidy(self._root, self._search)  # what a merge that failed has left
         for kind in KINDS:
-            spans = {span: file for span, file in self._files(kind).items() if span[0] >= start}
-            if len(spans) > 1:
-                name = file_name(min(spans)[0], max(spans)[1])
-                self._replace(kind, list(spans.values()), name)
+            files = [file for span, file in self._files(kind).items() if span[0] >= start]
+            if len(files) > 1:
+                self._replace(kind, files, merged_name([file.name for file in files]))
         self._unmerged = self._next
 
     def _replace(self, kind: Kind, files: Sequence[Path], name: str) -> None:
@@ -226,6 +228,17 @@ def check_search_name(name: str) -> None:
         "begin with a letter, go on with letters, digits, '.', '_' or '-', at most 100 in all; "
         f"for example {f'search-{plain}'.strip('-')}",
     )
+
+
+def _best_of(trial: pa.Table) -> tuple[float, float] | None:
+    """Return accuracy and wall time that a trial promises in a ranking, or None if it is odd."""
+    row = trial.select(["status", "val_accuracy", "wall_time_s"]).to_pylist()[0]
+    accuracy, wall_time_s = row["val_accuracy"], row["wall_time_s"]
+    if row["status"] == "failed" or accuracy is None or math.isnan(accuracy):
+        return 0.0, math.inf  # it is never ranked
+    if wall_time_s is None:
+        wall_time_s = math.inf
+    return (accuracy, wall_time_s) if 0 <= accuracy <= 1 and wall_time_s >= 0 else None
 
 
 def _tidy(root: Path, search: str) -> None:
