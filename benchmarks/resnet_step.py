@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int)
     arguments = parser.parse_args()
     config = ResnetConfig(arguments.architecture, arguments.batch_size, "sgd", 0.001, epochs=1)
-    images = {"cpu": 960, "cuda": 20_000}[arguments.device] // (4 if arguments.short else 1)
+    images = {"cpu": 480, "cuda": 20_000}[arguments.device] // (4 if arguments.short else 1)
     work = Work(config, images, arguments.device)
     rounds = arguments.rounds or (2 if arguments.short else 5)
     what = f"{config.architecture}, batch {config.batch_size}, {work.device}"

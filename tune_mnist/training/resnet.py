@@ -187,7 +187,7 @@ def _fit(
     pinned = device.type == "cuda" and config.pin_memory is True
     totals = torch.zeros(2, dtype=torch.float64, device=device)
     for images, labels in batches(*shuffled(*train_set, order, pinned=pinned), config.batch_size):
-        totals += step(images.to(device, non_blocking=True), labels.to(device, non_blocking=True))
+        totals += step(images, labels)
     mean_loss, accuracy = (totals / len(train_set[1])).tolist()
     return mean_loss, accuracy
 
