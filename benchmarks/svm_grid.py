@@ -8,7 +8,7 @@ accuracy on them and on the 10,000 test images (ours on the 6,000 validation ima
 process of its own on two cores; reading the images and, for ours, compiling (once a machine) are
 not counted. Rivals: scikit-learn-intelex on all 12, scikit-learn on the three published ones, its
 time scaled to 12, which flatters it: the others have more support vectors. Accuracies must be equal
-within 0.02 points or the benchmark fails. `--short` trains on 4,000 images, and intelex on a sample.
+within 0.02 points or the benchmark fails. `--short` trains on 4,000 images, intelex on a sample.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ It releases the GIL: one-vs-one problems run in ordinary threads, as many as the
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numba
@@ -23,7 +24,11 @@ FAST = {"nnan", "ninf", "nsz", "reassoc", "contract", "arcp"}
 
 def compiled(function: F) -> F:
     """Return the function compiled on first use, cached on disk, free of the GIL."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function))
+    compile_it = partial(numba.njit, nogil=True, error_model="numpy", fastmath=FAST)
+    try:
+        return cast(F, compile_it(cache=True)(function))
+    except RuntimeError:  # no folder that numba may write to: each process compiles for itself
+        return cast(F, compile_it()(function))
 
 
 def read_only(array: Array) -> Array:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,14 @@ class Gram:
 def open_gram(data: Dataset, directory: Path, threads: int) -> Gram:
     """Map the data set's Gram matrix, building it first if `directory` lacks it.
 
+    Takes and raises what `build_gram` does. A process keeps the last map for its next trial.
+    """
+    return _map(build_gram(data, directory, threads))
+
+
+def build_gram(data: Dataset, directory: Path, threads: int) -> Path:
+    """Build the data set's Gram matrix in `directory` unless it is there.
+
     Safe to call from many processes of one machine: one builds, under a lock that dies with it, and
     the finished folder appears by a rename.
 
@@ -69,9 +78,8 @@ def open_gram(data: Dataset, directory: Path, threads: int) -> Gram:
         data: the data set.
         directory: local to the node, /dev/shm for example; made if missing.
         threads: how many the building may use.
-
-    Raises:
-        InputError: there is not room for it.
+    Returns: its folder.
+    Raises: InputError: there is not room for it.
     """
     directory.mkdir(parents=True, exist_ok=True)
     folder = directory / f"gram-{data.content_hash}"
@@ -86,7 +94,7 @@ def open_gram(data: Dataset, directory: Path, threads: int) -> Gram:
                 shutil.rmtree(part)
                 raise
             part.rename(folder)
-    return _map(folder)
+    return folder
 
 
 def _build(data: Dataset, part: Path, threads: int) -> None:
@@ -128,6 +136,7 @@ def _reserve(path: Path, shape: tuple[int, int]) -> Float32:
     return array
 
 
+@lru_cache(maxsize=1)  # a trial that maps anew would pay for every page's first touch again
 def _map(folder: Path) -> Gram:
     with np.load(folder / "rows.npz") as rows:
         return Gram(
