@@ -42,6 +42,7 @@ def read_trials(
     dataset: str | None = None,
     model: str | None = None,
     columns: Sequence[str] | None = None,
+    equal: Mapping[str, Any] | None = None,
 ) -> pa.Table:
     """Return the finished trials, oldest first within their search.
 
@@ -51,6 +52,7 @@ def read_trials(
         dataset: only on this data set.
         model: only of this model.
         columns: which columns, in this order; None: `search` and all that the files have.
+        equal: other columns and the value that each must have; none may match.
     Returns: one row a trial; the fields carry their unit and meaning.
     Raises:
         InputError: no store, no such search, data set or model, or a corrupt file.
@@ -58,7 +60,7 @@ def read_trials(
     """
     wanted = _wanted(dataset, model)
     condition = _EVERY
-    for name, value in wanted.items():
+    for name, value in {**wanted, **(equal or {})}.items():
         condition = condition & (pc.field(name) == value)
     trials = retried(lambda: _read(root, "trials", search, columns, condition))
     if not len(trials):

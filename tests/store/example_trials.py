@@ -1,0 +1,40 @@
+"""Trials for the store's tests, and one way to put several of them into a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tune_mnist.store.writer import Writer
+
+PARAMETERS: dict[str, type] = {"kernel": str, "C": float, "gamma": str, "degree": int}
+
+
+def trial(name: str, accuracy: float | None = 0.9, **columns: Any) -> dict[str, Any]:
+    """Return a completed trial of 10 s, but for the columns given."""
+    return {
+        "trial": name,
+        "attempt": 1,
+        "status": "completed",
+        "model": "svm",
+        "dataset": "mnist",
+        "config": {"kernel": "rbf", "C": 1.0},
+        "val_accuracy": accuracy,
+        "wall_time_s": 10.0,
+    } | columns
+
+
+def report(step: int) -> dict[str, Any]:
+    """Return the report of a step."""
+    return {"step": step, "val_accuracy": 0.5, "wall_time_s": float(step)}
+
+
+def write(root: Path, search: str, trials: Iterable[dict[str, Any]], compact: bool = False) -> None:
+    """Write a search with a plan, its trials with one report each."""
+    with Writer(root, search, PARAMETERS) as writer:
+        writer.write_search({"search": search})
+        for row in trials:
+            writer.append_trial(row, [report(1)])
+        if compact:
+            writer.compact()
