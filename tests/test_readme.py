@@ -10,6 +10,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from tests.analysis.example_store import trial, write_store
 from tune_mnist.cli import run
 from tune_mnist.spaces import parameter_types, read_space
 from tune_mnist.store.writer import Writer
@@ -75,6 +76,16 @@ def test_every_spaces_command_in_the_readme_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("my_space.yaml").write_text(blocks("yaml")[0])
+    assert run(shlex.split(command)) == 0
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("leaderboard")])
+def test_every_leaderboard_in_the_readme_is_answered(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    figures = {"wall_time_s": 10.0, "parameters": 5}
+    write_store(Path("results"), [trial("a", 0.95, dataset="mnist", **figures)])
     assert run(shlex.split(command)) == 0
 
 

@@ -13,7 +13,6 @@ from tune_mnist.analysis.figures import (
     HIGHLIGHTED,
     best_so_far,
     best_so_far_figure,
-    on_front,
     thinned,
     tradeoff,
     tradeoff_figure,
@@ -22,25 +21,6 @@ from tune_mnist.analysis.figures import (
     view,
 )
 from tune_mnist.store.reader import read_reports, read_trials
-
-_POINTS = st.lists(
-    st.tuples(st.sampled_from([1.0, 2.0, 3.0, 4.0]), st.sampled_from([0.1, 0.2, 0.3, 0.4])),
-    min_size=1,
-    max_size=12,
-)
-
-
-@given(_POINTS)
-def test_front_is_what_no_other_trial_beats(points: list[tuple[float, float]]) -> None:
-    seconds, accuracy = np.array(points).T
-    front = on_front(seconds, accuracy)
-    found = set(zip(seconds[front], accuracy[front], strict=True))
-    unbeaten = {
-        (s, a)
-        for s, a in points
-        if not any((t <= s and b >= a) and (t, b) != (s, a) for t, b in points)
-    }
-    assert found == unbeaten
 
 
 @given(st.integers(0, 500), st.integers(4, 100))
@@ -67,6 +47,12 @@ class TestTradeoff:
         numbers = tradeoff(ranked(tmp_path, [trial("quick", 0.5, wall_time_s=1.0), *rows]), most=4)
         assert "quick" in numbers.points["trial"].to_pylist()
         assert numbers.of == 31
+
+    def test_knee_of_the_front_is_ringed(self, tmp_path: Path) -> None:
+        bent = [(1.0, 0.5), (2.0, 0.9), (10.0, 0.91)]
+        rows = [trial(f"{s}", accuracy, wall_time_s=s) for s, accuracy in bent]
+        ring = tradeoff_figure(tradeoff(ranked(tmp_path, rows))).data[-2]
+        assert (ring.marker.symbol, list(ring.y)) == ("circle-open", [0.9])
 
     def test_trials_out_of_view_are_counted(self, tmp_path: Path) -> None:
         rows = [trial(f"{i}", accuracy) for i, accuracy in enumerate([0.1, 0.97, 0.98, 0.98, 0.99])]

@@ -12,11 +12,10 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import plotly.graph_objects as go
 import pyarrow as pa
 
+from tune_mnist.analysis.columns import Floats, floats
 from tune_mnist.analysis.ranking import config_text, duration, percent
 
 # Each has a contrast above 3:1 on the page's white and on its black; symbols say it again.
@@ -28,8 +27,6 @@ QUIET = "rgba(128,138,155,0.45)"
 _GRID = "rgba(128,138,155,0.2)"
 _INK = "#4b5563"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
-
-Floats = npt.NDArray[np.float64]
 
 
 def styled(traces: Sequence[go.Scatter], *, x: dict[str, Any], y: dict[str, Any]) -> go.Figure:
@@ -128,8 +125,3 @@ def trial_label(row: dict[str, Any]) -> str:
 def plain(text: str) -> str:
     """Return text that Plotly shows as it is; its labels know a subset of HTML."""
     return html.escape(text, quote=False)
-
-
-def floats(column: pa.ChunkedArray) -> Floats:
-    """Return a column as (n,) float64, a null as NaN."""
-    return np.asarray(column.cast(pa.float64()), dtype=np.float64)

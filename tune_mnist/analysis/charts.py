@@ -70,6 +70,8 @@ def charts(trials: pa.Table, ranked: pa.Table, reports: pa.Table, anchor: str) -
 def _tradeoff(ranked: pa.Table) -> View:
     numbers = tradeoff(ranked)
     notes = ["★ the winner; on the dotted front no other trial is both as fast and as accurate."]
+    if pc.any(numbers.points["is_knee"]).as_py():
+        notes.append("○ the front's knee: from there on, more time buys less accuracy.")
     if pc.any(pc.equal(numbers.points["status"], "stopped")).as_py():
         notes.append("Hollow marks were stopped early.")
     if numbers.below:

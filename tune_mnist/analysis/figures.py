@@ -21,8 +21,6 @@ from tune_mnist.analysis.chart_style import (
     QUIET,
     SYMBOLS,
     WINNER,
-    Floats,
-    floats,
     log_axis,
     percent_axis,
     plain,
@@ -32,6 +30,8 @@ from tune_mnist.analysis.chart_style import (
     trial_label,
     trial_marks,
 )
+from tune_mnist.analysis.columns import Floats, floats
+from tune_mnist.analysis.pareto import knee, unbeaten
 from tune_mnist.analysis.ranking import kind_text
 
 MOST_POINTS = 2000  # more are slow to draw and show nothing more
@@ -47,7 +47,8 @@ class Tradeoff:
 
     Args:
         points: trials, best first: trial, kind, config (JSON), val_accuracy, test_accuracy,
-            wall_time_s, on_front (no other trial is both as fast and as accurate).
+            wall_time_s, on_front (no other trial is both as fast and as accurate), is_knee (the
+            one of the front where more seconds stop paying; `pareto.knee`).
         of: how many trials there were before thinning.
         view: lowest and highest accuracy of the first view.
         below: how many points lie below it.
@@ -60,14 +61,15 @@ class Tradeoff:
 
 
 def tradeoff(ranked: pa.Table, most: int = MOST_POINTS) -> Tradeoff:
-    """Return accuracy against wall time, and the Pareto front.
+    """Return accuracy against wall time, the Pareto front and its knee.
 
     Args:
         ranked: `ranking.ranked_trials` of one data set, at least one.
         most: about how many points to keep; the front is always among them.
     """
     accuracy, seconds = floats(ranked["val_accuracy"]), floats(ranked["wall_time_s"])
-    front = on_front(seconds, accuracy)
+    costs = np.column_stack([seconds, -accuracy])
+    front = unbeaten(costs)
     kept = np.union1d(thinned(len(ranked), most), np.flatnonzero(front))
     rows = ranked.take(kept)
     kinds = map(kind_text, rows["model"].to_pylist(), rows["config"].to_pylist())
@@ -75,11 +77,12 @@ def tradeoff(ranked: pa.Table, most: int = MOST_POINTS) -> Tradeoff:
     seen = view(accuracy)
     below = int((accuracy[kept] < seen[0]).sum())
     points = points.append_column("on_front", pa.array(front[kept]))
+    points = points.append_column("is_knee", pa.array(knee(costs, front)[kept]))
     return Tradeoff(points, len(ranked), seen, below)
 
 
 def tradeoff_figure(numbers: Tradeoff) -> go.Figure:
-    """Draw accuracy against wall time: a colour and symbol a kind of model, front and winner."""
+    """Draw accuracy against wall time: a colour and symbol a kind of model; front, knee, winner."""
     points = numbers.points
     seconds = floats(points["wall_time_s"])
     divisor, unit = time_unit(float(seconds.max()))
@@ -110,6 +113,10 @@ def tradeoff_figure(numbers: Tradeoff) -> go.Figure:
         }
         at = floats(rows["wall_time_s"]) / divisor
         traces.append(trial_marks(rows, at, name=plain(kind), marker=marker))
+    ring = {"symbol": "circle-open", "size": 20, "color": WINNER, "line": {"width": 2}}
+    ringed = points.filter(points["is_knee"])
+    at = floats(ringed["wall_time_s"]) / divisor
+    traces.append(trial_marks(ringed, at, marker=ring, showlegend=False))
     star = {"symbol": "star", "size": 17, "color": WINNER, "line": {"width": 1, "color": "white"}}
     traces.append(trial_marks(points[:1], seconds[:1] / divisor, marker=star, showlegend=False))
     return styled(
@@ -314,16 +321,6 @@ def thinned(count: int, most: int) -> npt.NDArray[np.int64]:
         return np.arange(count)
     top = most // 10
     return np.union1d(np.arange(top), np.linspace(top, count - 1, most - top).astype(np.int64))
-
-
-def on_front(seconds: Floats, accuracy: Floats) -> npt.NDArray[np.bool_]:
-    """Return which trials no other beats in one of the two without losing in the other."""
-    order = np.lexsort((-accuracy, seconds))
-    ordered = accuracy[order]
-    best_before = np.append(-np.inf, np.maximum.accumulate(ordered)[:-1])
-    front = np.zeros(len(order), dtype=bool)
-    front[order] = ordered > best_before
-    return front
 
 
 def view(accuracy: Floats) -> tuple[float, float]:

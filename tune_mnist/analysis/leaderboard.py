@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from tune_mnist.analysis.constraints import Constraint, read_satisfying
 from tune_mnist.analysis.page_parts import (
     distinct,
     failures,
@@ -28,9 +30,9 @@ from tune_mnist.analysis.page_parts import (
     tiles,
     title,
 )
+from tune_mnist.analysis.within import check_tolerance
 from tune_mnist.errors import input_error
-from tune_mnist.store.reader import read_reports, read_trials
-from tune_mnist.store.schema import TRIALS
+from tune_mnist.store.reader import read_reports
 
 _HERE = Path(__file__).parent
 
@@ -42,6 +44,8 @@ def write_leaderboard(
     search: str | None = None,
     dataset: str | None = None,
     model: str | None = None,
+    where: Sequence[Constraint] = (),
+    within: float | None = None,
     top: int = 20,
 ) -> None:
     """Write the leaderboard of a store, or of part of it, as one self-contained HTML page.
@@ -50,28 +54,42 @@ def write_leaderboard(
         root: the results folder.
         out: the file to write; it appears whole or not at all.
         search, dataset, model: show only trials of these.
+        where: show only trials that satisfy all of these.
+        within: name the cheapest configuration at most so far below the best validation accuracy.
         top: rows of each data set's ranking.
-    Raises: InputError: no trial matches, `top` < 1, or `out` cannot be written.
+    Raises: InputError: no trial matches, `top` < 1, `within` is no fraction, or `out` cannot be
+        written.
     """
     if top < 1:
         raise input_error("--top", f"{top} rows are no ranking", "give 1 or more")
-    columns = ["search", *TRIALS.names]
-    trials = read_trials(root, search=search, dataset=dataset, model=model, columns=columns)
+    if within is not None:
+        check_tolerance(within)
+    trials = read_satisfying(root, where, search=search, dataset=dataset, model=model)
     if not len(trials):
         asked = {"search": search, "dataset": dataset, "model": model}
         which = ", ".join(f"{name} {value}" for name, value in asked.items() if value)
         raise input_error(
             root, f"no trial {f'of {which}' if which else 'yet'}", "run a search, or ask for less"
         )
-    _write(out, render(trials, read_reports(root, search=search), top=top))
+    reports = read_reports(root, search=search)
+    _write(out, render(trials, reports, where=where, within=within, top=top))
 
 
-def render(trials: pa.Table, reports: pa.Table, *, top: int) -> str:
+def render(
+    trials: pa.Table,
+    reports: pa.Table,
+    *,
+    where: Sequence[Constraint],
+    within: float | None,
+    top: int,
+) -> str:
     """Return the page.
 
     Args:
         trials: rows of the store, at least one.
         reports: the store's reports, of at least these trials.
+        where: what these trials were chosen by.
+        within: as `write_leaderboard`.
         top: rows of each data set's ranking.
     """
     failed = trials.filter(pc.equal(trials["status"], "failed"))
@@ -86,9 +104,16 @@ def render(trials: pa.Table, reports: pa.Table, *, top: int) -> str:
     return environment.get_template("leaderboard.html").render(
         title=title(trials),
         lede=lede(trials),
+        where=[str(constraint) for constraint in where],
         tiles=tiles(trials),
         sections=[
-            section(trials.filter(pc.equal(trials["dataset"], name)), reports, f"data-{index}", top)
+            section(
+                trials.filter(pc.equal(trials["dataset"], name)),
+                reports,
+                f"data-{index}",
+                within=within,
+                top=top,
+            )
             for index, name in enumerate(distinct(trials, "dataset"))
         ],
         failures=failures(failed),

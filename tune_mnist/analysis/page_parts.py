@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from tune_mnist.analysis.ranking import (
     status_counts,
     value_text,
 )
+from tune_mnist.analysis.within import Cheapest, among, cheapest_within
 
 _MOST_ERRORS = 20
 _MOST_FAILED = 5  # trials named under each error
@@ -67,9 +68,10 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Winner:
-    """The best trial: its kind, its hyperparameters, its figures and how it was chosen."""
+class Named:
+    """A configuration worth naming: why, its kind, its hyperparameters, its figures, a note."""
 
+    why: str
     title: str
     config: tuple[tuple[str, str], ...]
     scores: tuple[Figure, ...]
@@ -83,7 +85,8 @@ class Section:
     dataset: str
     anchor: str
     counts: str
-    winner: Winner | None = None
+    winner: Named | None = None
+    cheapest: tuple[Named, ...] = ()
     heads: tuple[Head, ...] = ()
     rows: tuple[tuple[Cell, ...], ...] = ()
     ranking_note: str = ""
@@ -132,13 +135,16 @@ def tiles(trials: pa.Table) -> list[Figure]:
     ]
 
 
-def section(trials: pa.Table, reports: pa.Table, anchor: str, top: int) -> Section:
+def section(
+    trials: pa.Table, reports: pa.Table, anchor: str, *, within: float | None, top: int
+) -> Section:
     """Return what the page shows of one data set.
 
     Args:
         trials: its rows of the store, at least one.
         reports: the store's reports, of at least these trials.
         anchor: id of the section in the page.
+        within: how far below the best the cheapest may be; None: it was not asked for.
         top: rows of its ranking.
     """
     dataset = trials["dataset"][0].as_py()
@@ -158,6 +164,7 @@ def section(trials: pa.Table, reports: pa.Table, anchor: str, top: int) -> Secti
         anchor,
         counts,
         _winner(ranked),
+        () if within is None else tuple(map(_cheapest, cheapest_within(trials, within))),
         tuple(_head(field) for field in fields),
         tuple(tuple(_cell(field, row) for field in fields) for row in table.to_pylist()),
         f"{note}; all rows: {said}." if said else f"{note}.",
@@ -165,9 +172,8 @@ def section(trials: pa.Table, reports: pa.Table, anchor: str, top: int) -> Secti
     )
 
 
-def _winner(ranked: pa.Table) -> Winner:
+def _winner(ranked: pa.Table) -> Named:
     row = ranked[:1].to_pylist()[0]
-    config = json.loads(row["config"])
     chosen = f"Chosen by validation accuracy among {len(ranked):,} trials"
     if len(ranked) == 1:
         chosen = "The only trial with a result"
@@ -179,16 +185,36 @@ def _winner(ranked: pa.Table) -> Winner:
             f"{chosen}{flattered}. Test accuracy never steered: it is the fair estimate for"
             " new images."
         )
-    names = ("val_accuracy", "test_accuracy", "train_accuracy")
-    percents = ["–" if row[name] is None else percent(row[name]) for name in names]
-    scores = (
-        Figure("validation accuracy", percents[0]),
-        Figure("test accuracy", percents[1]),
-        Figure("training accuracy", percents[2]),
-        Figure("wall time", duration(row["wall_time_s"])),
-    )
-    rest = tuple((name, value_text(value)) for name, value in config.items() if name not in KINDS)
-    return Winner(kind_text(row["model"], row["config"]), rest, scores, note)
+    scores = [
+        _accuracy(name, row[f"{part}_accuracy"])
+        for part, name in (("val", "validation"), ("test", "test"), ("train", "training"))
+    ]
+    scores.append(Figure("wall time", duration(row["wall_time_s"])))
+    return _named(f"Winner on {row['dataset']}", row["model"], row["config"], scores, note)
+
+
+def _cheapest(answer: Cheapest) -> Named:
+    why = f"Cheapest within {100 * answer.tolerance:g} points of the best, on {answer.device}"
+    note = among(answer)
+    note = f"{note[0].upper()}{note[1:]}."
+    if answer.model is None or answer.config is None or answer.wall_time_s is None:
+        return Named(why, "none", (), (), note)
+    scores = [
+        Figure("wall time", duration(answer.wall_time_s)),
+        _accuracy("validation", answer.val_accuracy),
+        _accuracy("test", answer.test_accuracy),
+    ]
+    return _named(why, answer.model, answer.config, scores, note)
+
+
+def _named(why: str, model: str, config: str, scores: Sequence[Figure], note: str) -> Named:
+    values = json.loads(config).items()
+    rest = tuple((name, value_text(value)) for name, value in values if name not in KINDS)
+    return Named(why, kind_text(model, config), rest, tuple(scores), note)
+
+
+def _accuracy(part: str, fraction: float | None) -> Figure:
+    return Figure(f"{part} accuracy", "–" if fraction is None else percent(fraction))
 
 
 def _head(field: pa.Field) -> Head:

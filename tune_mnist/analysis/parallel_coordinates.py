@@ -15,7 +15,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pyarrow as pa
 
-from tune_mnist.analysis.chart_style import WINNER, Floats, floats, plain, styled, trial_label
+from tune_mnist.analysis.chart_style import WINNER, plain, styled, trial_label
+from tune_mnist.analysis.columns import Floats, floats
 from tune_mnist.analysis.figures import thinned, view
 from tune_mnist.analysis.ranking import KINDS, percent
 

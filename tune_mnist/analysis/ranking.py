@@ -145,6 +145,8 @@ def shown(field: pa.Field, value: Any) -> str:
         return "–"
     if field.name == "config":
         return config_text(value)
+    if isinstance(value, bool):  # a mark in the rows that its heading is true of
+        return heading(field) if value else ""
     unit = _unit(field)
     if unit == "fraction":
         return percent(value).removesuffix("%")
@@ -171,8 +173,12 @@ def duration(seconds: float) -> str:
 
 def to_json(table: pa.Table) -> str:
     """Return a `RANKING` table as a JSON array: accuracies as fractions, config as an object."""
-    rows = [row | {"config": json.loads(row["config"])} for row in table.to_pylist()]
-    return json.dumps(rows, indent=2, ensure_ascii=False)
+    return json.dumps(json_rows(table), indent=2, ensure_ascii=False)
+
+
+def json_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Return a ranking's rows, each with its config as an object."""
+    return [row | {"config": json.loads(row["config"])} for row in table.to_pylist()]
 
 
 def to_csv(table: pa.Table) -> str:

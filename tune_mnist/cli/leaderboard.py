@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tune_mnist.errors import input_error
+
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from tune_mnist.analysis.within import Cheapest
 
 
 class Format(str, Enum):
@@ -26,28 +32,104 @@ def leaderboard(
     search: Annotated[str | None, typer.Option(help="Only this search.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
     model: Annotated[str | None, typer.Option(help="Only this model: resnet or svm.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help='Only trials such as "wall_time_s <= 60"; may be given several times.'),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="Trials to rank.")] = 20,
+    within: Annotated[
+        float | None,
+        typer.Option(help="Name the cheapest that is worse by no more; 0.002 is 0.2 points."),
+    ] = None,
+    pareto: Annotated[
+        str | None,
+        typer.Option(help="Rank by several objectives: val_accuracy,wall_time_s,parameters."),
+    ] = None,
     format: Annotated[Format, typer.Option(help="How to print the ranking.")] = Format.table,
     html: Annotated[
         Path | None, typer.Option(help="Write a self-contained page to this file instead.")
     ] = None,
 ) -> None:
     """Rank the finished trials by validation accuracy."""
+    from tune_mnist.analysis.constraints import parse_constraint, read_satisfying
+    from tune_mnist.analysis.ranking import top_ranking
+
+    _check_combination(within, pareto, format, html)
+    limits = [parse_constraint(text) for text in where or ()]
     if html is not None:
         from tune_mnist.analysis.leaderboard import write_leaderboard
 
-        write_leaderboard(results, html, search=search, dataset=dataset, model=model, top=top)
+        write_leaderboard(
+            results,
+            html,
+            search=search,
+            dataset=dataset,
+            model=model,
+            where=limits,
+            within=within,
+            top=top,
+        )
         print(f"wrote {html}")
-        return
-    from tune_mnist.analysis import ranking
+    elif limits or within is not None or pareto is not None:
+        trials = read_satisfying(results, limits, search=search, dataset=dataset, model=model)
+        _print_answers(trials, top, within, pareto, format)
+    else:
+        rows = top_ranking(results, top=top, search=search, dataset=dataset, model=model)
+        _print(rows, format)
 
-    rows = ranking.top_ranking(results, top=top, search=search, dataset=dataset, model=model)
-    if format is Format.json:
-        print(ranking.to_json(rows))
-    elif format is Format.csv:
-        print(ranking.to_csv(rows), end="")
+
+def _check_combination(
+    within: float | None, pareto: str | None, format: Format, html: Path | None
+) -> None:
+    """Raise InputError where an answer would have no place in what is printed."""
+    if pareto is not None and html is not None:
+        problem = "the page draws its own front, with the knee ringed"
+        raise input_error("--pareto", problem, "leave out --pareto or --html")
+    if within is not None and html is None and format is Format.csv:
+        raise input_error("--within", "CSV holds the ranking alone", "use --format json")
+
+
+def _print_answers(
+    trials: pa.Table, top: int, within: float | None, pareto: str | None, format: Format
+) -> None:
+    """Print the ranking by one objective or by several, and the cheapest of the as good as best."""
+    import pyarrow as pa
+
+    from tune_mnist.analysis.pareto import pareto_sets, parse_objectives, set_sentence
+    from tune_mnist.analysis.ranking import ranked_trials, ranking
+    from tune_mnist.analysis.within import cheapest_within
+
+    sets = []
+    if pareto is None:
+        rows = ranking(ranked_trials(trials)[:top])
+    else:
+        sets = pareto_sets(trials, parse_objectives(pareto), top)
+        rows = pa.concat_tables(found.trials[:top] for found in sets)
+    answers = None if within is None else cheapest_within(trials, within)
+    _print(rows, format, answers, notes=[set_sentence(found) for found in sets])
+
+
+def _print(
+    rows: pa.Table,
+    format: Format,
+    answers: Sequence[Cheapest] | None = None,
+    notes: Sequence[str] = (),
+) -> None:
+    """Print a ranking, below it the notes and answers; in JSON the answers stand beside it."""
+    from tune_mnist.analysis.ranking import json_rows, to_csv, to_json
+    from tune_mnist.analysis.within import as_json, sentence
+
+    if format is Format.csv:
+        print(to_csv(rows), end="")
+    elif format is Format.json and answers is None:
+        print(to_json(rows))
+    elif format is Format.json:
+        both = {"ranking": json_rows(rows), "within": [as_json(answer) for answer in answers or ()]}
+        print(json.dumps(both, indent=2, ensure_ascii=False))
     else:
         _print_table(rows)
+        for line in (*notes, *map(sentence, answers or ())):
+            print(line)
 
 
 def _print_table(rows: pa.Table) -> None:

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.example_store import stored, trial, write_store
+from tune_mnist.analysis.constraints import parse_constraint, read_satisfying, satisfying
+from tune_mnist.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("wall_time_s <= 10", ["a", "b"]),
+        ("wall_time_s<10", ["a"]),
+        (" wall_time_s >= 10 ", ["b", "c"]),
+        ("wall_time_s > 1e1", ["c"]),
+        ("wall_time_s == 10", ["b"]),
+    ],
+)
+def test_each_operator_keeps_what_it_says(tmp_path: Path, text: str, kept: list[str]) -> None:
+    rows = [trial(name, wall_time_s=s) for name, s in (("a", 5.0), ("b", 10.0), ("c", 20.0))]
+    found = satisfying(stored(tmp_path, rows), [parse_constraint(text)])
+    assert found["trial"].to_pylist() == kept
+
+
+def test_every_constraint_must_hold(tmp_path: Path) -> None:
+    rows = [trial("a", 0.8, parameters=5), trial("b", 0.9, parameters=5), trial("c", 0.9)]
+    limits = [parse_constraint("val_accuracy > 0.85"), parse_constraint("parameters < 10")]
+    assert satisfying(stored(tmp_path, rows), limits)["trial"].to_pylist() == ["b"]
+
+
+@pytest.mark.parametrize("accuracy", [None, float("nan")])
+@pytest.mark.parametrize("operator", ["<=", ">="])
+def test_a_missing_value_satisfies_nothing(
+    tmp_path: Path, accuracy: float | None, operator: str
+) -> None:
+    rows = stored(tmp_path, [trial("a", 0.5), trial("b", accuracy)])
+    limit = parse_constraint(f"val_accuracy {operator} 0.5")
+    assert satisfying(rows, [limit])["trial"].to_pylist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("wal_time_s <= 60", "did you mean wall_time_s"),
+        ("wall_time_s", "is no constraint"),
+        ("wall_time_s =< 60", "is no constraint"),
+        ("wall_time_s <= 60 s", "is no constraint"),
+        ("wall_time_s <= sixty", "'sixty' in .* is not a number"),
+        ("wall_time_s <= nan", "not a number"),
+        ("val_accuracy >= 97", "for 97 % write 0.97"),
+        ("test_accuracy >= 0.9", "never chooses"),
+        ("seed == 1", "is not a metric here"),
+        ("device == cpu", "is not a metric here"),
+    ],
+)
+def test_bad_constraint_is_refused_with_the_fix(text: str, hint: str) -> None:
+    with pytest.raises(InputError, match=hint):
+        parse_constraint(text)
+
+
+def test_constraints_that_no_trial_satisfies_are_named(tmp_path: Path) -> None:
+    write_store(tmp_path, [trial("a"), trial("b")])
+    limits = [parse_constraint("wall_time_s < 1"), parse_constraint("parameters < 5e6")]
+    with pytest.raises(InputError, match=r"none of 2 trials .* wall_time_s < 1 and parameters <"):
+        read_satisfying(tmp_path, limits, search=None, dataset=None, model=None)

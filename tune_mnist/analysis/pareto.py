@@ -1,0 +1,202 @@
+"""Several objectives at once: the Pareto set, the fronts behind it, and its knee.
+
+A trial dominates another that it beats in one objective without losing in any. The first front
+is the trials that none dominates, the Pareto set; the second is what none dominates once the
+first is taken away, and so on (non-dominated sorting; Deb et al., NSGA-II, IEEE Transactions on
+Evolutionary Computation, 2002). The terminal's table and the page's chart both ask here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tune_mnist.analysis.columns import Floats, floats
+from tune_mnist.analysis.constraints import check_metric
+from tune_mnist.analysis.ranking import RANKING, config_text, heading, ranked_trials, shown
+from tune_mnist.errors import input_error
+from tune_mnist.store.schema import TRIALS, column
+
+OBJECTIVES: dict[str, Literal["max", "min"]] = {
+    "val_accuracy": "max",
+    "val_loss": "min",
+    "wall_time_s": "min",
+    "fit_s": "min",
+    "eval_s": "min",
+    "parameters": "min",
+}
+"""What may be an objective, and which end of it is better."""
+
+_FIELDS = {field.name: field for field in (*TRIALS, *RANKING)}
+_FRONT = column("front", pa.int64(), "", "1 is the Pareto set: no trial beats one of it in all")
+_KNEE = column("knee", pa.bool_(), "", "where giving up more of one objective stops paying")
+
+
+@dataclass(frozen=True)
+class ParetoSet:
+    """The Pareto set of one data set's trials.
+
+    Args:
+        trials: the set, then the fronts behind it, each best in the first objective first: front,
+            the columns of `RANKING` but rank, those of the objectives, and knee.
+        dataset: the data set.
+        objectives: what was compared.
+        size: how many trials are in the set.
+        of: how many trials were compared.
+        left_out: how many trials with a rank lack one of the objectives.
+    """
+
+    trials: pa.Table
+    dataset: str
+    objectives: tuple[str, ...]
+    size: int
+    of: int
+    left_out: int
+
+
+def parse_objectives(text: str) -> tuple[str, ...]:
+    """Return the objectives that a text such as "val_accuracy,wall_time_s" lists.
+
+    Raises: InputError: one is unknown or there twice, or there are fewer than two.
+    """
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        check_metric("--pareto", name, tuple(OBJECTIVES))
+    if len(set(names)) < max(2, len(names)):
+        raise input_error(
+            "--pareto", f"{text!r}", "name two or more different ones: val_accuracy,wall_time_s"
+        )
+    return names
+
+
+def pareto_sets(trials: pa.Table, objectives: tuple[str, ...], at_least: int) -> list[ParetoSet]:
+    """Return the Pareto set of each data set, and of the fronts behind it enough to fill a table.
+
+    Args:
+        trials: rows of the store.
+        objectives: two or more of `OBJECTIVES`.
+        at_least: how many trials of each data set to return, if there are so many.
+    Raises: InputError: no trial with a rank has all objectives.
+    """
+    ranked = ranked_trials(trials)
+    comparable = ranked
+    for name in objectives:
+        comparable = comparable.filter(pc.is_finite(comparable[name].cast(pa.float64())))
+    if not len(comparable):
+        problem = f"none of {len(ranked):,} results has each of {', '.join(objectives)}"
+        raise input_error("--pareto", problem, "run a search, or leave one out")
+    sets = []
+    for dataset in sorted(pc.unique(comparable["dataset"]).to_pylist()):
+        rows = comparable.filter(pc.equal(comparable["dataset"], dataset))
+        of = pc.sum(pc.equal(ranked["dataset"], dataset)).as_py()
+        front, is_knee = _places(rows, objectives, at_least)
+        table = _table(rows, objectives, front, is_knee)
+        size = int((front == 1).sum())
+        sets.append(ParetoSet(table, dataset, objectives, size, len(rows), of - len(rows)))
+    return sets
+
+
+def set_sentence(found: ParetoSet) -> str:
+    """Return the size of a Pareto set and its knee, for people, in one line."""
+    text = f"Pareto set on {found.dataset}: {found.size:,} of {found.of:,} trials"
+    if found.left_out:
+        text += f" ({found.left_out:,} more lack an objective)"
+    for row in found.trials.filter(found.trials["knee"]).to_pylist():
+        figures = ", ".join(
+            f"{heading(_FIELDS[n])} {shown(_FIELDS[n], row[n])}" for n in found.objectives
+        )
+        return f"{text}; its knee is {config_text(row['config'])} ({figures})"
+    return f"{text}; no knee"
+
+
+def _places(
+    rows: pa.Table, objectives: Sequence[str], at_least: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Return each trial's front, and which is the knee of the first."""
+    signs = [-1.0 if OBJECTIVES[name] == "max" else 1.0 for name in objectives]
+    costs = np.column_stack([floats(rows[name]) for name in objectives]) * signs
+    front = fronts(costs, at_least)
+    return front, knee(costs, front == 1)
+
+
+def _table(
+    rows: pa.Table,
+    objectives: Sequence[str],
+    front: npt.NDArray[np.int64],
+    is_knee: npt.NDArray[np.bool_],
+) -> pa.Table:
+    """Return the trials that have a front, by front and then by the first objective."""
+    names = [name for name in RANKING.names if name != "rank"]
+    place = names.index("device")
+    names[place:place] = [name for name in objectives if name not in names]
+    fields = [_FRONT, *(_FIELDS[name] for name in names), _KNEE]
+    columns = [pa.array(front), *(rows[name] for name in names), pa.array(is_knee)]
+    better = "descending" if OBJECTIVES[objectives[0]] == "max" else "ascending"
+    table = pa.table(columns, schema=pa.schema(fields)).filter(front > 0)
+    order = [("front", "ascending"), (objectives[0], better)]
+    return table.sort_by(
+        [*order, ("wall_time_s", "ascending"), ("search", "ascending"), ("trial", "ascending")]
+    )
+
+
+def fronts(costs: Floats, at_least: int) -> npt.NDArray[np.int64]:
+    """Return the front of each trial: 1, 2, ...; 0 for those behind the first `at_least`.
+
+    Args:
+        costs: (n, objectives), finite, lower is better.
+        at_least: how many trials to sort into fronts; the last front is whole.
+    Returns: (n,) int64.
+    """
+    front = np.zeros(len(costs), dtype=np.int64)
+    number = 0
+    while (front > 0).sum() < min(at_least, len(costs)):
+        number += 1
+        left = np.flatnonzero(front == 0)
+        front[left[unbeaten(costs[left])]] = number
+    return front
+
+
+def unbeaten(costs: Floats) -> npt.NDArray[np.bool_]:
+    """Return which trials no other dominates; of equal ones, all or none.
+
+    Args:
+        costs: (n, objectives), lower is better.
+    Returns: (n,) bool. Takes time in proportion to n times the size of the set.
+    """
+    found = np.zeros(len(costs), dtype=bool)
+    left = np.lexsort(costs.T[::-1])  # nothing dominates the first, nor the first of the rest
+    while len(left):
+        first, others = costs[left[0]], costs[left]
+        found[left[(others == first).all(axis=1)]] = True
+        left = left[(others < first).any(axis=1)]
+    return found
+
+
+def knee(costs: Floats, in_set: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which trial is the knee of the Pareto set: at most one, none if it has no bulge.
+
+    Each objective is scaled to [0, 1] over the set; the knee has the least sum. With two
+    objectives it is the trial farthest below the chord between the two ends of the set (Das,
+    "On characterizing the knee of the Pareto curve", Structural Optimization, 1999); with more,
+    below the plane on which the scaled objectives sum to 1.
+
+    Args:
+        costs: (n, objectives), finite in the set, lower is better.
+        in_set: (n,) which trials nothing dominates (`unbeaten`).
+    Returns: (n,) bool.
+    """
+    is_knee = np.zeros(len(costs), dtype=bool)
+    if in_set.sum() < 3:
+        return is_knee
+    low, high = costs[in_set].min(axis=0), costs[in_set].max(axis=0)
+    scaled = (costs[in_set] - low) / np.where(high > low, high - low, 1.0)
+    sums = scaled.sum(axis=1)
+    if sums.min() < 1.0 - 1e-9:
+        is_knee[np.flatnonzero(in_set)[sums.argmin()]] = True
+    return is_knee
