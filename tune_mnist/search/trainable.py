@@ -7,7 +7,7 @@ process (threads, GPU memory) is set again or given back here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Shared:
     Args:
         data: the data set; in a trial its arrays are read-only, in Ray's object store.
         model: whose training function is called.
-        seed: of every trial, so that trials differ in their configuration alone.
+        seed: of every trial that names none, so that trials differ in their configuration alone.
         device: for configurations that name none themselves.
         gram_dir: for SVMs that share one matrix of inner products; None for each on its own.
     """
@@ -40,12 +40,14 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     """Train one configuration and report each measurement to Ray Tune.
 
     Args:
-        trial: what `ProposalSearcher.suggest` made: "number" and "hyperparameters".
+        trial: what a searcher suggested: "number", "hyperparameters", and "seed" where a
+            configuration runs on several.
         shared: put once into Ray's object store by `tune.with_parameters`.
     """
     import ray
     from ray import tune
 
+    shared = replace(shared, seed=trial.get("seed", shared.seed))
     config = dict(trial["hyperparameters"])
     device = config.pop("device", shared.device)
     cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
