@@ -20,6 +20,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -212,7 +214,9 @@ def main() -> None:
     for figure in figures:
         print(figure)
     if arguments.record:
-        record(CLAIM, "python -m benchmarks.resnet_step", figures)
+        record(
+            CLAIM, shlex.join(["python", "-m", "benchmarks.resnet_step", *sys.argv[1:]]), figures
+        )
 
 
 if __name__ == "__main__":
