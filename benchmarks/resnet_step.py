@@ -11,9 +11,11 @@ loop is written as its text says: PIL transforms at each visit of an image, a Da
 workers, torchvision's network, torch's optimizer, the loss fetched each step. Processes are
 started and libraries imported beforehand. The images are scikit-learn's digits, enlarged to 28×28.
 
-Both draw the same weights and the same order. The losses of the first two steps must agree (on a
-CPU to 1e-4) or the benchmark fails. Later ones drift apart, as torchvision's own do once a last
-bit changes: float32 training at batch 16 magnifies it a thousandfold a step.
+Both draw the same weights and the same order, and the loss of the first step must agree or the
+benchmark fails. In float64 the later ones agree, too, to 1e-10 over three steps
+(tests/training/test_live_taps.py). In float32 they part from the second step on, as torchvision's
+own do once a last bit changes: a ReLU or a maximum flips, 1e-7 becomes 1e-3, then more. The mean
+losses of the trials are printed.
 """
 
 from __future__ import annotations
@@ -25,7 +27,6 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -177,14 +178,23 @@ class Rival:
 
 def measure(work: Work, rounds: int, what: str, ours: Rival, peer: Rival) -> Figure:
     """Return the figure of two trials, ours against the peer's."""
-    two_steps = replace(work, images=2 * work.config.batch_size)
-    first, peers_first = ours.run(two_steps), peer.run(two_steps)  # a warm-up, too
-    tolerance = 1e-4 if work.device == "cpu" else 0.1  # bfloat16 there
+    one_step = replace(work, images=work.config.batch_size)
+    first, peers_first = ours.run(one_step), peer.run(one_step)  # a warm-up, too
+    tolerance = 1e-3 if work.device == "cpu" else 0.02  # bfloat16 there
     if not np.allclose(first, peers_first, rtol=tolerance):
-        raise SystemExit(f"the first two steps differ: losses {first}, the report's {peers_first}")
-    timings = interleave(partial(ours.run, work), partial(peer.run, work), rounds)
+        raise SystemExit(f"the first steps differ: losses {first}, the report's {peers_first}")
+    losses: dict[str, list[float]] = {}
+    timings = interleave(
+        lambda: losses.update(ours=ours.run(work)),
+        lambda: losses.update(peer=peer.run(work)),
+        rounds,
+    )
     total = 2 * work.images * work.config.epochs
-    mine, theirs = (f"{total / rival.median:.0f} images/s, {rival}" for rival in timings)
+    mine, theirs = (
+        f"{total / timing.median:.0f} images/s, {timing}, losses {losses[rival][0]:.3f} "
+        f"and {losses[rival][1]:.3f}"
+        for rival, timing in zip(("ours", "peer"), timings, strict=True)
+    )
     figure = compare(f"{what}: two trials of {work.images} images", *timings)
     return replace(figure, ours=mine, peer=theirs)
 

@@ -83,13 +83,17 @@ def test_times_are_cumulative_and_add_up(reports: list[Measurement]) -> None:
     assert first["eval_s"] < last["eval_s"]
 
 
-def test_losses_are_those_of_the_reports_loop(digits: Dataset) -> None:
+@pytest.mark.parametrize(("count", "tolerance"), [(16, 1e-5), (32, 1e-2)])
+def test_losses_are_those_of_the_reports_loop(
+    digits: Dataset, count: int, tolerance: float
+) -> None:
     """PIL, torchvision's transforms and network, torch's plain optimizer; our seed and order.
 
-    Two steps: from the third on, a last bit changed grows to 1e-3 in torchvision's own float32.
+    Loose after an update: there torchvision's own float32 loss moves by 1e-3 with a last bit.
+    test_live_taps.py compares several steps, in float64.
     """
     config = ResnetConfig("resnet18", batch_size=16, optimizer="sgd", learning_rate=0.001, epochs=1)
-    first = Images(digits.train.images[:32], digits.train.labels[:32])
+    first = Images(digits.train.images[:count], digits.train.labels[:count])
     data = dataclasses.replace(digits, train=first)
     ours = train(config, data, lambda _: None, device="cpu", seed=5)
     transform = transforms.Compose(
@@ -104,9 +108,9 @@ def test_losses_are_those_of_the_reports_loop(digits: Dataset) -> None:
     torch.manual_seed(5)
     network = torchvision.models.resnet18(weights=None, num_classes=10)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.001, momentum=0.9)
-    order = torch.randperm(32, generator=torch.Generator().manual_seed(5))
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(5))
     losses = []
-    for chosen in (order[:16], order[16:]):
+    for chosen in [order[i : i + 16] for i in range(0, count, 16)]:
         images = torch.stack([transform(digits.train.images[i]) for i in chosen.tolist()])
         labels = torch.tensor(digits.train.labels[chosen])
         loss = torch.nn.functional.cross_entropy(network(images), labels)
@@ -114,7 +118,7 @@ def test_losses_are_those_of_the_reports_loop(digits: Dataset) -> None:
         torch.autograd.backward(loss)
         optimizer.step()
         losses.append(loss.item())
-    assert ours["train_loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert ours["train_loss"] == pytest.approx(np.mean(losses), rel=tolerance)
 
 
 def test_parameters_are_torchvisions_count(reports: list[Measurement]) -> None:
