@@ -67,7 +67,7 @@ def ours(trials: int) -> float:
         data = load_dataset("digits")
         plan = plan_search(read_space(space_file), cpus=CPUS, gpus=0, machine=machine)
         writer = Writer(Path(folder) / "results", "trivial", parameter_types())
-        with writer, ray_session(plan, data, dashboard=False):
+        with writer, ray_session(plan, data):
             seconds = timed(lambda: search_run.run_search(plan, data, writer, Nobody()))
     return seconds
 

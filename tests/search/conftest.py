@@ -11,6 +11,7 @@ import pytest
 
 from tune_mnist.datasets import Dataset, Images, load_dataset
 from tune_mnist.search.environment import Machine
+from tune_mnist.search.memory import Memory
 from tune_mnist.search.plan import Plan, plan_search
 from tune_mnist.search.ray_session import ray_session
 from tune_mnist.search.recorder import Observer, Row
@@ -79,7 +80,7 @@ def plan_text(folder: Path, text: str, **search: object) -> Plan:
 @pytest.fixture(scope="session")
 def running_ray(few_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     plan = plan_text(tmp_path_factory.mktemp("ray"), SVM)
-    with ray_session(plan, few_digits, dashboard=False):
+    with ray_session(plan, few_digits):
         yield
 
 
@@ -91,11 +92,16 @@ def search(running_ray: None, few_digits: Dataset, tmp_path: Path) -> Callable[.
     """A function that runs a space to its end: its outcome, and its rows in the store."""
 
     def run(
-        text: str, name: str = "s", observer: Observer | None = None, **settings: object
+        text: str,
+        name: str = "s",
+        observer: Observer | None = None,
+        remember: bool = False,
+        **settings: object,
     ) -> Searched:
         plan = plan_text(tmp_path, text, **settings)
+        memory = Memory(tmp_path / "results", plan, few_digits) if remember else None
         with Writer(tmp_path / "results", name, parameter_types()) as writer:
-            outcome = run_search(plan, few_digits, writer, observer or Silent())
+            outcome = run_search(plan, few_digits, writer, observer or Silent(), memory=memory)
         if not outcome.counts:
             return outcome, []
         return outcome, read_trials(tmp_path / "results", search=name).to_pylist()

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
+from tune_mnist.errors import InputError
 from tune_mnist.search.proposals import Proposals
-from tune_mnist.search.samplers import SAMPLERS
+from tune_mnist.search.samplers import SAMPLERS, helper
 from tune_mnist.spaces import Config, SamplerName, Space, config_key, override, read_space
 
+# Two numbers that are always there, for cmaes; a choice; a condition.
 FINITE = """
+model: resnet
+dataset: digits
+parameters:
+  batch_size: {int_uniform: [2, 4]}
+  epochs: {int_uniform: [1, 2]}
+  optimizer: {choice: [sgd, adam]}
+  architecture: {choice: [resnet18, resnet50], when: {optimizer: adam}}
+"""
+SIZE = 3 * 2 * (1 + 2)
+MIXED = """
 model: svm
 dataset: digits
 parameters:
-  kernel: {choice: [linear, rbf, poly]}
-  C: {choice: [0.1, 1.0]}
-  gamma: {choice: [scale, 0.001], when: {kernel: [rbf, poly]}}
-  degree: {choice: [2, 3], when: {kernel: poly}}
+  kernel: {choice: [rbf, poly]}
+  C: {log_uniform: [0.001, 1000.0]}
+  gamma: {log_uniform: [0.0001, 1.0]}
+  degree: {int_uniform: [2, 5], when: {kernel: poly}}
 """
-SIZE = 2 + 4 + 8
 CONTINUOUS = "model: svm\ndataset: digits\nparameters:\n  C: {log_uniform: [0.001, 1000.0]}\n"
 
 
@@ -27,6 +39,13 @@ def make_space(folder: Path, text: str = FINITE, **search: object) -> Space:
     file = folder / "space.yaml"
     file.write_text(text)
     return override(read_space(file), search=search)
+
+
+def made_up(config: Config) -> float:
+    """Best where C is 1 and gamma 0.01; for spaces without them, where the batches are large."""
+    if "C" not in config:
+        return float(config["batch_size"])
+    return -(math.log10(float(config["C"])) ** 2) - (math.log10(float(config["gamma"])) + 2) ** 2
 
 
 def run(proposals: Proposals, trials: int) -> list[Config]:
@@ -37,8 +56,7 @@ def run(proposals: Proposals, trials: int) -> list[Config]:
         if proposal is None:
             break
         configs.append(proposal.config)
-        value = float(proposal.config["C"]) / 10 + (proposal.config["kernel"] == "rbf")
-        proposals.tell(proposal.number, value, pruned=False)
+        proposals.tell(proposal.number, made_up(proposal.config), pruned=False)
     return configs
 
 
@@ -53,17 +71,27 @@ class TestEverySampler:
 
     def test_same_seed_proposes_same_trials(self, name: SamplerName, tmp_path: Path) -> None:
         space = make_space(tmp_path, sampler=name, seed=7)
-        assert run(Proposals(space, "cpu"), 10) == run(Proposals(space, "cpu"), 10)
+        assert run(Proposals(space, "cpu"), 15) == run(Proposals(space, "cpu"), 15)
 
     def test_inactive_parameter_is_absent(self, name: SamplerName, tmp_path: Path) -> None:
         configs = run(Proposals(make_space(tmp_path, sampler=name), "cpu"), SIZE)
-        assert all(("degree" in config) == (config["kernel"] == "poly") for config in configs)
+        # Where it is not searched, the model's default stands there, as a constant.
+        sgd = [config for config in configs if config["optimizer"] == "sgd"]
+        assert len(sgd) == 6
+        assert all(config["architecture"] == "resnet18" for config in sgd)
 
     def test_points_come_first(self, name: SamplerName, tmp_path: Path) -> None:
-        text = FINITE + "points:\n  - {kernel: poly, C: 1.0, gamma: scale, degree: [3, 2]}\n"
+        text = FINITE + "points:\n  - {batch_size: [4, 2], epochs: 2, optimizer: sgd}\n"
         configs = run(Proposals(make_space(tmp_path, text, sampler=name), "cpu"), SIZE)
-        assert [config.get("degree") for config in configs[:2]] == [3, 2]
+        assert [config["batch_size"] for config in configs[:2]] == [4, 2]
         assert len(configs) == SIZE
+
+
+@pytest.mark.parametrize("name", sorted(set(SAMPLERS) - {"grid"}))  # which lists no such space
+def test_parameter_that_cannot_matter_is_absent(name: SamplerName, tmp_path: Path) -> None:
+    configs = run(Proposals(make_space(tmp_path, MIXED, sampler=name), "cpu"), 15)
+    assert len(configs) == 15
+    assert all(("degree" in config) == (config["kernel"] == "poly") for config in configs)
 
 
 def test_grid_is_shuffled_where_a_scheduler_compares_trials(tmp_path: Path) -> None:
@@ -92,3 +120,51 @@ def test_stopped_and_failed_trials_do_not_pass_for_complete_ones(tmp_path: Path)
     assert proposals._study is not None
     states = [trial.state.name for trial in proposals._study.trials]
     assert states == ["COMPLETE", "PRUNED", "FAIL"]
+
+
+@pytest.mark.parametrize("name", ["tpe", "gp", "cmaes", "nsga2"])
+def test_a_sampler_that_learns_comes_closer_than_it_began(
+    name: SamplerName, tmp_path: Path
+) -> None:
+    configs = run(Proposals(make_space(tmp_path, MIXED, sampler=name, trials=40), "cpu"), 40)
+    values = [made_up(config) for config in configs]
+    assert sum(values[-10:]) > sum(values[:10])
+
+
+def test_qmc_covers_every_stretch_of_a_range(tmp_path: Path) -> None:
+    """16 points of a Sobol sequence fall into 16 equal parts; random ones leave a third empty."""
+    configs = run(Proposals(make_space(tmp_path, MIXED, sampler="qmc"), "cpu"), 16)
+    sixteenths = {int(16 * (math.log10(float(config["C"])) + 3) / 6) for config in configs}
+    assert len(sixteenths) == 16
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("cmaes", CONTINUOUS, "cmaes needs at least 2 numbers .* here: C"),
+        ("cmaes", CONTINUOUS.replace("log_uniform: [0.001, 1000.0]", "choice: [1, 2]"), "none"),
+        (
+            "gp",
+            "model: svm\ndataset: digits\npoints: [{C: 1.0}, {C: 2.0}]\nsearch: {sampler: grid}\n",
+            "list of points",
+        ),
+        (
+            "qmc",
+            "model: svm\ndataset: digits\npoints: [{C: 1.0}, {C: 2.0}]\nsearch: {sampler: grid}\n",
+            "list of points",
+        ),
+    ],
+)
+def test_a_space_that_a_sampler_cannot_work_on_is_refused(
+    name: SamplerName, text: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=f"--sampler: .*{said}"):
+        make_space(tmp_path, text, sampler=name)
+
+
+def test_what_a_sampler_leaves_to_another_is_said(tmp_path: Path) -> None:
+    assert helper(make_space(tmp_path, MIXED, sampler="tpe"), "cpu") is None
+    gp, cmaes = (helper(make_space(tmp_path, MIXED, sampler=n), "cpu") for n in ("gp", "cmaes"))
+    assert gp == "gp: degree (not in every configuration) proposed by tpe, one by one"
+    assert cmaes is not None
+    assert cmaes.startswith("cmaes: kernel, degree (not in every configuration, or a choice)")

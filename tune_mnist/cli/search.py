@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tune_mnist.datasets import Dataset
+    from tune_mnist.search.memory import Memory
     from tune_mnist.search.plan import Plan
     from tune_mnist.search.run import Outcome
     from tune_mnist.spaces import Space
@@ -49,7 +50,9 @@ def search(
         float | None, typer.Option(help="GPUs of one trial; a fraction shares one.")
     ] = None,
     max_concurrent: Annotated[int | None, typer.Option(help="Trials side by side at most.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="Who proposes: grid, random, tpe.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="Who proposes: grid, random, qmc, tpe, gp, cmaes, nsga2.")
+    ] = None,
     scheduler: Annotated[str | None, typer.Option(help="Who stops early: none, asha.")] = None,
     trials: Annotated[int | None, typer.Option(help="Trials to run at most.")] = None,
     time_budget: Annotated[
@@ -65,6 +68,9 @@ def search(
         str | None, typer.Option("--name", help="Name of this search in the store.")
     ] = None,
     results: Annotated[Path, typer.Option(help="Folder of the results store.")] = RESULTS,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Run again what the store has finished already.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="Start Ray's dashboard on 127.0.0.1.")
@@ -74,6 +80,7 @@ def search(
     from rich.console import Console
 
     from tune_mnist.search.environment import this_machine
+    from tune_mnist.search.memory import Memory
     from tune_mnist.search.plan import plan_search, with_engine
     from tune_mnist.spaces import override
 
@@ -100,7 +107,9 @@ def search(
         _print_notes((*plan.notes, *data.notes))
         _print_plan(plan, console)
         return
-    _run(plan, data, results, search_name or _new_name(searched, data), dashboard, console)
+    memory = None if rerun else Memory(results, plan, data)
+    name = search_name or _new_name(searched, data)
+    _run(plan, data, results, name, memory, dashboard, console)
 
 
 def _read(name: str, file: Path | None) -> Space:
@@ -195,7 +204,13 @@ def _print_plan(plan: Plan, console: Console) -> None:
 
 
 def _run(
-    plan: Plan, data: Dataset, results: Path, name: str, dashboard: bool, console: Console
+    plan: Plan,
+    data: Dataset,
+    results: Path,
+    name: str,
+    memory: Memory | None,
+    dashboard: bool,
+    console: Console,
 ) -> None:
     from tune_mnist.cli.live import LiveView
     from tune_mnist.search.environment import code_hash, git_commit, host, versions
@@ -222,12 +237,23 @@ def _run(
             }
         )
         _print_notes((*plan.notes, *data.notes))
-        with ray_session(plan, data, dashboard=dashboard) as address:
-            if address is not None:
-                console.print(f"dashboard: {address}  (it asks for the token in {TOKEN})")
-            with LiveView(plan, console) as view:
-                outcome = run_search(plan, data, writer, view, named_actors=dashboard)
-            _print_outcome(outcome, plan, results, name, address, console)
+        addresses: list[str] = []
+
+        def on_dashboard(address: str) -> None:
+            addresses.append(address)
+            console.print(f"dashboard: {address}  (it asks for the token in {TOKEN})")
+
+        with LiveView(plan, console) as view:
+            outcome = run_search(
+                plan,
+                data,
+                writer,
+                view,
+                memory=memory,
+                session=ray_session(plan, data, on_dashboard if dashboard else None),
+                named_actors=dashboard,
+            )
+        _print_outcome(outcome, plan, results, name, addresses, console)
     if outcome.reason == "interrupted":
         raise KeyboardInterrupt
     if outcome.best is None:
@@ -235,16 +261,22 @@ def _run(
 
 
 def _print_outcome(
-    outcome: Outcome, plan: Plan, results: Path, name: str, address: str | None, console: Console
+    outcome: Outcome,
+    plan: Plan,
+    results: Path,
+    name: str,
+    addresses: list[str],
+    console: Console,
 ) -> None:
     from tune_mnist.analysis.ranking import config_text, duration, percent
     from tune_mnist.spaces import config_key
 
     counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
     unfinished = f", {outcome.unfinished} unfinished" if outcome.unfinished else ""
+    reused = f" ({outcome.reused} reused; --rerun would not)" if outcome.reused else ""
     ended = "" if outcome.reason == "done" else f" (ended by: {outcome.reason})"
     console.print(
-        f"search {name}: {counts or 'no trial finished'}{unfinished}{ended}", markup=False
+        f"search {name}: {counts or 'no trial finished'}{reused}{unfinished}{ended}", markup=False
     )
     if outcome.best is not None:
         row, metric = outcome.best, plan.space.objective.metric
@@ -257,5 +289,5 @@ def _print_outcome(
     option = "" if results == RESULTS else f" --results {results}"
     page = f"python -m tune_mnist leaderboard --search {name}{option} --html leaderboard.html"
     console.print(f"export the leaderboard: {page}", markup=False, soft_wrap=True, highlight=False)
-    if address is not None:
-        console.print(f"dashboard: {address} (it ends with the search)")
+    for address in addresses:
+        console.print(f"dashboard: {address} (it ended with the search)")

@@ -13,6 +13,7 @@ from typing import Any
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.search.environment import Machine
+from tune_mnist.search.samplers import helper
 from tune_mnist.spaces import MODELS, Choice, Config, Device, Space, collapsed, size
 from tune_mnist.training.svm_config import Engine, SvmConfig, choose_engine
 
@@ -102,6 +103,8 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
     device: Device = "gpu" if gpus else "cpu"
     _check_devices(space, device)
     notes += collapsed(space, device)
+    if left_to_another := helper(space, device):
+        notes.append(left_to_another)
     count = size(space, device)
     _check_scheduler(space, count)
     plan = Plan(

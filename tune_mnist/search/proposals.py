@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import optuna
@@ -32,7 +32,7 @@ from tune_mnist.spaces import (
     suggest,
 )
 
-_DUPLICATES = 50
+_DUPLICATES = 3  # a gp would propose the same again for ever, and takes a second to do so
 """Duplicates in a row after which one of the space's remaining configurations is taken."""
 
 
@@ -45,9 +45,13 @@ class Proposal:
 
 
 class Proposals:
-    """The configurations of one search, in the order they are to be tried."""
+    """The configurations of one search, in the order they are to be tried.
 
-    def __init__(self, space: Space, device: Device) -> None:
+    Args:
+        first: configurations that a sampler which learns is given before it proposes its own.
+    """
+
+    def __init__(self, space: Space, device: Device, first: Iterable[Config] = ()) -> None:
         self._space = space
         self._device = device
         self._random = random.Random(space.search.seed)
@@ -61,9 +65,9 @@ class Proposals:
         else:
             with warnings.catch_warnings():  # `group` has been "experimental" since 2020
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                sampler = make_sampler(space.search.seed)
+                sampler = make_sampler(space)
             self._study = _study(sampler, space.objective.mode)
-            self._queue = iter(point_configurations(space, device))
+            self._queue = itertools.chain(first, point_configurations(space, device))
 
     def _listed(self) -> Iterator[Config]:
         """Return the whole space: points first, then the grid, shuffled if order would matter."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,10 +27,13 @@ _QUIET = {
 
 
 @contextmanager
-def ray_session(plan: Plan, data: Dataset, *, dashboard: bool) -> Iterator[str | None]:
+def ray_session(
+    plan: Plan, data: Dataset, on_dashboard: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Run Ray with the plan's CPUs and GPUs and room for the data set.
 
-    Yields: the dashboard's address, None without it.
+    Args:
+        on_dashboard: called with the dashboard's address; None starts no dashboard.
     """
     os.environ.update({key: os.environ.get(key, value) for key, value in _QUIET.items()})
     import ray
@@ -40,13 +43,15 @@ def ray_session(plan: Plan, data: Dataset, *, dashboard: bool) -> Iterator[str |
         num_cpus=plan.cpus,
         num_gpus=plan.gpus,
         object_store_memory=_object_store_bytes(data),
-        include_dashboard=dashboard,
+        include_dashboard=on_dashboard is not None,
         dashboard_host="127.0.0.1",
         log_to_driver=False,
         logging_level=logging.CRITICAL,
     )
     try:
-        yield f"http://{context.dashboard_url}" if dashboard else None
+        if on_dashboard is not None:
+            on_dashboard(f"http://{context.dashboard_url}")
+        yield
     finally:
         ray.shutdown()
 

@@ -15,7 +15,9 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from tune_mnist.search.environment import code_hash, git_commit, host, versions
+from tune_mnist.search.memory import Past
 from tune_mnist.search.plan import Plan
+from tune_mnist.search.proposals import Proposal
 from tune_mnist.spaces import Config
 from tune_mnist.store.schema import REPORTS
 from tune_mnist.store.writer import Writer
@@ -64,7 +66,7 @@ class Recorder(Callback):
     ) -> None:
         self._plan = plan
         self._writer = writer
-        self._observer = observer
+        self.observer = observer
         self._on_row = on_row
         self._running: dict[str, _Running] = {}
         self._facts = {
@@ -86,14 +88,14 @@ class Recorder(Callback):
         """Note when the trial began."""
         config = trial.config["hyperparameters"]
         self._running[trial.trial_id] = _Running(config, datetime.now(timezone.utc))
-        self._observer.trial_started(trial_name(trial), config)
+        self.observer.trial_started(trial_name(trial), config)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: Row, **_: Any
     ) -> None:
         """Keep the measurement until the trial finishes."""
         self._running[trial.trial_id].reports.append(result)
-        self._observer.trial_reported(trial_name(trial), result)
+        self.observer.trial_reported(trial_name(trial), result)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
@@ -112,6 +114,24 @@ class Recorder(Callback):
         now = _Running(trial.config["hyperparameters"], datetime.now(timezone.utc))
         running = self._running.pop(trial.trial_id, now)
         self._store(trial, running, "failed", error_text(trial))
+
+    def reuse(self, proposal: Proposal, past: Past) -> None:
+        """Store a trial that an earlier search has finished: its measurements, under our id.
+
+        `started` and `finished` are now, when this search had the result for nothing.
+        """
+        now = datetime.now(timezone.utc)
+        row = {
+            **past.row,
+            **{name: self._facts[name] for name in ("dataset", "space")},
+            "trial": f"{proposal.number:05d}",
+            "config": proposal.config,
+            "shared_with": past.name,
+            "attempt": 1,
+            "started": now,
+            "finished": now,
+        }
+        self._append(row, past.reports)
 
     def _store(self, trial: Trial, running: _Running, status: str, error: str | None) -> None:
         finished = datetime.now(timezone.utc)
@@ -137,9 +157,12 @@ class Recorder(Callback):
             {name: report[name] for name in REPORTS.names if name in report}
             for report in running.reports
         ]
+        self._append(row, reports)
+
+    def _append(self, row: Row, reports: list[Row]) -> None:
         self._writer.append_trial(row, reports)
         self._on_row(row)
-        self._observer.trial_finished(row)
+        self.observer.trial_finished(row)
 
 
 _MEASURED = (

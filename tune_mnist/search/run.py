@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from ray.tune.experiment import Trial
 from ray.tune.trainable.function_trainable import wrap_function
 
 from tune_mnist.datasets import Dataset
+from tune_mnist.search.memory import Memory
 from tune_mnist.search.plan import Plan, max_fidelity
 from tune_mnist.search.proposals import Proposals
 from tune_mnist.search.recorder import Observer, Recorder, Row, trial_name
@@ -24,10 +25,13 @@ from tune_mnist.search.schedulers import SCHEDULERS
 from tune_mnist.search.searcher import ProposalSearcher
 from tune_mnist.search.shared_gram import SharedGram, shared_gram
 from tune_mnist.search.trainable import Shared, run_trial
+from tune_mnist.search.trainings import Trainings
 from tune_mnist.spaces import Objective
 from tune_mnist.store.writer import Writer
 
 Reason = Literal["done", "time budget", "target", "interrupted"]
+
+_RAY_RUNS = nullcontext()
 
 
 @dataclass
@@ -36,6 +40,7 @@ class Outcome:
 
     Args:
         counts: finished trials by status.
+        reused: how many of them an earlier search had finished.
         best: the row of the completed trial with the best objective; None without one.
         reason: what ended it: all its trials done, the time budget, the target, or Ctrl-C.
         unfinished: trials that were running when it ended, and are not in the store.
@@ -43,6 +48,7 @@ class Outcome:
     """
 
     counts: dict[str, int] = field(default_factory=dict)
+    reused: int = 0
     best: Row | None = None
     reason: Reason = "done"
     unfinished: int = 0
@@ -62,6 +68,7 @@ class _Ending:
         """Count a finished trial, and keep it if it is the best."""
         outcome, name = self.outcome, self._objective.metric
         outcome.counts[row["status"]] = outcome.counts.get(row["status"], 0) + 1
+        outcome.reused += "/" in (row.get("shared_with") or "")
         if row["status"] != "completed":
             return
         if outcome.best is None or self._better(row[name], outcome.best[name]):
@@ -88,15 +95,24 @@ class _Ending:
 
 
 def run_search(
-    plan: Plan, data: Dataset, writer: Writer, observer: Observer, *, named_actors: bool = False
+    plan: Plan,
+    data: Dataset,
+    writer: Writer,
+    observer: Observer,
+    *,
+    memory: Memory | None = None,
+    session: AbstractContextManager[object] = _RAY_RUNS,
+    named_actors: bool = False,
 ) -> Outcome:
-    """Run the plan's trials inside a running Ray; Ctrl-C ends it and keeps what finished.
+    """Run the plan's trials on Ray; Ctrl-C ends it and keeps what finished.
 
     Args:
         plan: from `plan_search`; Ray must have at least its CPUs and GPUs.
         data: put once into Ray's object store, shared by all trials.
         writer: receives a row the moment a trial finishes.
         observer: watches, in this thread.
+        memory: finished trials of the store, which are not run again; None runs every trial.
+        session: runs Ray; entered only if there is a trial to run.
         named_actors: one actor a trial, under the trial's name, for Ray's dashboard. A process
             keeps its first name, so none is reused and each trial costs about a second more.
     """
@@ -104,20 +120,42 @@ def run_search(
     ending = _Ending(plan.space.objective, search.target, search.time_budget_s)
     data_facts = {"dataset": data.name, "data_hash": data.content_hash, "split": data.split}
     recorder = Recorder(plan, writer, observer, data_facts, ending.add)
+    trainings = Trainings(
+        Proposals(plan.space, plan.device, memory.order if memory else ()),
+        plan.space.objective,
+        trials=plan.trials,
+        memory=memory,
+        on_reuse=recorder.reuse,
+        over=ending.reached,
+    )
+    outcome = ending.outcome
+    if trainings.left():
+        with session:
+            _train(plan, data, trainings, recorder, ending, named_actors)
+    writer.compact()
+    return outcome
+
+
+def _train(
+    plan: Plan,
+    data: Dataset,
+    trainings: Trainings,
+    recorder: Recorder,
+    ending: _Ending,
+    named_actors: bool,
+) -> None:
+    search, outcome = plan.space.search, ending.outcome
     with (
         tempfile.TemporaryDirectory(prefix="tune_mnist-") as folder,
         _on_signals(ending.interrupt),
-        _gram(plan, data, observer) as gram,
+        _gram(plan, data, recorder.observer) as gram,
     ):
         gram_dir = gram.folder if gram else None
         shared = Shared(data, plan.space.model, search.seed, plan.device, gram_dir)
-        tuner = _tuner(plan, shared, recorder, ending, folder, named_actors)
+        tuner = _tuner(plan, shared, trainings, recorder, ending, folder, named_actors)
         began = len(tuner.fit())
-    writer.compact()
-    outcome = ending.outcome
-    outcome.unfinished = began - sum(outcome.counts.values())
+    outcome.unfinished = began + outcome.reused - sum(outcome.counts.values())
     outcome.gram_s = gram.seconds if gram else 0.0
-    return outcome
 
 
 @contextmanager
@@ -133,6 +171,7 @@ def _gram(plan: Plan, data: Dataset, observer: Observer) -> Iterator[SharedGram 
 def _tuner(
     plan: Plan,
     shared: Shared,
+    trainings: Trainings,
     recorder: Recorder,
     ending: _Ending,
     folder: str,
@@ -140,11 +179,10 @@ def _tuner(
 ) -> tune.Tuner:
     space = plan.space
     trainable = tune.with_parameters(run_trial, shared=shared)
-    proposals = Proposals(space, plan.device)
     return tune.Tuner(
         tune.with_resources(_named(trainable) if named_actors else trainable, _bundle(plan)),
         tune_config=tune.TuneConfig(
-            search_alg=ProposalSearcher(proposals, space.objective, plan.trials),
+            search_alg=ProposalSearcher(trainings, space.objective),
             scheduler=SCHEDULERS[space.search.scheduler](space.objective, max_fidelity(space)),
             num_samples=-1,  # the searcher ends the search
             max_concurrent_trials=plan.concurrency,

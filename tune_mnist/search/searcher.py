@@ -10,18 +10,17 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from tune_mnist.search.proposals import Proposals
+from tune_mnist.search.trainings import Trainings
 from tune_mnist.spaces import Objective
 
 
 class ProposalSearcher(Searcher):
-    """Hands Ray Tune one proposal a trial, until the budget of trials or the space is used up."""
+    """Hands Ray Tune one proposal a trial, until nothing is left to train."""
 
-    def __init__(self, proposals: Proposals, objective: Objective, trials: int | None) -> None:
+    def __init__(self, trainings: Trainings, objective: Objective) -> None:
         super().__init__(metric=objective.metric, mode=objective.mode)
-        self._proposals = proposals
+        self._trainings = trainings
         self._objective = objective
-        self._trials = trials
         self._numbers: dict[str, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -30,9 +29,7 @@ class ProposalSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:  # type: ignore[override]
         """Return the next trial's number and configuration, or `FINISHED`, as Ray documents."""
-        if self._trials is not None and len(self._numbers) >= self._trials:
-            return str(Searcher.FINISHED)
-        proposal = self._proposals.next()
+        proposal = self._trainings.next()
         if proposal is None:
             return str(Searcher.FINISHED)
         self._numbers[trial_id] = proposal.number
@@ -42,7 +39,7 @@ class ProposalSearcher(Searcher):
         """Pass an epoch's or rung's value on to the sampler."""
         value = result.get(self._objective.metric)
         if value is not None:
-            self._proposals.report(self._numbers[trial_id], int(result["step"]), float(value))
+            self._trainings.report(self._numbers[trial_id], int(result["step"]), float(value))
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -50,7 +47,7 @@ class ProposalSearcher(Searcher):
         """Tell the sampler how the trial ended: completed, stopped early or failed."""
         value = (result or {}).get(self._objective.metric)
         finished = (result or {}).get("test_accuracy") is not None
-        self._proposals.tell(
+        self._trainings.tell(
             self._numbers[trial_id],
             None if error or value is None else float(value),
             pruned=not finished,

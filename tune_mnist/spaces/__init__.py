@@ -6,6 +6,7 @@ language is described in search_spaces/*.yaml, whose comments are meant to be co
 
 from tune_mnist.spaces.checks import check_searchable
 from tune_mnist.spaces.configurations import (
+    always_searched,
     collapsed,
     config_key,
     configurations,
@@ -64,6 +65,7 @@ __all__ = [
     "Search",
     "Space",
     "Uniform",
+    "always_searched",
     "check_searchable",
     "collapsed",
     "config_key",

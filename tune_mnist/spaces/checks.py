@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import get_args
 
 from tune_mnist.errors import Fault, InputError
-from tune_mnist.spaces.configurations import drafts, matters, order, size
-from tune_mnist.spaces.domains import Domain
+from tune_mnist.spaces.configurations import always_searched, drafts, matters, order, size
+from tune_mnist.spaces.domains import Choice, Domain
 from tune_mnist.spaces.hyperparameters import MODELS, Config, Device, Scalar, shown
 from tune_mnist.spaces.space import Space
 
@@ -32,7 +32,8 @@ def check_searchable(space: Space) -> None:
     `read_space` and `override` have already done so.
 
     Raises:
-        InputError: grid on an infinite space, or a model-based sampler on points alone.
+        InputError: grid on an infinite space, a sampler that learns on points alone, gp or cmaes
+            without the parameters that they work on.
     """
     if faults := _sampler(space):
         raise InputError(replace(fault, where=space.name) for fault in faults)
@@ -44,12 +45,30 @@ def _sampler(space: Space) -> list[Fault]:
         fix = "use grid (in the file's order) or random"
         problem = f"{sampler} cannot learn from a list of points"
         return [] if sampler in ("grid", "random") else [Fault("", key, problem, fix)]
+    if sampler in ("gp", "cmaes"):
+        return _always_there(space)
     if sampler != "grid" or all(size(space, device) is not None for device in get_args(Device)):
         return []
     endless = [name for name, domain in space.parameters.items() if math.isinf(domain.count())]
     problem = f"grid cannot list every value of {', '.join(endless)}"
-    fix = f"use random or tpe, or give {' and '.join(endless)} a choice in the space file"
+    fix = f"use tpe or random, or give {' and '.join(endless)} a choice in the space file"
     return [Fault("", key, problem, fix)]
+
+
+def _always_there(space: Space) -> list[Fault]:
+    """Return a fault if gp or cmaes would find too little that every configuration has."""
+    always = set.intersection(*(always_searched(space, device) for device in get_args(Device)))
+    numbers = {name for name in always if not isinstance(space.parameters[name], Choice)}
+    if space.search.sampler == "gp" and not always:
+        problem = "gp models parameters that every configuration has, and there is none"
+    elif space.search.sampler == "cmaes" and len(numbers) < 2:
+        problem = (
+            "cmaes needs at least 2 numbers (uniform, log_uniform, ...) that every configuration "
+            f"has; here: {', '.join(sorted(numbers)) or 'none'}"
+        )
+    else:
+        return []
+    return [Fault("", "search.sampler", problem, "use tpe, which takes any space")]
 
 
 def _objective(space: Space) -> Iterator[Fault]:

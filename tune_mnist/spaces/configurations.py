@@ -121,6 +121,13 @@ def collapsed(space: Space, device: Device) -> list[str]:
     ]
 
 
+def always_searched(space: Space, device: Device) -> set[str]:
+    """Return the parameters of more than one value that every configuration has."""
+    searched = (draft.searched for draft in drafts(space, device, _classes(space)))
+    always = next(searched).intersection(*searched)
+    return {name for name in always if space.parameters[name].count() > 1}
+
+
 def config_key(config: Mapping[str, Scalar]) -> str:
     """Return the configuration as JSON with sorted keys: equal for equal configurations."""
     return json.dumps(config, sort_keys=True, allow_nan=False)

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, Strict, field_validator, model_valid
 from tune_mnist.spaces.domains import Domain, Section, broken_rule
 from tune_mnist.spaces.hyperparameters import Config, ModelName
 
-SamplerName = Literal["grid", "random", "tpe"]
+SamplerName = Literal["grid", "random", "qmc", "tpe", "gp", "cmaes", "nsga2"]
 SchedulerName = Literal["none", "asha"]
 Metric = Literal["val_accuracy", "val_loss"]
 Mode = Literal["max", "min"]
