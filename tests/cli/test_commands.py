@@ -54,7 +54,7 @@ def test_dry_run_prints_the_plan_and_runs_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    text = printed(capsys, "search", "report/svm", "--cpus", "1", "--dry-run")
+    text = printed(capsys, "search", "report/svm", "--dataset", "digits", "--dry-run")
     assert "20" in text
     assert "rbf C=100 gamma=scale" in text
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,66 @@
+"""`importance`: which hyperparameters matter, for accuracy and for wall time."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tune_mnist.analysis.importance import Importance
+
+
+class Metric(str, Enum):
+    """What a hyperparameter may matter for."""
+
+    val_accuracy = "val_accuracy"
+    wall_time_s = "wall_time_s"
+
+
+def importance(
+    results: Annotated[Path, typer.Option(help="Folder of the results store.")] = Path("results"),
+    search: Annotated[str | None, typer.Option(help="Only this search.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model: resnet or svm.")] = None,
+    metric: Annotated[
+        Metric | None, typer.Option(help="For this alone; else for accuracy and for time.")
+    ] = None,
+) -> None:
+    """Say which hyperparameters matter, for accuracy and for wall time."""
+    from tune_mnist.analysis.importance import METRICS, importances
+    from tune_mnist.store.reader import read_trials
+    from tune_mnist.store.schema import TRIALS
+
+    columns = TRIALS.names
+    trials = read_trials(results, search=search, dataset=dataset, model=model, columns=columns)
+    found = importances(trials, METRICS if metric is None else (metric.value,))
+    if not found:
+        print("no trial has run to its end yet")
+    for one in found:
+        _print(one)
+
+
+def _print(found: Importance) -> None:
+    """Print one model's hyperparameters, or that there is too little to say."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from tune_mnist.analysis.importance import FOR, note, share_text
+
+    console = Console(highlight=False, markup=False)
+    console.print(f"{found.model} on {found.dataset}, {found.device}", style="bold")
+    if found.hyperparameters:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        table.add_column("hyperparameter")
+        metrics = list(found.hyperparameters[0].shares)
+        for heading in ("configurations", *(f"for {FOR[metric]}" for metric in metrics)):
+            table.add_column(heading, justify="right")
+        for one in found.hyperparameters:
+            shares = (share_text(one, metric) for metric in metrics)
+            table.add_row(*map(Text, (one.name, f"{one.active:,}", *shares)))
+        console.print(table)
+    console.print(note(found), soft_wrap=True)
