@@ -101,6 +101,7 @@ def search(running_ray: None, few_digits: Dataset, tmp_path: Path) -> Callable[.
         plan = plan_text(tmp_path, text, **settings)
         memory = Memory(tmp_path / "results", plan, few_digits) if remember else None
         with Writer(tmp_path / "results", name, parameter_types()) as writer:
+            writer.write_search({**plan.as_dict(), "seed": plan.space.search.seed})
             outcome = run_search(plan, few_digits, writer, observer or Silent(), memory=memory)
         if not outcome.counts:
             return outcome, []

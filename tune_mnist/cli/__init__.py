@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
+from tune_mnist.cli.confirm import confirm
 from tune_mnist.cli.importance import importance
 from tune_mnist.cli.leaderboard import leaderboard
 from tune_mnist.cli.search import search
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(search)
 app.command()(leaderboard)
 app.command()(importance)
+app.command()(confirm)
 app.add_typer(spaces_app, name="spaces")
 
 # Typer's own parse errors; it exports the leaves of this family only.

@@ -100,7 +100,7 @@ def search(
     )
     machine = this_machine(look_for_gpus=gpus > 0 or searched.model != "svm")
     plan = plan_search(searched, cpus=cpus, gpus=gpus, machine=machine)
-    data = _load(searched.dataset, data_dir, test_set)
+    data = load_data(searched.dataset, data_dir, test_set)
     plan = with_engine(plan, data, machine)
     console = Console()
     if dry_run:
@@ -125,7 +125,7 @@ def _read(name: str, file: Path | None) -> Space:
     return space
 
 
-def _load(dataset: str, data_dir: Path | None, test_set: str) -> Dataset:
+def load_data(dataset: str, data_dir: Path | None, test_set: str) -> Dataset:
     """Read the data set, with a progress bar where many image files are decoded."""
     from typing import get_args
 

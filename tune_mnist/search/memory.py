@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from tune_mnist.store.schema import REPORTS, TRIALS
 
 Row = dict[str, Any]
 
-_NOT_PROPOSING: IncEx = {
+_NOT_PROPOSING: Mapping[str, IncEx | bool] = {
     "name": True,
     "dataset": True,
     "resources": True,

@@ -120,7 +120,7 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
         engine=None,
         notes=tuple(notes),
     )
-    return replace(plan, concurrency=_concurrency(plan))
+    return replace(plan, concurrency=concurrency(plan))
 
 
 def _check_scheduler(space: Space, count: int | None) -> None:
@@ -194,7 +194,7 @@ def _trials(space: Space, count: int | None) -> int | None:
     return count if asked is None else min(asked, count)
 
 
-def _concurrency(plan: Plan) -> int:
+def concurrency(plan: Plan) -> int:
     """Return how many trials fit side by side; raise InputError if one bundle never fits."""
     fits = 0
     for bundle in plan.bundles():

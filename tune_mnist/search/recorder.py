@@ -142,6 +142,7 @@ class Recorder(Callback):
             **self._facts,
             **measured,
             "trial": trial_name(trial),
+            "seed": trial.config.get("seed", self._facts["seed"]),
             "config": running.config,
             "status": status,
             "error": error,

@@ -17,6 +17,7 @@ from ray.tune.experiment import Trial
 from ray.tune.trainable.function_trainable import wrap_function
 
 from tune_mnist.datasets import Dataset
+from tune_mnist.search.confirm import ConfirmSearcher
 from tune_mnist.search.memory import Memory
 from tune_mnist.search.plan import Plan, max_fidelity
 from tune_mnist.search.proposals import Proposals
@@ -101,6 +102,7 @@ def run_search(
     observer: Observer,
     *,
     memory: Memory | None = None,
+    searcher: ConfirmSearcher | None = None,
     session: AbstractContextManager[object] = _RAY_RUNS,
     named_actors: bool = False,
 ) -> Outcome:
@@ -112,6 +114,7 @@ def run_search(
         writer: receives a row the moment a trial finishes.
         observer: watches, in this thread.
         memory: finished trials of the store, which are not run again; None runs every trial.
+        searcher: hands out the trials instead of the plan's sampler.
         session: runs Ray; entered only if there is a trial to run.
         named_actors: one actor a trial, under the trial's name, for Ray's dashboard. A process
             keeps its first name, so none is reused and each trial costs about a second more.
@@ -128,10 +131,11 @@ def run_search(
         on_reuse=recorder.reuse,
         over=ending.reached,
     )
+    trials = searcher or ProposalSearcher(trainings, plan.space.objective)
     outcome = ending.outcome
-    if trainings.left():
+    if trials.left():
         with session:
-            _train(plan, data, trainings, recorder, ending, named_actors)
+            _train(plan, data, trials, recorder, ending, named_actors)
     writer.compact()
     return outcome
 
@@ -139,7 +143,7 @@ def run_search(
 def _train(
     plan: Plan,
     data: Dataset,
-    trainings: Trainings,
+    searcher: ProposalSearcher | ConfirmSearcher,
     recorder: Recorder,
     ending: _Ending,
     named_actors: bool,
@@ -152,7 +156,7 @@ def _train(
     ):
         gram_dir = gram.folder if gram else None
         shared = Shared(data, plan.space.model, search.seed, plan.device, gram_dir)
-        tuner = _tuner(plan, shared, trainings, recorder, ending, folder, named_actors)
+        tuner = _tuner(plan, shared, searcher, recorder, ending, folder, named_actors)
         began = len(tuner.fit())
     outcome.unfinished = began + outcome.reused - sum(outcome.counts.values())
     outcome.gram_s = gram.seconds if gram else 0.0
@@ -171,7 +175,7 @@ def _gram(plan: Plan, data: Dataset, observer: Observer) -> Iterator[SharedGram 
 def _tuner(
     plan: Plan,
     shared: Shared,
-    trainings: Trainings,
+    searcher: ProposalSearcher | ConfirmSearcher,
     recorder: Recorder,
     ending: _Ending,
     folder: str,
@@ -182,7 +186,7 @@ def _tuner(
     return tune.Tuner(
         tune.with_resources(_named(trainable) if named_actors else trainable, _bundle(plan)),
         tune_config=tune.TuneConfig(
-            search_alg=ProposalSearcher(trainings, space.objective),
+            search_alg=searcher,
             scheduler=SCHEDULERS[space.search.scheduler](space.objective, max_fidelity(space)),
             num_samples=-1,  # the searcher ends the search
             max_concurrent_trials=plan.concurrency,

@@ -27,6 +27,10 @@ class ProposalSearcher(Searcher):
         """Return nothing: Tune pickles its searcher for a restore that we never do."""
         return {}
 
+    def left(self) -> bool:
+        """Return whether anything is left to train; what the store knows is reused on the way."""
+        return self._trainings.left()
+
     def suggest(self, trial_id: str) -> dict[str, Any] | str:  # type: ignore[override]
         """Return the next trial's number and configuration, or `FINISHED`, as Ray documents."""
         proposal = self._trainings.next()

@@ -29,6 +29,24 @@ def doorway(root: Path) -> Iterator[None]:
         yield
 
 
+def living_writer(root: Path, search: str) -> str | None:
+    """Return who writes a search at this moment ("process 7 on host"), None if nobody does."""
+    file = writer_folder(root, search) / "lock"
+    if not file.exists():
+        return None
+    with doorway(root):
+        try:
+            lock = file.open(encoding="utf-8")
+        except FileNotFoundError:  # the writer went while we waited
+            return None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().strip() or "another process"
+    return None
+
+
 def lock_search(root: Path, search: str) -> TextIO:
     """Return the open lock file of a search; closing it frees the lock. Call in the doorway.
 
