@@ -19,6 +19,7 @@ from tune_mnist.search.run import Outcome, run_search
 from tune_mnist.spaces import Config, override, parameter_types, read_space
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer
+from tune_mnist.training.svm_config import Engine
 
 TWO_CPUS = Machine(cpus=2, gpus=0, memory_bytes=8 * 2**30)
 
@@ -96,9 +97,11 @@ def search(running_ray: None, few_digits: Dataset, tmp_path: Path) -> Callable[.
         name: str = "s",
         observer: Observer | None = None,
         remember: bool = False,
+        engine: Engine | None = None,
         **settings: object,
     ) -> Searched:
         plan = plan_text(tmp_path, text, **settings)
+        plan = replace(plan, engine=(engine, "so says the test") if engine else None)
         memory = Memory(tmp_path / "results", plan, few_digits) if remember else None
         with Writer(tmp_path / "results", name, parameter_types()) as writer:
             writer.write_search({**plan.as_dict(), "seed": plan.space.search.seed})

@@ -40,6 +40,18 @@ def test_a_row_says_where_and_with_what_it_was_measured(search: Search) -> None:
     assert row["wall_time_s"] == pytest.approx(row["setup_s"] + row["fit_s"] + row["eval_s"])
 
 
+def test_svms_on_a_shared_matrix_score_as_those_on_their_own(search: Search) -> None:
+    _, alone = search(SVM, "alone")
+    outcome, shared = search(SVM, "shared", engine="shared-gram")
+    assert {row["engine"] for row in shared} == {"shared-gram"}
+    assert outcome.gram_s > 0
+    scores = [
+        {row["config"]: (row["val_accuracy"], row["test_accuracy"]) for row in rows}
+        for rows in (alone, shared)
+    ]
+    assert scores[0] == scores[1]
+
+
 def test_same_seed_gives_the_same_trials(search: Search) -> None:
     text = RESNET.replace("{choice: [0.01, 0.001]}", "{log_uniform: [0.001, 0.1]}")
     text = text.replace("grid", "tpe")

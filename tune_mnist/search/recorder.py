@@ -66,7 +66,7 @@ class Recorder(Callback):
     ) -> None:
         self._plan = plan
         self._writer = writer
-        self.observer = observer
+        self._observer = observer
         self._on_row = on_row
         self._running: dict[str, _Running] = {}
         self._facts = {
@@ -88,14 +88,14 @@ class Recorder(Callback):
         """Note when the trial began."""
         config = trial.config["hyperparameters"]
         self._running[trial.trial_id] = _Running(config, datetime.now(timezone.utc))
-        self.observer.trial_started(trial_name(trial), config)
+        self._observer.trial_started(trial_name(trial), config)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: Row, **_: Any
     ) -> None:
         """Keep the measurement until the trial finishes."""
         self._running[trial.trial_id].reports.append(result)
-        self.observer.trial_reported(trial_name(trial), result)
+        self._observer.trial_reported(trial_name(trial), result)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
@@ -163,7 +163,7 @@ class Recorder(Callback):
     def _append(self, row: Row, reports: list[Row]) -> None:
         self._writer.append_trial(row, reports)
         self._on_row(row)
-        self.observer.trial_finished(row)
+        self._observer.trial_finished(row)
 
 
 _MEASURED = (

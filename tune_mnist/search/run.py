@@ -134,8 +134,8 @@ def run_search(
     trials = searcher or ProposalSearcher(trainings, plan.space.objective)
     outcome = ending.outcome
     if trials.left():
-        with session:
-            _train(plan, data, trials, recorder, ending, named_actors)
+        with _gram(plan, data, observer) as gram, session:
+            _train(plan, data, trials, recorder, ending, gram, named_actors)
     writer.compact()
     return outcome
 
@@ -146,20 +146,21 @@ def _train(
     searcher: ProposalSearcher | ConfirmSearcher,
     recorder: Recorder,
     ending: _Ending,
+    gram: SharedGram | None,
     named_actors: bool,
 ) -> None:
     search, outcome = plan.space.search, ending.outcome
     with (
         tempfile.TemporaryDirectory(prefix="tune_mnist-") as folder,
         _on_signals(ending.interrupt),
-        _gram(plan, data, recorder.observer) as gram,
     ):
+        if gram:
+            outcome.gram_s = gram.seconds.result()
         gram_dir = gram.folder if gram else None
         shared = Shared(data, plan.space.model, search.seed, plan.device, gram_dir)
         tuner = _tuner(plan, shared, searcher, recorder, ending, folder, named_actors)
         began = len(tuner.fit())
     outcome.unfinished = began + outcome.reused - sum(outcome.counts.values())
-    outcome.gram_s = gram.seconds if gram else 0.0
 
 
 @contextmanager

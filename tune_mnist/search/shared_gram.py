@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,31 +23,36 @@ _MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class SharedGram:
-    """A folder for `training.svm.train`'s `gram_dir`, and what filling it took.
+    """A folder for `training.svm.train`'s `gram_dir`, being filled by a thread.
 
     Args:
         folder: local to this machine; a trial on another node fills its own.
-        seconds: wall time of the building; no trial's time includes it.
+        seconds: the wall time of the filling, once it is done; no trial's time includes it.
     """
 
     folder: Path
-    seconds: float
+    seconds: Future[float]
 
 
 @contextmanager
 def shared_gram(data: Dataset, threads: int) -> Iterator[SharedGram]:
-    """Build the data set's matrix, and remove it after the block.
+    """Begin to build the data set's matrix, beside Ray's start; remove it after the block.
 
-    Raises:
-        InputError: there is no room for it.
+    `SharedGram.seconds` raises InputError where there is no room for it.
     """
-    from tune_mnist.training.gram import open_gram
-
     size = gram_bytes(len(data.train), len(data.val) + len(data.test))
     in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 1.1 * size
-    with tempfile.TemporaryDirectory(
-        prefix="tune_mnist-gram-", dir=_MEMORY if in_memory else None
-    ) as folder:
-        start = time.perf_counter()
-        open_gram(data, Path(folder), threads)
-        yield SharedGram(Path(folder), time.perf_counter() - start)
+    where = _MEMORY if in_memory else None
+    with (
+        tempfile.TemporaryDirectory(prefix="tune_mnist-gram-", dir=where) as folder,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        yield SharedGram(Path(folder), pool.submit(_build, data, Path(folder), threads))
+
+
+def _build(data: Dataset, folder: Path, threads: int) -> float:
+    from tune_mnist.training.gram import open_gram
+
+    start = time.perf_counter()
+    open_gram(data, folder, threads)
+    return time.perf_counter() - start
