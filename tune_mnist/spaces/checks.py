@@ -51,7 +51,7 @@ def _sampler(space: Space) -> list[Fault]:
         return []
     endless = [name for name, domain in space.parameters.items() if math.isinf(domain.count())]
     problem = f"grid cannot list every value of {', '.join(endless)}"
-    fix = f"use tpe or random, or give {' and '.join(endless)} a choice in the space file"
+    fix = f"use random or tpe, or give {' and '.join(endless)} a choice in the space file"
     return [Fault("", key, problem, fix)]
 
 
