@@ -7,6 +7,7 @@ The wording is put together here and nowhere else.
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,15 @@ class InputError(Exception):
 def input_error(where: object, problem: str, fix: str, key: str = "") -> InputError:
     """Return an `InputError` of one fault, to be raised."""
     return InputError([Fault(str(where), key, problem, fix)])
+
+
+class SkippedWarning(UserWarning):
+    """Something in the store that is not a result, left out of what was read; one line."""
+
+
+def warn_skipped(where: object, problem: str, fix: str) -> None:
+    """Say what was left out and how to mend it; the command line prints each such line once."""
+    warnings.warn(str(Fault(str(where), "", problem, fix)), SkippedWarning, stacklevel=2)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -4,6 +4,7 @@
     <root>/trials/search=<id>/00000256-00000256.best-0.91-in-7.25s.parquet    trial 256 alone
     <root>/reports/search=<id>/00000000-00000255.parquet                      their reports
     <root>/searches/<id>.json                                                 the plan
+    <root>/searches/<id>.proposals.jsonl           what its sampler proposed, in order
     <root>/.writers/<id>/                          a writer's lock and its half-written file
 
 A file never changes. A search numbers its trials 0, 1, 2, ... in the order they finish, and a
@@ -44,6 +45,11 @@ def plans_folder(root: Path) -> Path:
 def plan_file(root: Path, search: str) -> Path:
     """Return the file of a search's plan."""
     return plans_folder(root) / f"{search}.json"
+
+
+def proposals_file(root: Path, search: str) -> Path:
+    """Return the file of what a search's sampler proposed."""
+    return plans_folder(root) / f"{search}.proposals.jsonl"
 
 
 def writers_folder(root: Path) -> Path:

@@ -20,6 +20,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,13 +38,15 @@ from tune_mnist.store.layout import (
     merged_name,
     numbers,
     plan_file,
+    proposals_file,
     rows_folder,
     writer_folder,
     writers_folder,
 )
 from tune_mnist.store.lock import dead_writers, doorway, lock_search, unlock_search
 from tune_mnist.store.merge import row_groups
-from tune_mnist.store.reader import read_trials
+from tune_mnist.store.proposals import append_line, sync_folder
+from tune_mnist.store.reader import read_search, read_trials
 from tune_mnist.store.rows import report_rows, trial_row
 from tune_mnist.store.schema import REPORTS, trials_schema
 
@@ -125,6 +128,19 @@ class Writer:
         if self._next - self._unmerged >= MERGE_AT:
             self._merge(self._unmerged)
 
+    def append_proposal(self, proposal: Mapping[str, Any]) -> None:
+        """Put what the sampler proposes on disk, before its trial starts; `read_proposals`.
+
+        Raises: ValueError: it is not JSON.
+        """
+        append_line(proposals_file(self._root, self._search), proposal)
+
+    def end_search(self, reason: str) -> None:
+        """Write into the plan that the search has ended, why, and when (UTC)."""
+        plan = read_search(self._root, self._search)
+        at = datetime.now(timezone.utc).isoformat()
+        self.write_search({**plan, "ended": {"reason": reason, "at": at}})
+
     def compact(self) -> None:
         """Merge all the search's files into one a kind: for when a search has ended."""
         self._merge(0)
@@ -159,7 +175,7 @@ class Writer:
             self._lock = lock_search(self._root, self._search)
         for folder in (*folders, plan.parent):
             folder.mkdir(parents=True, exist_ok=True)
-            _sync(folder.parent)
+            sync_folder(folder.parent)
 
     def _files(self, kind: Kind) -> dict[tuple[int, int], Path]:
         """Return our files by first and last trial, without reports whose trial never came."""
@@ -199,7 +215,7 @@ class Writer:
         # Out of sight before the slower unlink: until they are, plain readers see rows twice.
         aside = writer_folder(self._root, self._search)
         gone = [path.rename(aside / path.name) for path in files]
-        _sync(folder)
+        sync_folder(folder)
         for path in gone:
             path.unlink()
         for path in files:
@@ -214,7 +230,7 @@ class Writer:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(target)
-        _sync(target.parent)
+        sync_folder(target.parent)
 
 
 def check_search_name(name: str) -> None:
@@ -248,12 +264,3 @@ def _tidy(root: Path, search: str) -> None:
         names = {file.name for file in folder.glob("*.parquet")}
         for name in covered(names):
             (folder / name).unlink()
-
-
-def _sync(folder: Path) -> None:
-    """Make the coming and going of the folder's files survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
