@@ -5,8 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.analysis.example_store import stored, trial, write_store
-from tune_mnist.analysis.constraints import parse_constraint, read_satisfying, satisfying
+from tune_mnist.analysis.constraints import METRICS, read_satisfying, satisfying
 from tune_mnist.errors import InputError
+from tune_mnist.metrics import MEASURED, Constraint, parse_constraint
+
+
+def limit(text: str) -> Constraint:
+    return parse_constraint(text, METRICS)
 
 
 @pytest.mark.parametrize(
@@ -21,13 +26,13 @@ from tune_mnist.errors import InputError
 )
 def test_each_operator_keeps_what_it_says(tmp_path: Path, text: str, kept: list[str]) -> None:
     rows = [trial(name, wall_time_s=s) for name, s in (("a", 5.0), ("b", 10.0), ("c", 20.0))]
-    found = satisfying(stored(tmp_path, rows), [parse_constraint(text)])
+    found = satisfying(stored(tmp_path, rows), [limit(text)])
     assert found["trial"].to_pylist() == kept
 
 
 def test_every_constraint_must_hold(tmp_path: Path) -> None:
     rows = [trial("a", 0.8, parameters=5), trial("b", 0.9, parameters=5), trial("c", 0.9)]
-    limits = [parse_constraint("val_accuracy > 0.85"), parse_constraint("parameters < 10")]
+    limits = [limit("val_accuracy > 0.85"), limit("parameters < 10")]
     assert satisfying(stored(tmp_path, rows), limits)["trial"].to_pylist() == ["b"]
 
 
@@ -37,8 +42,8 @@ def test_a_missing_value_satisfies_nothing(
     tmp_path: Path, accuracy: float | None, operator: str
 ) -> None:
     rows = stored(tmp_path, [trial("a", 0.5), trial("b", accuracy)])
-    limit = parse_constraint(f"val_accuracy {operator} 0.5")
-    assert satisfying(rows, [limit])["trial"].to_pylist() == ["a"]
+    wanted = limit(f"val_accuracy {operator} 0.5")
+    assert satisfying(rows, [wanted])["trial"].to_pylist() == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -58,11 +63,28 @@ def test_a_missing_value_satisfies_nothing(
 )
 def test_bad_constraint_is_refused_with_the_fix(text: str, hint: str) -> None:
     with pytest.raises(InputError, match=hint):
-        parse_constraint(text)
+        limit(text)
 
 
 def test_constraints_that_no_trial_satisfies_are_named(tmp_path: Path) -> None:
     write_store(tmp_path, [trial("a"), trial("b")])
-    limits = [parse_constraint("wall_time_s < 1"), parse_constraint("parameters < 5e6")]
+    limits = [limit("wall_time_s < 1"), limit("parameters < 5e6")]
     with pytest.raises(InputError, match=r"none of 2 trials .* wall_time_s < 1 and parameters <"):
         read_satisfying(tmp_path, limits, search=None, dataset=None, model=None)
+
+
+def test_what_a_search_may_constrain_is_in_the_store() -> None:
+    assert set(MEASURED) <= set(METRICS)
+
+
+@pytest.mark.parametrize("bound", ["60", "0.97", "0.123456789012345", "5e6"])
+def test_a_constraint_reads_back_as_it_is_written(bound: str) -> None:
+    wanted = limit(f"val_loss < {bound}")
+    assert limit(str(wanted)) == wanted
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), 59.0, 60.0, 61.0])
+@pytest.mark.parametrize("operator", ["<=", "<", ">=", ">", "=="])
+def test_a_value_violates_a_constraint_unless_it_holds(operator: str, value: float | None) -> None:
+    wanted = limit(f"wall_time_s {operator} 60")
+    assert (wanted.violation(value) == 0) == wanted.holds(value)

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from tests.analysis.example_store import failed, stored, trial
 from tune_mnist.analysis.columns import Floats
 from tune_mnist.analysis.pareto import (
-    fronts,
     knee,
     pareto_sets,
     parse_objectives,
     set_sentence,
-    unbeaten,
 )
+from tune_mnist.dominance import fronts, unbeaten
 from tune_mnist.errors import InputError
 
 _COST = st.sampled_from([1.0, 2.0, 3.0, 4.0])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.spaces.conftest import RESNET, SVM, Read, Refuse
 from tune_mnist.errors import InputError
-from tune_mnist.spaces import Space, check_searchable, find_space, override, read_space
+from tune_mnist.spaces import Fidelity, Space, check_searchable, find_space, override, read_space
 
 KERNELS = "  kernel: {choice: [rbf, poly]}\n"
 CONSTANT = SVM + "  C: 1.0\n"
@@ -122,6 +122,46 @@ def test_a_circle_through_what_a_hyperparameter_is_for_is_refused(refuse: Refuse
         ("objective: {metric: test_accuracy}", "objective.metric: test_accuracy never steers a se"),
         ("objective: {mode: min}", "objective: mode min would look for the worst val_accuracy; wr"),
         ("objective: {metric: val_loss}", "objective.metric: an SVM has no val_loss; use val_acc"),
+        ("objective: []", "objective: is empty; add {metric: val_accuracy}"),
+        ("objective: [{metric: val_loss}]", "objective.metric: an SVM has no val_loss; use val_a"),
+        (
+            "objective: [{metric: val_accuracy}, {metric: wal_time}]",
+            "objective[1].metric: 'wal_time' is not a metric; did you mean wall_time_s?",
+        ),
+        (
+            "objective: [{metric: fit_s}, {metric: fit_s}]",
+            "objective[1].metric: fit_s is given twice; keep one of them",
+        ),
+        (
+            "objective: [{metric: parameters, mode: max}]",
+            "objective[0]: mode max would look for the worst parameters; write mode: min",
+        ),
+        ("constraints: wall_time_s <= 60", "constraints: 'wall_time_s <= 60' is not a list of co"),
+        ("constraints: [wal_time_s <= 60]", "constraints[0]: 'wal_time_s' is not a metric here; "),
+        ("constraints: [test_accuracy > 0]", "constraints[0]: test_accuracy never chooses: the w"),
+        ("constraints: [val_loss < 1]", "constraints[0]: an SVM has no val_loss; use val_accu"),
+        ("constraints: [3]", "constraints[0]: '3' is no constraint; write a metric, one of <= < "),
+        (
+            "objective: {metric: fit_s}\nsearch: {target: 0.9}",
+            "search.target: a target is a validation result, and the first objective is fit_s; ",
+        ),
+        ("fidelity: {parameter: epochs}", "fidelity.parameter: an SVM has no epochs; use train_f"),
+        ("fidelity: {parameter: epoch}", "fidelity.parameter: 'epoch' is not a fidelity; did you"),
+        ("fidelity: epochs", "fidelity: 'epochs' is not a mapping; for example {parameter: "),
+        ("fidelity: {parameter: train_fraction, rungs: []}", "fidelity.rungs: is empty; for exa"),
+        (
+            "fidelity: {parameter: train_fraction, rungs: [0, 1]}",
+            "fidelity.rungs: 0 is not a fraction above 0, at most 1; for example ",
+        ),
+        (
+            "fidelity: {parameter: train_fraction, rungs: [0.5, 0.1, 1]}",
+            "fidelity.rungs: [0.5, 0.1, 1.0] does not ascend; for example ",
+        ),
+        (
+            "fidelity: {parameter: train_fraction, rungs: [0.1, 0.5]}",
+            "fidelity.rungs: ends at 0.5, and a finished trial has it all; for example ",
+        ),
+        ("fidelity: {rungs: [1.0]}", "fidelity.rungs: epochs are measured one by one; leave out "),
         ("points: []", "points: [] is not a list of configurations; for example - {kernel: rbf"),
     ],
 )
@@ -224,6 +264,36 @@ def test_loss_is_to_be_small_by_default(read: Read) -> None:
     assert space.objective.mode == "min"
 
 
+def test_several_objectives_keep_their_order_and_the_first_leads(read: Read) -> None:
+    space = read(CONSTANT + "objective: [{metric: val_accuracy}, {metric: wall_time_s}]")
+    assert [(one.metric, one.mode) for one in space.objectives] == [
+        ("val_accuracy", "max"),
+        ("wall_time_s", "min"),
+    ]
+    assert space.objective == space.objectives[0]
+
+
+def test_only_epochs_are_a_models_fidelity_unasked(read: Read) -> None:
+    assert read(CONSTANT).fidelity is None
+    assert read(RESNET + "  epochs: 2").fidelity == Fidelity(parameter="epochs")
+    fraction = read(CONSTANT + "fidelity: {parameter: train_fraction}").fidelity
+    assert fraction is not None
+    assert fraction.rungs == (1 / 9, 1 / 3, 1.0)
+
+
+def test_a_measurement_is_feasible_if_every_constraint_holds(read: Read) -> None:
+    space = read(CONSTANT + 'constraints: ["wall_time_s <= 60", "parameters < 5e6"]')
+    assert space.feasible({"wall_time_s": 60.0, "parameters": 3})
+    assert not space.feasible({"wall_time_s": 60.0, "parameters": 5_000_000})
+    assert not space.feasible({"wall_time_s": 60.0})
+
+
+def test_a_stored_space_of_one_objective_is_still_read(read: Read) -> None:
+    space = read(CONSTANT)
+    stored = space.model_dump(mode="json", exclude={"objectives", "constraints", "fidelity"})
+    assert Space.model_validate({**stored, "objective": {"metric": "val_accuracy"}}) == space
+
+
 def test_a_files_own_name_is_its_stem(read: Read) -> None:
     assert read(CONSTANT).name == "mine"
 
@@ -232,6 +302,9 @@ def test_a_space_survives_json(read: Read) -> None:
     space = read(
         RESNET + "  epochs: {int_log_uniform: [1, 9]}\n  optimizer: {choice: [sgd, adam]}\n"
         "  learning_rate: {log_uniform: [1e-4, 1e-2], when: {optimizer: sgd}}\n"
+        "objective: [{metric: val_loss}, {metric: parameters}]\n"
+        "constraints: [wall_time_s <= 60]\n"
+        "fidelity: {parameter: train_fraction, rungs: [0.25, 1]}\n"
     )
     assert Space.model_validate(space.model_dump(mode="json")) == space
 
@@ -272,6 +345,23 @@ class TestOverride:
             "--time-budget",
             "--cpus-per-trial",
             "--gpus-per-trial",
+        ]
+
+    def test_goals_and_fidelity_are_given_in_words(self, svm: Space) -> None:
+        changed = override(
+            svm, objective="val_accuracy, fit_s", where=["fit_s < 9"], fidelity="train_fraction"
+        )
+        assert [one.metric for one in changed.objectives] == ["val_accuracy", "fit_s"]
+        assert [str(limit) for limit in changed.constraints] == ["fit_s < 9"]
+        assert changed.fidelity == Fidelity.model_validate({"parameter": "train_fraction"})
+
+    def test_a_wrong_goal_names_its_option(self, svm: Space) -> None:
+        with pytest.raises(InputError) as caught:
+            override(svm, objective="val_accuracy,fits", where=["fit < 9"], fidelity="epoch")
+        assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == [
+            "--objective",
+            "--where",
+            "--fidelity",
         ]
 
     def test_a_sampler_that_cannot_work_on_the_space_is_refused(self, svm: Space) -> None:

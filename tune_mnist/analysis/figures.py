@@ -31,8 +31,9 @@ from tune_mnist.analysis.chart_style import (
     trial_marks,
 )
 from tune_mnist.analysis.columns import Floats, floats
-from tune_mnist.analysis.pareto import knee, unbeaten
+from tune_mnist.analysis.pareto import knee
 from tune_mnist.analysis.ranking import kind_text
+from tune_mnist.dominance import unbeaten
 
 MOST_POINTS = 2000  # more are slow to draw and show nothing more
 MOST_CURVES = 120

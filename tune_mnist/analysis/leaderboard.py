@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from tune_mnist.analysis.constraints import Constraint, read_satisfying
+from tune_mnist.analysis.constraints import read_satisfying
 from tune_mnist.analysis.page_parts import (
     distinct,
     failures,
@@ -32,6 +32,7 @@ from tune_mnist.analysis.page_parts import (
 )
 from tune_mnist.analysis.within import check_tolerance
 from tune_mnist.errors import input_error
+from tune_mnist.metrics import Constraint
 from tune_mnist.store.reader import read_reports
 
 _HERE = Path(__file__).parent

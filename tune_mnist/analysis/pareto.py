@@ -1,16 +1,12 @@
-"""Several objectives at once: the Pareto set, the fronts behind it, and its knee.
+"""Several objectives at once: the Pareto set, the fronts behind it (dominance.py), and its knee.
 
-A trial dominates another that it beats in one objective without losing in any. The first front
-is the trials that none dominates, the Pareto set; the second is what none dominates once the
-first is taken away, and so on (non-dominated sorting; Deb et al., NSGA-II, IEEE Transactions on
-Evolutionary Computation, 2002). The terminal's table and the page's chart both ask here.
+The terminal's table and the page's chart both ask here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,20 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tune_mnist.analysis.columns import Floats, floats
-from tune_mnist.analysis.constraints import check_metric
 from tune_mnist.analysis.ranking import RANKING, config_text, heading, ranked_trials, shown
+from tune_mnist.dominance import fronts
 from tune_mnist.errors import input_error
+from tune_mnist.metrics import BETTER, check_metric
 from tune_mnist.store.schema import TRIALS, column
-
-OBJECTIVES: dict[str, Literal["max", "min"]] = {
-    "val_accuracy": "max",
-    "val_loss": "min",
-    "wall_time_s": "min",
-    "fit_s": "min",
-    "eval_s": "min",
-    "parameters": "min",
-}
-"""What may be an objective, and which end of it is better."""
 
 _FIELDS = {field.name: field for field in (*TRIALS, *RANKING)}
 _FRONT = column("front", pa.int64(), "", "1 is the Pareto set: no trial beats one of it in all")
@@ -67,7 +54,7 @@ def parse_objectives(text: str) -> tuple[str, ...]:
     """
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
-        check_metric("--pareto", name, tuple(OBJECTIVES))
+        check_metric("--pareto", name, tuple(BETTER))
     if len(set(names)) < max(2, len(names)):
         raise input_error(
             "--pareto", f"{text!r}", "name two or more different ones: val_accuracy,wall_time_s"
@@ -80,7 +67,7 @@ def pareto_sets(trials: pa.Table, objectives: tuple[str, ...], at_least: int) ->
 
     Args:
         trials: rows of the store.
-        objectives: two or more of `OBJECTIVES`.
+        objectives: two or more of `BETTER`.
         at_least: how many trials of each data set to return, if there are so many.
     Raises: InputError: no trial with a rank has all objectives.
     """
@@ -119,7 +106,7 @@ def _places(
     rows: pa.Table, objectives: Sequence[str], at_least: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Return each trial's front, and which is the knee of the first."""
-    signs = [-1.0 if OBJECTIVES[name] == "max" else 1.0 for name in objectives]
+    signs = [-1.0 if BETTER[name] == "max" else 1.0 for name in objectives]
     costs = np.column_stack([floats(rows[name]) for name in objectives]) * signs
     front = fronts(costs, at_least)
     return front, knee(costs, front == 1)
@@ -137,45 +124,12 @@ def _table(
     names[place:place] = [name for name in objectives if name not in names]
     fields = [_FRONT, *(_FIELDS[name] for name in names), _KNEE]
     columns = [pa.array(front), *(rows[name] for name in names), pa.array(is_knee)]
-    better = "descending" if OBJECTIVES[objectives[0]] == "max" else "ascending"
+    better = "descending" if BETTER[objectives[0]] == "max" else "ascending"
     table = pa.table(columns, schema=pa.schema(fields)).filter(front > 0)
     order = [("front", "ascending"), (objectives[0], better)]
     return table.sort_by(
         [*order, ("wall_time_s", "ascending"), ("search", "ascending"), ("trial", "ascending")]
     )
-
-
-def fronts(costs: Floats, at_least: int) -> npt.NDArray[np.int64]:
-    """Return the front of each trial: 1, 2, ...; 0 for those behind the first `at_least`.
-
-    Args:
-        costs: (n, objectives), finite, lower is better.
-        at_least: how many trials to sort into fronts; the last front is whole.
-    Returns: (n,) int64.
-    """
-    front = np.zeros(len(costs), dtype=np.int64)
-    number = 0
-    while (front > 0).sum() < min(at_least, len(costs)):
-        number += 1
-        left = np.flatnonzero(front == 0)
-        front[left[unbeaten(costs[left])]] = number
-    return front
-
-
-def unbeaten(costs: Floats) -> npt.NDArray[np.bool_]:
-    """Return which trials no other dominates; of equal ones, all or none.
-
-    Args:
-        costs: (n, objectives), lower is better.
-    Returns: (n,) bool. Takes time in proportion to n times the size of the set.
-    """
-    found = np.zeros(len(costs), dtype=bool)
-    left = np.lexsort(costs.T[::-1])  # nothing dominates the first, nor the first of the rest
-    while len(left):
-        first, others = costs[left[0]], costs[left]
-        found[left[(others == first).all(axis=1)]] = True
-        left = left[(others < first).any(axis=1)]
-    return found
 
 
 def knee(costs: Floats, in_set: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -51,11 +51,12 @@ def leaderboard(
     ] = None,
 ) -> None:
     """Rank the finished trials by validation accuracy."""
-    from tune_mnist.analysis.constraints import parse_constraint, read_satisfying
+    from tune_mnist.analysis.constraints import METRICS, read_satisfying
     from tune_mnist.analysis.ranking import top_ranking
+    from tune_mnist.metrics import parse_constraint
 
     _check_combination(within, pareto, format, html)
-    limits = [parse_constraint(text) for text in where or ()]
+    limits = [parse_constraint(text, METRICS) for text in where or ()]
     if html is not None:
         from tune_mnist.analysis.leaderboard import write_leaderboard
 

@@ -167,7 +167,8 @@ def plan_confirmation(
         update={
             "parameters": {},
             "points": confirmation.configs,
-            "objective": Objective(),
+            "objectives": (Objective(),),
+            "constraints": (),
             "search": Search(sampler="grid", seed=searched.search.seed, max_concurrent=limit),
         }
     )

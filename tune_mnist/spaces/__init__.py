@@ -4,7 +4,7 @@
 language is described in search_spaces/*.yaml, whose comments are meant to be copied.
 """
 
-from tune_mnist.spaces.checks import check_searchable
+from tune_mnist.metrics import Constraint, Metric, Mode
 from tune_mnist.spaces.configurations import (
     always_searched,
     collapsed,
@@ -31,11 +31,12 @@ from tune_mnist.spaces.hyperparameters import (
     Scalar,
     parameter_types,
 )
+from tune_mnist.spaces.pairs import check_searchable
 from tune_mnist.spaces.reading import override, read_space
 from tune_mnist.spaces.shipped import find_space, shipped_spaces
 from tune_mnist.spaces.space import (
-    Metric,
-    Mode,
+    Fidelity,
+    FidelityName,
     Objective,
     Resources,
     SamplerName,
@@ -48,8 +49,11 @@ __all__ = [
     "MODELS",
     "Choice",
     "Config",
+    "Constraint",
     "Device",
     "Domain",
+    "Fidelity",
+    "FidelityName",
     "Hyperparameter",
     "IntLogUniform",
     "IntUniform",

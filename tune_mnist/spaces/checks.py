@@ -5,13 +5,13 @@ from __future__ import annotations
 import graphlib
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import get_args
 
-from tune_mnist.errors import Fault, InputError
-from tune_mnist.spaces.configurations import always_searched, drafts, matters, order, size
-from tune_mnist.spaces.domains import Choice, Domain
+from tune_mnist.errors import Fault
+from tune_mnist.spaces.configurations import drafts, matters, order
+from tune_mnist.spaces.domains import Domain
 from tune_mnist.spaces.hyperparameters import MODELS, Config, Device, Scalar, shown
+from tune_mnist.spaces.pairs import wrong_pairs
 from tune_mnist.spaces.space import Space
 
 
@@ -22,58 +22,48 @@ def contradictions(space: Space) -> list[Fault]:
         return [Fault("", "parameters", "the space has no parameters and no points", fix)]
     if circle := _circle(space):
         return circle
-    faults = [*_conditions_that_never_hold(space), *_points_outside(space), *_objective(space)]
-    return [*faults, *_sampler(space)]
+    faults = [*_conditions_that_never_hold(space), *_points_outside(space), *_unmeasured(space)]
+    return [*faults, *_fidelity(space), *_target(space), *wrong_pairs(space)]
 
 
-def check_searchable(space: Space) -> None:
-    """Check that the space's sampler can work on it.
-
-    `read_space` and `override` have already done so.
-
-    Raises:
-        InputError: grid on an infinite space, a sampler that learns on points alone, gp or cmaes
-            without the parameters that they work on.
-    """
-    if faults := _sampler(space):
-        raise InputError(replace(fault, where=space.name) for fault in faults)
-
-
-def _sampler(space: Space) -> list[Fault]:
-    sampler, key = space.search.sampler, "search.sampler"
-    if not space.parameters:
-        fix = "use grid (in the file's order) or random"
-        problem = f"{sampler} cannot learn from a list of points"
-        return [] if sampler in ("grid", "random") else [Fault("", key, problem, fix)]
-    if sampler in ("gp", "cmaes"):
-        return _always_there(space)
-    if sampler != "grid" or all(size(space, device) is not None for device in get_args(Device)):
-        return []
-    endless = [name for name, domain in space.parameters.items() if math.isinf(domain.count())]
-    problem = f"grid cannot list every value of {', '.join(endless)}"
-    fix = f"use random or tpe, or give {' and '.join(endless)} a choice in the space file"
-    return [Fault("", key, problem, fix)]
+def _unmeasured(space: Space) -> Iterator[Fault]:
+    """Yield a fault for each objective or constraint whose metric the model never has."""
+    if space.model != "svm":
+        return
+    several = len(space.objectives) > 1
+    for i, objective in enumerate(space.objectives):
+        if objective.metric.endswith("loss"):
+            key = f"objective[{i}].metric" if several else "objective.metric"
+            yield Fault("", key, f"an SVM has no {objective.metric}", "use val_accuracy")
+    for i, limit in enumerate(space.constraints):
+        if limit.metric.endswith("loss"):
+            problem = f"an SVM has no {limit.metric}"
+            yield Fault("", f"constraints[{i}]", problem, "use val_accuracy")
 
 
-def _always_there(space: Space) -> list[Fault]:
-    """Return a fault if gp or cmaes would find too little that every configuration has."""
-    always = set.intersection(*(always_searched(space, device) for device in get_args(Device)))
-    numbers = {name for name in always if not isinstance(space.parameters[name], Choice)}
-    if space.search.sampler == "gp" and not always:
-        problem = "gp models parameters that every configuration has, and there is none"
-    elif space.search.sampler == "cmaes" and len(numbers) < 2:
-        problem = (
-            "cmaes needs at least 2 numbers (uniform, log_uniform, ...) that every configuration "
-            f"has; here: {', '.join(sorted(numbers)) or 'none'}"
-        )
-    else:
-        return []
-    return [Fault("", "search.sampler", problem, "use tpe, which takes any space")]
+def _fidelity(space: Space) -> Iterator[Fault]:
+    if space.fidelity is None:
+        return
+    name = space.fidelity.parameter
+    if name == "epochs" and space.model == "svm":
+        fix = "use train_fraction, which a part of the images is"
+        yield Fault("", "fidelity.parameter", "an SVM has no epochs", fix)
+    given = [key for key, names in _given(space).items() if "train_fraction" in names]
+    if name == "train_fraction" and given:
+        problem = f"the scheduler decides train_fraction, and {given[0]} does too"
+        yield Fault("", "fidelity.parameter", problem, f"leave it out of {given[0]}")
 
 
-def _objective(space: Space) -> Iterator[Fault]:
-    if space.model == "svm" and space.objective.metric == "val_loss":
-        yield Fault("", "objective.metric", "an SVM has no val_loss", "use val_accuracy")
+def _given(space: Space) -> dict[str, set[str]]:
+    """Return the names that the parameters and the points give, by the file's key."""
+    return {"parameters": set(space.parameters), "points": set().union(*space.points)}
+
+
+def _target(space: Space) -> Iterator[Fault]:
+    metric = space.objective.metric
+    if space.search.target is not None and not metric.startswith("val_"):
+        problem = f"a target is a validation result, and the first objective is {metric}"
+        yield Fault("", "search.target", problem, f"write it as a constraint on {metric}")
 
 
 def _circle(space: Space) -> list[Fault]:

@@ -6,7 +6,7 @@ other (checks.py) is looked at once each is right by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -16,15 +16,15 @@ from pydantic import Field
 from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.spaces.checks import contradictions
 from tune_mnist.spaces.domains import Section
+from tune_mnist.spaces.goals import read_constraints, read_objectives
 from tune_mnist.spaces.hyperparameters import ModelName, shown
 from tune_mnist.spaces.parameters import read_parameters, read_points
 from tune_mnist.spaces.shipped import space_name
-from tune_mnist.spaces.space import Objective, Resources, Search, Space
+from tune_mnist.spaces.space import Fidelity, Resources, Search, Space
 from tune_mnist.spaces.strict_yaml import read_yaml
 from tune_mnist.spaces.validation import gathering, validated
 
 _SECTIONS: dict[str, type[Section]] = {
-    "objective": Objective,
     "search": Search,
     "resources": Resources,
 }
@@ -32,6 +32,9 @@ _OPTIONS = {
     "search.time_budget_s": "--time-budget",
     "resources.cpu": "--cpus-per-trial",
     "resources.gpu": "--gpus-per-trial",
+    "constraints": "--where",
+    "fidelity.parameter": "--fidelity",
+    "fidelity.rungs": "--fidelity",
 }
 """The command line's name of a key, where it is not simply the key."""
 
@@ -53,6 +56,8 @@ class _File(Section):
         examples=["- {kernel: rbf, C: [0.1, 1.0]}"],
     )
     objective: Any = None
+    constraints: Any = None
+    fidelity: Any = None
     search: Any = None
     resources: Any = None
 
@@ -77,6 +82,9 @@ def override(
     space: Space,
     *,
     dataset: str | None = None,
+    objective: str | None = None,
+    where: Sequence[str] = (),
+    fidelity: str | None = None,
     search: Mapping[str, object] | None = None,
     resources: Mapping[str, object] | None = None,
 ) -> Space:
@@ -85,6 +93,9 @@ def override(
     Args:
         space: as read.
         dataset: None keeps the file's.
+        objective: the metrics, with commas between; None keeps the file's.
+        where: constraints in addition to the file's.
+        fidelity: the parameter; None keeps the file's.
         search, resources: new values of `Search` and `Resources` by key; a None among them
             keeps the file's.
 
@@ -97,6 +108,15 @@ def override(
         parts["dataset"] = dataset
         if not dataset:
             faults.append(Fault("", "dataset", "is empty", "for example mnist"))
+    with gathering(faults):
+        if objective is not None:
+            named = [{"metric": name.strip()} for name in objective.split(",")]
+            parts["objectives"] = read_objectives(named)
+    with gathering(faults):
+        parts["constraints"] = space.constraints + read_constraints(list(where))
+    with gathering(faults):
+        if fidelity not in (None, space.fidelity and space.fidelity.parameter):
+            parts["fidelity"] = validated(Fidelity, {"parameter": fidelity}, "fidelity")
     for key, given in (("search", search or {}), ("resources", resources or {})):
         old = getattr(space, key).model_dump()
         new = {name: value for name, value in given.items() if value is not None}
@@ -110,6 +130,7 @@ def override(
 
 
 def _option(key: str) -> str:
+    key = key.partition("[")[0]  # one of several objectives or constraints
     return _OPTIONS.get(key, "--" + key.rpartition(".")[2].replace("_", "-"))
 
 
@@ -131,6 +152,13 @@ def _space(tree: Any, name: str) -> Space:
     with gathering(faults):
         if isinstance(points, list):
             parts["points"] = read_points(points, model)
+    with gathering(faults):
+        parts["objectives"] = read_objectives(tree.get("objective", {}))
+    with gathering(faults):
+        parts["constraints"] = read_constraints(tree.get("constraints", []))
+    with gathering(faults):
+        if "fidelity" in tree:
+            parts["fidelity"] = validated(Fidelity, tree["fidelity"], "fidelity")
     for key, section in _SECTIONS.items():
         with gathering(faults):
             parts[key] = validated(section, tree.get(key, {}), key)

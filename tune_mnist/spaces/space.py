@@ -1,4 +1,4 @@
-"""A search space as read from its file: parameters and points, objective, budget, resources.
+"""A search space as read from its file: parameters and points, objectives, budget, resources.
 
 A `Space` that came from `read_space` or `override` is right in every respect. It is frozen,
 pickles, and `Space.model_validate(space.model_dump(mode="json"))` gives it back.
@@ -6,20 +6,27 @@ pickles, and `Space.model_validate(space.model_dump(mode="json"))` gives it back
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, Strict, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from tune_mnist.metrics import BETTER, MEASURED, Constraint, Metric, Mode, parse_constraint
 from tune_mnist.spaces.domains import Domain, Section, broken_rule
 from tune_mnist.spaces.hyperparameters import Config, ModelName
 
 SamplerName = Literal["grid", "random", "qmc", "tpe", "gp", "cmaes", "nsga2"]
 SchedulerName = Literal["none", "asha"]
-Metric = Literal["val_accuracy", "val_loss"]
-Mode = Literal["max", "min"]
-
-BETTER: dict[Metric, Mode] = {"val_accuracy": "max", "val_loss": "min"}
-"""The direction of each metric that a search may follow."""
+FidelityName = Literal["epochs", "train_fraction"]
 
 
 def _whole_above_one(amount: float) -> float:
@@ -29,6 +36,11 @@ def _whole_above_one(amount: float) -> float:
     return amount
 
 
+def _constraint(given: Any) -> Constraint:
+    return given if isinstance(given, Constraint) else parse_constraint(given, MEASURED)
+
+
+Limit = Annotated[Constraint, PlainValidator(_constraint), PlainSerializer(str)]
 Amount = Annotated[float, AfterValidator(_whole_above_one)]
 
 
@@ -59,6 +71,48 @@ class Objective(Section):
             problem = f"mode {self.mode} would look for the worst {self.metric}"
             raise broken_rule(problem, f"write mode: {BETTER[self.metric]}")
         return self
+
+
+class Fidelity(Section):
+    """What a scheduler gives a trial more and more of, and where it looks at what came of it.
+
+    Args:
+        parameter: epochs, or train_fraction: how much of the training images.
+        rungs: the fractions at which a trial is measured, the last one 1.0; by default 1/9, 1/3
+            and 1, which cost an SVM little more than the last alone, its cost being about
+            quadratic. Epochs are measured one by one, and have none.
+    """
+
+    parameter: FidelityName = Field(default="epochs", description="a fidelity")
+    rungs: Annotated[tuple[float, ...], Strict(False)] = Field(
+        default=(), description="a list of fractions", examples=["[0.111, 0.333, 1.0]"]
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_rungs(cls, given: Any) -> Any:
+        fraction = isinstance(given, dict) and given.get("parameter") == "train_fraction"
+        return (
+            {**given, "rungs": (1 / 9, 1 / 3, 1.0)} if fraction and "rungs" not in given else given
+        )
+
+    @field_validator("rungs")
+    @classmethod
+    def _up_to_the_whole(cls, rungs: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
+        fix = "for example [0.111, 0.333, 1.0]"
+        if info.data.get("parameter") != "train_fraction":
+            if rungs:
+                raise broken_rule("epochs are measured one by one", "leave out rungs")
+            return rungs
+        if not rungs:
+            raise broken_rule("is empty", fix)
+        if wrong := [rung for rung in rungs if not 0 < rung <= 1]:
+            raise broken_rule(f"{wrong[0]:g} is not a fraction above 0, at most 1", fix)
+        if sorted(set(rungs)) != list(rungs):
+            raise broken_rule(f"{list(rungs)} does not ascend", fix)
+        if rungs[-1] != 1.0:
+            raise broken_rule(f"ends at {rungs[-1]:g}, and a finished trial has it all", fix)
+        return rungs
 
 
 class Search(Section):
@@ -100,6 +154,9 @@ class Space(Section):
         parameters: the domain of each hyperparameter that the file mentions.
         points: explicit configurations as the file gives them, lists expanded; evaluated first,
             or the whole space if there are no parameters. Not collapsed: see `configurations`.
+        objectives: one, or several that a search weighs against each other.
+        constraints: what a winner must satisfy.
+        fidelity: what a scheduler gives a trial more of; None: the model has nothing to give.
     """
 
     name: str
@@ -107,6 +164,30 @@ class Space(Section):
     dataset: str
     parameters: dict[str, Domain] = Field(default={})
     points: Annotated[tuple[Config, ...], Strict(False)] = ()
-    objective: Objective = Objective()
+    objectives: Annotated[tuple[Objective, ...], Strict(False)] = Field(
+        default=(Objective(),), min_length=1
+    )
+    constraints: Annotated[tuple[Limit, ...], Strict(False)] = ()
+    fidelity: Fidelity | None = None
     search: Search = Search()
     resources: Resources = Resources()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        filled: dict[str, Any] = {"fidelity": Fidelity()} if given.get("model") == "resnet" else {}
+        filled |= given
+        if "objective" in filled:  # a plan of the store from before there could be several
+            filled["objectives"] = [filled.pop("objective")]
+        return filled
+
+    @property
+    def objective(self) -> Objective:
+        """The first objective, which names the winner."""
+        return self.objectives[0]
+
+    def feasible(self, measured: Mapping[str, Any]) -> bool:
+        """Return whether a trial's measurement satisfies every constraint."""
+        return all(limit.holds(measured.get(limit.metric)) for limit in self.constraints)

@@ -1,0 +1,112 @@
+"""The metrics that choose among trials: which end of each is better, and constraints on them.
+
+A constraint is written as a person would type it, `wall_time_s <= 60`: a metric, one of
+<= < >= > ==, a number in the metric's unit. Test accuracy is refused everywhere: whatever narrows
+the field or steers a search chooses the winner, and the test images never choose.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tune_mnist.errors import input_error, nearest
+
+Metric = Literal["val_accuracy", "val_loss", "wall_time_s", "parameters", "fit_s", "eval_s"]
+Mode = Literal["max", "min"]
+
+BETTER: dict[str, Mode] = {
+    "val_accuracy": "max",
+    "val_loss": "min",
+    "wall_time_s": "min",
+    "parameters": "min",
+    "fit_s": "min",
+    "eval_s": "min",
+}
+"""What may be an objective, and which end of it is better."""
+
+MEASURED = (*BETTER, "train_accuracy", "train_loss", "setup_s")
+"""What a trial measures and a search may constrain."""
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    "<": operator.lt,
+    ">=": operator.ge,
+    ">": operator.gt,
+    "==": operator.eq,
+}
+_FORM = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|==|<|>)\s*(\S+)\s*")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What a trial must satisfy; one whose metric is missing or NaN does not.
+
+    Args:
+        metric: a known metric.
+        operator: <=, <, >=, > or ==.
+        bound: finite, in the metric's unit.
+    """
+
+    metric: str
+    operator: str
+    bound: float
+
+    def __str__(self) -> str:
+        short = f"{self.bound:g}"  # `parse_constraint` gives the same constraint back
+        number = short if float(short) == self.bound else repr(self.bound)
+        return f"{self.metric} {self.operator} {number}"
+
+    def holds(self, value: float | None) -> bool:
+        """Return whether a trial with this value of the metric satisfies the constraint."""
+        return value is not None and _COMPARE[self.operator](value, self.bound)
+
+    def violation(self, value: float | None) -> float:
+        """Return by how much a value breaks the constraint: 0.0 if it holds, else above 0."""
+        if self.holds(value):
+            return 0.0
+        if value is None or math.isnan(value):
+            return math.inf
+        return abs(value - self.bound) or math.ulp(self.bound)  # < 60 is broken by 60 itself
+
+
+def parse_constraint(text: str, known: Sequence[str], option: str = "--where") -> Constraint:
+    """Return the constraint that a text such as "parameters < 5e6" states.
+
+    Args:
+        text: what a person typed.
+        known: the metrics that may be constrained.
+        option: what the faults name as their place.
+
+    Raises: InputError: not of that form, no such metric, the test images, or accuracy in percent.
+    """
+    found = _FORM.fullmatch(text)
+    if not found:
+        fix = 'write a metric, one of <= < >= > ==, and a number: "wall_time_s <= 60"'
+        raise input_error(option, f"{text!r} is no constraint", fix)
+    metric, compare, number = found.groups()
+    check_metric(option, metric, known)
+    try:
+        bound = float(number)
+    except ValueError:
+        bound = math.nan
+    if not math.isfinite(bound):
+        problem = f"{number!r} in {text!r} is not a number"
+        raise input_error(option, problem, "write it like 60 or 5e6")
+    if metric.endswith("accuracy") and bound > 1:
+        fix = f"for {bound:g} % write {bound / 100:g}"
+        raise input_error(option, f"{text!r}: accuracy is a fraction", fix)
+    return Constraint(metric, compare, bound)
+
+
+def check_metric(option: str, metric: str, known: Sequence[str]) -> None:
+    """Raise InputError, with the nearest of the known metrics, if `metric` is none of them."""
+    if metric in ("test_accuracy", "test_loss"):
+        problem = f"{metric} never chooses: the winner would be tuned to the test images"
+        raise input_error(option, problem, "use val_accuracy")
+    if metric not in known:
+        raise input_error(option, f"{metric!r} is not a metric here", nearest(metric, known))

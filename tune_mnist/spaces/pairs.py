@@ -1,0 +1,63 @@
+"""Which samplers, schedulers and objectives can work together, and on which space."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import get_args
+
+from tune_mnist.errors import Fault, InputError
+from tune_mnist.spaces.configurations import always_searched, size
+from tune_mnist.spaces.domains import Choice
+from tune_mnist.spaces.hyperparameters import Device
+from tune_mnist.spaces.space import Space
+
+
+def check_searchable(space: Space) -> None:
+    """Check that the space's sampler can work on it.
+
+    `read_space` and `override` have already done so.
+
+    Raises:
+        InputError: grid on an infinite space, a sampler that learns on points alone, gp or cmaes
+            without the parameters that they work on.
+    """
+    if faults := wrong_pairs(space):
+        raise InputError(replace(fault, where=space.name) for fault in faults)
+
+
+def wrong_pairs(space: Space) -> list[Fault]:
+    """Return a fault for each pair that cannot work; the faults name no file."""
+    return _sampler(space)
+
+
+def _sampler(space: Space) -> list[Fault]:
+    sampler, key = space.search.sampler, "search.sampler"
+    if not space.parameters:
+        fix = "use grid (in the file's order) or random"
+        problem = f"{sampler} cannot learn from a list of points"
+        return [] if sampler in ("grid", "random") else [Fault("", key, problem, fix)]
+    if sampler in ("gp", "cmaes"):
+        return _always_there(space)
+    if sampler != "grid" or all(size(space, device) is not None for device in get_args(Device)):
+        return []
+    endless = [name for name, domain in space.parameters.items() if math.isinf(domain.count())]
+    problem = f"grid cannot list every value of {', '.join(endless)}"
+    fix = f"use random or tpe, or give {' and '.join(endless)} a choice in the space file"
+    return [Fault("", key, problem, fix)]
+
+
+def _always_there(space: Space) -> list[Fault]:
+    """Return a fault if gp or cmaes would find too little that every configuration has."""
+    always = set.intersection(*(always_searched(space, device) for device in get_args(Device)))
+    numbers = {name for name in always if not isinstance(space.parameters[name], Choice)}
+    if space.search.sampler == "gp" and not always:
+        problem = "gp models parameters that every configuration has, and there is none"
+    elif space.search.sampler == "cmaes" and len(numbers) < 2:
+        problem = (
+            "cmaes needs at least 2 numbers (uniform, log_uniform, ...) that every configuration "
+            f"has; here: {', '.join(sorted(numbers)) or 'none'}"
+        )
+    else:
+        return []
+    return [Fault("", "search.sampler", problem, "use tpe, which takes any space")]
