@@ -16,6 +16,7 @@ from tune_mnist.search.plan import Plan, plan_search
 from tune_mnist.search.ray_session import ray_session
 from tune_mnist.search.recorder import Observer, Row
 from tune_mnist.search.run import Outcome, run_search
+from tune_mnist.search.warm_start import WarmStart
 from tune_mnist.spaces import Config, override, parameter_types, read_space
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer
@@ -98,6 +99,7 @@ def search(running_ray: None, few_digits: Dataset, tmp_path: Path) -> Callable[.
         observer: Observer | None = None,
         remember: bool = False,
         engine: Engine | None = None,
+        warm: WarmStart | None = None,
         **settings: object,
     ) -> Searched:
         plan = plan_text(tmp_path, text, **settings)
@@ -105,7 +107,9 @@ def search(running_ray: None, few_digits: Dataset, tmp_path: Path) -> Callable[.
         memory = Memory(tmp_path / "results", plan, few_digits) if remember else None
         with Writer(tmp_path / "results", name, parameter_types()) as writer:
             writer.write_search({**plan.as_dict(), "seed": plan.space.search.seed})
-            outcome = run_search(plan, few_digits, writer, observer or Silent(), memory=memory)
+            outcome = run_search(
+                plan, few_digits, writer, observer or Silent(), memory=memory, warm=warm
+            )
         if not outcome.counts:
             return outcome, []
         return outcome, read_trials(tmp_path / "results", search=name).to_pylist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tune_mnist.search.memory import Memory
     from tune_mnist.search.plan import Plan
     from tune_mnist.search.run import Outcome
+    from tune_mnist.search.warm_start import WarmStart
     from tune_mnist.spaces import Space
 
 RESULTS = Path("results")
@@ -71,6 +73,10 @@ def search(
     rerun: Annotated[
         bool, typer.Option("--rerun", help="Run again what the store has finished already.")
     ] = False,
+    warm_start: Annotated[
+        str | None,
+        typer.Option(help="Learn from past trials: a search, a data set, or auto for all."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="Start Ray's dashboard on 127.0.0.1.")
@@ -82,6 +88,8 @@ def search(
     from tune_mnist.search.environment import this_machine
     from tune_mnist.search.memory import Memory
     from tune_mnist.search.plan import plan_search, with_engine
+    from tune_mnist.search.warm_start import past_rows
+    from tune_mnist.search.warm_start import warm_start as warm_from
     from tune_mnist.spaces import override
 
     searched = override(
@@ -102,6 +110,11 @@ def search(
     plan = plan_search(searched, cpus=cpus, gpus=gpus, machine=machine)
     data = load_data(searched.dataset, data_dir, test_set)
     plan = with_engine(plan, data, machine)
+    warm = None
+    if warm_start is not None:
+        rows = past_rows(results, warm_start, searched)
+        warm = warm_from(rows, searched, plan.device, data.content_hash)
+        plan = replace(plan, notes=(*plan.notes, *warm.notes))
     console = Console()
     if dry_run:
         _print_notes((*plan.notes, *data.notes))
@@ -109,7 +122,7 @@ def search(
         return
     memory = None if rerun else Memory(results, plan, data)
     name = search_name or _new_name(searched, data)
-    _run(plan, data, results, name, memory, dashboard, console)
+    _run(plan, data, results, name, memory, warm, dashboard, console)
 
 
 def _read(name: str, file: Path | None) -> Space:
@@ -209,6 +222,7 @@ def _run(
     results: Path,
     name: str,
     memory: Memory | None,
+    warm: WarmStart | None,
     dashboard: bool,
     console: Console,
 ) -> None:
@@ -233,6 +247,7 @@ def _run(
                 "versions": versions(),
                 "git_commit": git_commit(),
                 "code_hash": code_hash(),
+                "warm_start": warm.as_dict() if warm else None,
                 "started": datetime.now(timezone.utc).isoformat(),
             }
         )
@@ -250,6 +265,7 @@ def _run(
                 writer,
                 view,
                 memory=memory,
+                warm=warm,
                 session=ray_session(plan, data, on_dashboard if dashboard else None),
                 named_actors=dashboard,
             )

@@ -9,14 +9,14 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from tune_mnist.search.plan import MAX_LISTED
 from tune_mnist.search.samplers import SAMPLERS
@@ -49,9 +49,16 @@ class Proposals:
 
     Args:
         first: configurations that a sampler which learns is given before it proposes its own.
+        observed: finished trials of earlier searches that it is told (`warm_start.py`).
     """
 
-    def __init__(self, space: Space, device: Device, first: Iterable[Config] = ()) -> None:
+    def __init__(
+        self,
+        space: Space,
+        device: Device,
+        first: Iterable[Config] = (),
+        observed: Sequence[FrozenTrial] = (),
+    ) -> None:
         self._space = space
         self._device = device
         self._random = random.Random(space.search.seed)
@@ -67,6 +74,7 @@ class Proposals:
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 sampler = make_sampler(space)
             self._study = _study(sampler, space.objective.mode)
+            self._study.add_trials(observed)
             self._queue = itertools.chain(first, point_configurations(space, device))
 
     def _listed(self) -> Iterator[Config]:

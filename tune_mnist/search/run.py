@@ -27,6 +27,7 @@ from tune_mnist.search.searcher import ProposalSearcher
 from tune_mnist.search.shared_gram import SharedGram, shared_gram
 from tune_mnist.search.trainable import Shared, run_trial
 from tune_mnist.search.trainings import Trainings
+from tune_mnist.search.warm_start import WarmStart
 from tune_mnist.spaces import Objective
 from tune_mnist.store.writer import Writer
 
@@ -102,6 +103,7 @@ def run_search(
     observer: Observer,
     *,
     memory: Memory | None = None,
+    warm: WarmStart | None = None,
     searcher: ConfirmSearcher | None = None,
     session: AbstractContextManager[object] = _RAY_RUNS,
     named_actors: bool = False,
@@ -114,6 +116,7 @@ def run_search(
         writer: receives a row the moment a trial finishes.
         observer: watches, in this thread.
         memory: finished trials of the store, which are not run again; None runs every trial.
+        warm: what earlier searches tell the sampler; None for a cold start.
         searcher: hands out the trials instead of the plan's sampler.
         session: runs Ray; entered only if there is a trial to run.
         named_actors: one actor a trial, under the trial's name, for Ray's dashboard. A process
@@ -124,7 +127,12 @@ def run_search(
     data_facts = {"dataset": data.name, "data_hash": data.content_hash, "split": data.split}
     recorder = Recorder(plan, writer, observer, data_facts, ending.add)
     trainings = Trainings(
-        Proposals(plan.space, plan.device, memory.order if memory else ()),
+        Proposals(
+            plan.space,
+            plan.device,
+            first=(*(warm.first if warm else ()), *(memory.order if memory else ())),
+            observed=warm.observations if warm else (),
+        ),
         plan.space.objective,
         trials=plan.trials,
         memory=memory,
