@@ -78,7 +78,7 @@ def digits(count: int) -> Dataset:
 def our_trial(work: Work, seed: int) -> float:
     """Return the mean training loss of the last epoch."""
     data = digits(work.images)
-    return train(work.config, data, lambda _: None, device=work.device, seed=seed)["train_loss"]
+    return train(work.config, data, lambda *_: None, device=work.device, seed=seed)["train_loss"]
 
 
 class ReportImages(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):

@@ -68,10 +68,11 @@ def ours(data: Dataset, configs: Sequence[SvmConfig]) -> Run:
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         few = subset(data, 500)
-        train(configs[0], few, lambda _: None, seed=0, gram_dir=Path(folder))  # compile
+        train(configs[0], few, lambda *_: None, seed=0, gram_dir=Path(folder))  # compile
         start = time.perf_counter()
         measured = [
-            train(config, data, lambda _: None, seed=0, gram_dir=Path(folder)) for config in configs
+            train(config, data, lambda *_: None, seed=0, gram_dir=Path(folder))
+            for config in configs
         ]
         seconds = time.perf_counter() - start
     sums = {part: sum(one[part] for one in measured) for part in ("setup_s", "fit_s", "eval_s")}

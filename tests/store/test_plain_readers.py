@@ -54,6 +54,14 @@ def test_duckdb_ranks_trials(store: Path) -> None:
     assert answer(query) == [('{"C": 1.0, "kernel": "rbf"}', 0.9)]
 
 
+def test_pandas_and_duckdb_read_a_confusion_as_a_list(tmp_path: Path) -> None:
+    write(tmp_path, "a", [trial("t1", confusion=[9, 1, 0, 8]), trial("t2")], compact=True)
+    rows = pd.read_parquet(tmp_path / "trials").set_index("trial")
+    assert rows.loc["t1", "confusion"].tolist() == [9, 1, 0, 8]
+    query = f"select confusion[1] from '{tmp_path}/trials/*/*.parquet' where confusion is not null"
+    assert answer(query) == [(9,)]
+
+
 def test_polars_reads_every_trial_with_its_search(store: Path) -> None:
     polars = pytest.importorskip("polars")
     rows = polars.read_parquet(store / "trials", missing_columns="insert")

@@ -23,6 +23,7 @@ VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.string(): TEXT,
     pa.int64(): st.integers(-(2**63), 2**63 - 1),
     pa.float64(): st.floats(allow_nan=False),
+    pa.list_(pa.int64()): st.lists(st.integers(0, 2**63 - 1), max_size=9),
     pa.timestamp("us", tz="UTC"): st.datetimes(timezones=st.just(timezone.utc)),
 }
 CONFIG = st.fixed_dictionaries(

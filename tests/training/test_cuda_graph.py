@@ -15,7 +15,7 @@ from tune_mnist.datasets import Dataset, Images
 from tune_mnist.training import resnet, resnet_step
 from tune_mnist.training.cuda_graph import graphed_step, undone
 from tune_mnist.training.fused_update import fused_optimizer
-from tune_mnist.training.resnet_step import draw_network, training_step
+from tune_mnist.training.resnet_step import draw_network, loss_scaler, training_step
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ def test_undone_steps_leave_the_training_as_if_they_had_not_been(optimizer_name:
     for warm_up in (False, True):
         network = draw_network("resnet18", 10, seed=0)
         optimizer = fused_optimizer(network, optimizer_name, 0.01)
-        step = training_step(network, optimizer, CPU)
+        step = training_step(network, optimizer, CPU, loss_scaler(CPU))
         if warm_up:
             with undone(network, optimizer):
                 step(*batch(4))
@@ -53,7 +53,10 @@ def test_a_step_that_cannot_be_recorded_runs_eagerly_and_the_engine_says_why(
         monkeypatch.setattr(module, "amp_dtype", lambda _: torch.bfloat16)
     config = resnet.ResnetConfig("resnet18", 4, "sgd", 0.01, 1)
     network = draw_network("resnet18", 10, seed=0)
-    _, engine = resnet._fastest_step(network, config, batch(4), torch.device("cuda"))
+    optimizer = fused_optimizer(network, "sgd", 0.01)
+    step = training_step(network, optimizer, CPU, loss_scaler(CPU))
+    device = torch.device("cuda")
+    _, engine = resnet._fastest_step(step, network, optimizer, config, batch(4), device)
     assert "eager (no CUDA graph: operation not permitted when stream is capturing)" in engine
 
 
@@ -69,9 +72,11 @@ def test_graphed_losses_and_weights_equal_eager_ones_step_by_step(
     )
     eager, graphed = first, copy.deepcopy(first)
     sizes = [32, 32, 7, 32, 7]
-    eager_step = training_step(eager, fused_optimizer(eager, optimizer_name, 0.001), device)
+    scaler = loss_scaler(device)
+    eager_optimizer = fused_optimizer(eager, optimizer_name, 0.001)
+    eager_step = training_step(eager, eager_optimizer, device, scaler)
     optimizer = fused_optimizer(graphed, optimizer_name, 0.001)
-    step = training_step(graphed, optimizer, device)
+    step = training_step(graphed, optimizer, device, scaler)
     step = graphed_step(step, graphed, optimizer, [batch(32), batch(7)])
     for number, size in enumerate(sizes):
         loss, graphed_loss = eager_step(*batch(size)).clone(), step(*batch(size)).clone()
@@ -94,6 +99,6 @@ def test_a_training_on_the_gpu_is_graphed_and_learns(pin_memory: bool | None) ->
     train_set, val_set, test_set = (Images(images[part], labels[part]) for part in parts)
     data = Dataset("digits", train_set, val_set, test_set, tuple("0123456789"), "", "by hand")
     config = resnet.ResnetConfig("resnet18", 16, "adam", 0.001, 3, pin_memory)
-    last = resnet.train(config, data, lambda _: None, device="cuda", seed=0)
+    last = resnet.train(config, data, lambda *_: None, device="cuda", seed=0)
     assert last["engine"].endswith("CUDA graph")
     assert last["val_accuracy"] > 0.8

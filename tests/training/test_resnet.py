@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -41,11 +41,17 @@ def digits() -> Dataset:
     return Dataset("digits", train_set, val_set, test_set, classes, "hash", "by hand")
 
 
+def collected(
+    config: ResnetConfig, data: Dataset, lengths: Collection[int] = ()
+) -> list[Measurement]:
+    reports: list[Measurement] = []
+    train(config, data, lambda m, _: reports.append(m), device="cpu", seed=0, lengths=lengths)
+    return reports
+
+
 @pytest.fixture(scope="module")
 def reports(digits: Dataset) -> list[Measurement]:
-    collected: list[Measurement] = []
-    train(CONFIG, digits, collected.append, device="cpu", seed=0)
-    return collected
+    return collected(CONFIG, digits)
 
 
 def numbers(reports: list[Measurement]) -> list[dict[str, object]]:
@@ -53,14 +59,12 @@ def numbers(reports: list[Measurement]) -> list[dict[str, object]]:
 
 
 def test_same_seed_gives_the_same_numbers(digits: Dataset, reports: list[Measurement]) -> None:
-    again: list[Measurement] = []
-    train(CONFIG, digits, again.append, device="cpu", seed=0)
-    assert numbers(again) == numbers(reports)
+    assert numbers(collected(CONFIG, digits)) == numbers(reports)
 
 
 def test_another_seed_gives_other_numbers(digits: Dataset, reports: list[Measurement]) -> None:
     config = dataclasses.replace(CONFIG, epochs=1)
-    other = train(config, digits, lambda _: None, device="cpu", seed=1)
+    other = train(config, digits, lambda *_: None, device="cpu", seed=1)
     assert other["train_loss"] != reports[0]["train_loss"]
 
 
@@ -83,6 +87,35 @@ def test_times_are_cumulative_and_add_up(reports: list[Measurement]) -> None:
     assert first["eval_s"] < last["eval_s"]
 
 
+def test_the_confusion_counts_the_test_images_and_agrees_with_their_accuracy(
+    digits: Dataset, reports: list[Measurement]
+) -> None:
+    counts = np.reshape(reports[-1]["confusion"], (10, 10))
+    assert counts.sum(1).tolist() == np.bincount(digits.test.labels, minlength=10).tolist()
+    assert np.trace(counts) / len(digits.test) == pytest.approx(reports[-1]["test_accuracy"])
+
+
+def test_a_prefix_is_the_shorter_training_by_itself_and_disturbs_nothing(
+    digits: Dataset, reports: list[Measurement]
+) -> None:
+    three = dataclasses.replace(CONFIG, epochs=3)
+    shared = collected(three, digits, lengths={2, 3, 5})
+    assert numbers([shared[1]["prefix"]]) == numbers(reports[-1:])
+    assert numbers(shared[2:]) == numbers(collected(three, digits)[2:])
+    assert ["prefix" in r for r in shared] == [False, True, False]
+
+
+def test_the_look_at_a_prefix_counts_in_its_times_alone(digits: Dataset) -> None:
+    many = Images(np.tile(digits.train.images, (20, 1, 1)), np.tile(digits.train.labels, 20))
+    slow_test = dataclasses.replace(
+        digits, train=Images(digits.train.images[:16], digits.train.labels[:16]), test=many
+    )
+    before, at = collected(dataclasses.replace(CONFIG, epochs=3), slow_test, lengths={1})[:2]
+    extra = before["prefix"]["eval_s"] - before["eval_s"]
+    assert before["prefix"]["wall_time_s"] - before["wall_time_s"] == pytest.approx(extra)
+    assert at["eval_s"] < before["eval_s"] + extra
+
+
 @pytest.mark.parametrize(("count", "tolerance"), [(16, 1e-5), (32, 1e-2)])
 def test_losses_are_those_of_the_reports_loop(
     digits: Dataset, count: int, tolerance: float
@@ -95,7 +128,7 @@ def test_losses_are_those_of_the_reports_loop(
     config = ResnetConfig("resnet18", batch_size=16, optimizer="sgd", learning_rate=0.001, epochs=1)
     first = Images(digits.train.images[:count], digits.train.labels[:count])
     data = dataclasses.replace(digits, train=first)
-    ours = train(config, data, lambda _: None, device="cpu", seed=5)
+    ours = train(config, data, lambda *_: None, device="cpu", seed=5)
     transform = transforms.Compose(
         [
             transforms.ToPILImage(),
@@ -128,18 +161,18 @@ def test_parameters_are_torchvisions_count(reports: list[Measurement]) -> None:
 def test_the_global_generator_is_left_alone(digits: Dataset) -> None:
     config = dataclasses.replace(CONFIG, epochs=1)
     before = torch.random.get_rng_state()
-    train(config, digits, lambda _: None, device="cpu", seed=0)
+    train(config, digits, lambda *_: None, device="cpu", seed=0)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_a_diverged_training_fails_and_says_why(digits: Dataset) -> None:
     config = dataclasses.replace(CONFIG, optimizer="sgd", learning_rate=1e20)
     with pytest.raises(FloatingPointError, match=r"epoch 1 \(sgd, learning_rate 1e\+20\)"):
-        train(config, digits, lambda _: None, device="cpu", seed=0)
+        train(config, digits, lambda *_: None, device="cpu", seed=0)
 
 
 def test_what_the_report_raises_ends_the_training(digits: Dataset) -> None:
-    def stop(_: Measurement) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -153,7 +186,7 @@ def test_colour_images_and_fifty_layers_train(digits: Dataset) -> None:
         digits, train=images, val=images, test=images, classes=("a", "b", "c")
     )
     config = ResnetConfig("resnet50", batch_size=4, optimizer="sgd", learning_rate=0.01, epochs=1)
-    last = train(config, data, lambda _: None, device="cpu", seed=0)
+    last = train(config, data, lambda *_: None, device="cpu", seed=0)
     assert last["parameters"] == 23_514_179
     assert 0 <= last["test_accuracy"] <= 1
 

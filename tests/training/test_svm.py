@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.svm import SVC
 
@@ -44,7 +45,7 @@ def run(
     monkeypatch.setattr(svm, "intelex_installed", lambda: engine != "scikit-learn")
     shared = gram_dir if engine == "shared-gram" else None
     kept: list[Measurement] = [] if reports is None else reports
-    return train(config, data, kept.append, seed=0, gram_dir=shared)
+    return train(config, data, lambda m, _: kept.append(m), seed=0, gram_dir=shared)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -76,6 +77,14 @@ class TestEveryEngine:
         assert reports == [measured]
         assert (measured["step"], measured["fidelity"], measured["engine"]) == (1, 1.0, engine)
 
+    def test_the_confusion_agrees_with_the_test_accuracy(
+        self, engine: str, digits: Dataset, gram_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        measured = run(engine, SvmConfig("rbf", 1.0), digits, gram_dir, monkeypatch)
+        counts = np.reshape(measured["confusion"], (10, 10))
+        assert counts.sum(1).tolist() == np.bincount(digits.test.labels).tolist()
+        assert np.trace(counts) / len(digits.test) == pytest.approx(measured["test_accuracy"])
+
     def test_times_add_up_to_the_wall_time(
         self, engine: str, digits: Dataset, gram_dir: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -96,5 +105,5 @@ def test_sigmoid_runs_on_scikit_learn_even_where_a_matrix_is_shared(
     digits: Dataset, gram_dir: Path
 ) -> None:
     config = SvmConfig("sigmoid", 1.0)
-    measured = train(config, digits, lambda _: None, seed=0, gram_dir=gram_dir)
+    measured = train(config, digits, lambda *_: None, seed=0, gram_dir=gram_dir)
     assert measured["engine"] == "scikit-learn"

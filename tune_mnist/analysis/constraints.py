@@ -20,7 +20,7 @@ _OPERATORS: dict[str, Callable[..., pc.Expression]] = {
     ">": pc.greater,
     "==": pc.equal,
 }
-_NOT_METRICS = ("seed", "attempt", "test_accuracy")
+_NOT_METRICS = ("seed", "attempt", "proposed_after", "test_accuracy")
 
 METRICS = tuple(
     field.name

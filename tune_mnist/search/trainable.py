@@ -14,7 +14,7 @@ from typing import Any
 from tune_mnist.datasets import Dataset
 from tune_mnist.search.environment import cpu_name, gpu_name, host
 from tune_mnist.spaces import Config, Device, ModelName
-from tune_mnist.training.measurement import Measurement, Report
+from tune_mnist.training.measurement import Measurement, Report, Save
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
     where = {"device": gpu_name() if device == "gpu" else cpu_name(), "host": host()}
 
-    def report(measurement: Measurement) -> None:
+    def report(measurement: Measurement, _: Save | None) -> None:
         tune.report({**measurement, **where})
 
     TRAINERS[shared.model](config, shared, report, device == "gpu", max(1, int(cpus)))

@@ -24,6 +24,7 @@ def column(name: str, type_: pa.DataType, unit: str, meaning: str) -> pa.Field:
 
 
 _UTC = pa.timestamp("us", tz="UTC")
+_COUNTS = pa.list_(pa.int64())
 
 TRIALS = pa.schema(
     [
@@ -40,6 +41,7 @@ TRIALS = pa.schema(
         column("train_accuracy", pa.float64(), "fraction", "on the training images"),
         column("val_accuracy", pa.float64(), "fraction", "on the validation images; chooses"),
         column("test_accuracy", pa.float64(), "fraction", "on the test images; never chooses"),
+        column("confusion", _COUNTS, "images", "tested: k rows of true by k of predicted class"),
         column("train_loss", pa.float64(), "nat", "mean cross-entropy of the last epoch"),
         column("val_loss", pa.float64(), "nat", "mean cross-entropy on the validation images"),
         column("wall_time_s", pa.float64(), "s", "set-up, fit and evaluation"),
@@ -57,6 +59,8 @@ TRIALS = pa.schema(
         column("git_commit", pa.string(), "", "commit of tune_mnist, with + if modified"),
         column("code_hash", pa.string(), "", "hash of what can change a result"),
         column("shared_with", pa.string(), "", "trial whose training this row is a prefix of"),
+        column("proposed_after", pa.int64(), "", "finished trials its sampler knew by then"),
+        column("schedule", pa.string(), "", "hyperparameters that changed on the way, as JSON"),
         column("attempt", pa.int64(), "", "1 for the first run of the trial"),
         column("started", _UTC, "UTC", "when the trial began"),
         column("finished", _UTC, "UTC", "when the trial ended"),

@@ -4,8 +4,8 @@ What: a step on a small batch is bound by launching its kernels, not by running 
 recorded once for each batch size of the epoch (full and last) and replayed.
 
 Why exact: the same kernels on the same numbers. The steps that warm up the libraries before the
-recording are undone in place: weights, BatchNorm's statistics, and the optimizer's state, which
-is zero before the first step.
+recording are undone in place: weights, BatchNorm's statistics, and the optimizer's state. That is
+zero before the first step, unless it was restored.
 
 What it buys: see benchmarks/gpu.sh. Nothing here has run on a GPU yet where RESULTS.md has no
 row for it.
@@ -34,7 +34,7 @@ def graphed_step(
 
     Args:
         step: one optimisation step on the GPU, without a wait for its result inside.
-        network, optimizer: what the step changes; no step has been taken yet.
+        network, optimizer: what the step changes.
         batches: one batch of each size, (n, c, h, w) uint8 and (n,) int64, of real data.
 
     Raises:
@@ -74,15 +74,21 @@ def _record(step: Step, images: Tensor, labels: Tensor, stream: torch.cuda.Strea
 
 @contextmanager
 def undone(network: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """Put back, in place, what steps inside the block change; the optimizer must be fresh."""
-    tensors = [*network.parameters(), *network.buffers()]
+    """Put back, in place, what steps inside the block change; new state of the optimizer is 0."""
+    held = _optimizer_tensors(optimizer)
+    tensors = [*network.parameters(), *network.buffers(), *held]
     before = [tensor.detach().clone() for tensor in tensors]
+    kept = {id(tensor) for tensor in held}
     try:
         yield
     finally:
         with torch.no_grad():
             for tensor, value in zip(tensors, before, strict=True):
                 tensor.copy_(value)
-            for state in optimizer.state.values():
-                for value in state.values():
-                    value.zero_()
+            for tensor in _optimizer_tensors(optimizer):
+                if id(tensor) not in kept:
+                    tensor.zero_()
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [tensor for state in optimizer.state.values() for tensor in state.values()]

@@ -3,12 +3,17 @@
 A training function is called as `train(config, data, report, ...)`. It calls `report` once a
 step, and returns its last measurement. `test_accuracy` is in the last measurement of a finished
 training and nowhere else: its presence is how a reader tells "finished" from "stopped early".
+A `prefix` is the last measurement of another, shorter training that this one contains.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
 
 
 class Measurement(TypedDict, total=False):
@@ -24,12 +29,33 @@ class Measurement(TypedDict, total=False):
     val_loss: float
     val_accuracy: float
     test_accuracy: float  # in the last measurement of a finished training only
+    confusion: list[int]  # test images, k rows of true by k of predicted class; with test_accuracy
     setup_s: float  # preprocessing, model construction, data transfer
     fit_s: float  # optimisation alone
     eval_s: float  # predictions on train, validation and test images
     wall_time_s: float
     parameters: int  # numbers the model holds: weights, or support vectors times coefficients
     engine: str  # which implementation ran, for example "scikit-learn-intelex"
+    prefix: Measurement  # what a training that ends here would have reported last, its times too
 
 
-Report = Callable[[Measurement], None]
+Save = Callable[[Path], None]
+"""Writes the training's state into a folder, to go on from; of use until the report returns."""
+
+Report = Callable[[Measurement, Save | None], None]
+"""Takes a measurement and, where the training can be gone on with, what saves its state."""
+
+
+def confusion(
+    labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
+) -> list[int]:
+    """Count images by true and predicted class.
+
+    Args:
+        labels: (n,) the truth, 0..classes-1.
+        predicted: (n,) what a model says.
+        classes: how many there are.
+    Returns: classes * classes counts, a row of predictions for each true class in turn.
+    """
+    counts: list[int] = np.bincount(labels * classes + predicted, minlength=classes**2).tolist()
+    return counts

@@ -8,9 +8,11 @@ bfloat16 where the chip has it, else in float16 with a loss scaler; on a CPU in 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Literal, get_args
 
@@ -24,19 +26,23 @@ from tune_mnist.training.fused_update import fused_optimizer
 from tune_mnist.training.image_input import INPUT_SIZE, batches, resize, shuffled
 from tune_mnist.training.kept_memory import kept_memory
 from tune_mnist.training.live_taps import keep_live_taps
-from tune_mnist.training.measurement import Measurement, Report
+from tune_mnist.training.measurement import Measurement, Report, confusion
 from tune_mnist.training.resnet_step import (
     Step,
     amp_dtype,
     draw_network,
     evaluate,
+    loss_scaler,
     training_step,
 )
+from tune_mnist.training.state import State, restore_state, save_state
 
 Architecture = Literal["resnet18", "resnet50"]
 Optimizer = Literal["sgd", "adam"]
 
 _HOST = torch.device("cpu")
+_Part = Literal["setup_s", "fit_s", "eval_s"]
+_PARTS: tuple[_Part, ...] = get_args(_Part)
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,14 @@ class ResnetConfig:
 
 @kept_memory()
 def train(
-    config: ResnetConfig, data: Dataset, report: Report, *, device: str, seed: int
+    config: ResnetConfig,
+    data: Dataset,
+    report: Report,
+    *,
+    device: str,
+    seed: int,
+    lengths: Collection[int] = (),
+    restore: Path | None = None,
 ) -> Measurement:
     """Train for `config.epochs` epochs, report after each one, return the last measurement.
 
@@ -97,17 +110,24 @@ def train(
     Args:
         config: the hyperparameters.
         data: images of any size, grey or RGB; only read.
-        report: called after each epoch; what it raises ends the training.
+        report: called after each epoch, with what saves the state unless it was the last; what
+            it raises ends the training.
         device: "cpu" or "cuda".
         seed: >= 0.
+        lengths: numbers of epochs, of which those before the end are reported with a `prefix`:
+            what a training of that length would have reported last. Looking costs this training
+            time, but none of the times it reports.
+        restore: folder of a saved state to go on from. Learning rate and batch size may differ
+            from then; its times are those before and after together.
 
     Raises:
-        InputError: fewer than two training images.
+        InputError: fewer than two training images, or no state in `restore` that this training
+            can go on from.
         FloatingPointError: a loss is no longer finite: the training diverged.
     """
     if len(data.train.images) < 2:
         raise input_error(data.name, "fewer than 2 training images", "BatchNorm needs 2 a batch")
-    times = {"setup_s": 0.0, "fit_s": 0.0, "eval_s": 0.0}
+    times: dict[str, float] = dict.fromkeys(_PARTS, 0.0)
     with _timed(times, "setup_s"):
         target = torch.device(device)
         network = draw_network(config.architecture, len(data.classes), seed)
@@ -115,15 +135,23 @@ def train(
         keep_live_taps(network, INPUT_SIZE, INPUT_SIZE)
         network.to(target)
         order = torch.Generator().manual_seed(seed)
+        optimizer = fused_optimizer(network, config.optimizer, config.learning_rate)
+        scaler = loss_scaler(target)
+        state = State(
+            f"{config.architecture}, {config.optimizer}, {len(data.classes)} classes",
+            *(network, optimizer, order, scaler),
+        )
+        done = restore_state(state, restore, config.epochs, times) if restore else 0
         train_set = _tensors(data.train, target if config.pin_memory is None else _HOST)
         val_set = _tensors(data.val, target)
-        step, engine = _fastest_step(network, config, train_set, target)
-    for epoch in range(1, config.epochs + 1):
+        step = training_step(network, optimizer, target, scaler)
+        step, engine = _fastest_step(step, network, optimizer, config, train_set, target)
+    for epoch in range(done + 1, config.epochs + 1):
         with _timed(times, "fit_s"):
             train_loss, train_accuracy = _fit(step, train_set, order, config, target)
         _check_finite("training", train_loss, epoch, config)
         with _timed(times, "eval_s"):
-            val_loss, val_accuracy = evaluate(network, *val_set, target)
+            val_loss, val_accuracy, _ = evaluate(network, *val_set, target)
         _check_finite("validation", val_loss, epoch, config)
         measurement = Measurement(
             step=epoch,
@@ -135,17 +163,34 @@ def train(
             parameters=parameters,
             engine=engine,
         )
+        _add_times(measurement, times)
         if epoch == config.epochs:
-            with _timed(times, "eval_s"):
-                _, measurement["test_accuracy"] = evaluate(
-                    network, *_tensors(data.test, target), target
-                )
-        measurement["setup_s"] = times["setup_s"]
-        measurement["fit_s"] = times["fit_s"]
-        measurement["eval_s"] = times["eval_s"]
-        measurement["wall_time_s"] = sum(times.values())
-        report(measurement)
+            measurement = _finished(measurement, network, data, target)
+        elif epoch in lengths:
+            measurement["prefix"] = _finished(measurement, network, data, target)
+        save = partial(save_state, state, epoch, dict(times)) if epoch < config.epochs else None
+        report(measurement, save)
     return measurement
+
+
+def _finished(
+    measurement: Measurement, network: nn.Module, data: Dataset, device: torch.device
+) -> Measurement:
+    """Return the measurement as a training reports it that ends here: with the test images'."""
+    finished = measurement.copy()
+    times: dict[str, float] = {part: measurement[part] for part in _PARTS}
+    with _timed(times, "eval_s"):
+        images, labels = _tensors(data.test, device)
+        _, finished["test_accuracy"], predicted = evaluate(network, images, labels, device)
+    finished["confusion"] = confusion(data.test.labels, predicted.numpy(), len(data.classes))
+    _add_times(finished, times)
+    return finished
+
+
+def _add_times(measurement: Measurement, times: Mapping[str, float]) -> None:
+    for part in _PARTS:
+        measurement[part] = times[part]
+    measurement["wall_time_s"] = sum(times.values())
 
 
 def _tensors(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -155,14 +200,14 @@ def _tensors(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _fastest_step(
+    step: Step,
     network: nn.Module,
+    optimizer: torch.optim.Optimizer,
     config: ResnetConfig,
     train_set: tuple[Tensor, Tensor],
     device: torch.device,
 ) -> tuple[Step, str]:
-    """Return the optimisation step and what runs it, in words."""
-    optimizer = fused_optimizer(network, config.optimizer, config.learning_rate)
-    step = training_step(network, optimizer, device)
+    """Return the optimisation step, recorded where that is possible, and what runs it, in words."""
     engine = f"live taps, {device.type} {amp_dtype(device)}".replace("torch.", "")
     if device.type == "cpu":
         return step, engine

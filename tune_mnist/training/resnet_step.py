@@ -41,15 +41,22 @@ def _autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype, enabled=enabled, cache_enabled=False)
 
 
+def loss_scaler(device: torch.device) -> torch.amp.GradScaler:
+    """Return what keeps float16 gradients from vanishing; it does nothing for wider types."""
+    return torch.amp.GradScaler(device.type, enabled=amp_dtype(device) == torch.float16)
+
+
 def training_step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+    scaler: torch.amp.GradScaler,
 ) -> Step:
     """Return a function that takes one optimisation step on a batch.
 
     It takes (n, c, 32, 32) uint8 images and (n,) int64 labels, and returns, as float64 on the
     device, the batch's summed loss and its number of correct answers, both before the update.
     """
-    scaler = torch.amp.GradScaler(device.type, enabled=amp_dtype(device) == torch.float16)
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
         images = images.to(device, non_blocking=True)
@@ -70,19 +77,22 @@ def training_step(
 @torch.inference_mode()
 def evaluate(
     network: nn.Module, images: Tensor, labels: Tensor, device: torch.device
-) -> tuple[float, float]:
-    """Return the mean cross-entropy and the accuracy over (n, c, 32, 32) uint8 images.
+) -> tuple[float, float, Tensor]:
+    """Evaluate on (n, c, 32, 32) uint8 images; the network is left in training mode.
 
-    Both are nan where there are no images. The network is left in training mode.
+    Returns: mean cross-entropy and accuracy, both nan where there are no images, and the predicted
+        classes, (n,) int64 on the CPU.
     """
     network.eval()
     totals = torch.zeros(2, dtype=torch.float64, device=device)
+    predicted = [torch.zeros(0, dtype=torch.int64, device=device)]
     for some, truth in batches(images, labels, EVALUATION_BATCH):
         pixels, truth = normalise(some.to(device)), truth.to(device)
         with _autocast(device):
             logits = network(pixels)
         loss = cross_entropy(logits.float(), truth, reduction="sum")
-        totals += torch.stack([loss.double(), (logits.argmax(1) == truth).sum().double()])
+        predicted.append(logits.argmax(1))
+        totals += torch.stack([loss.double(), (predicted[-1] == truth).sum().double()])
     network.train()
     mean_loss, accuracy = (totals / len(images)).tolist()
-    return mean_loss, accuracy
+    return mean_loss, accuracy, torch.cat(predicted).cpu()

@@ -15,10 +15,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.svm import SVC
 
 from tune_mnist.datasets import Dataset
-from tune_mnist.training.measurement import Measurement, Report
+from tune_mnist.training.measurement import Measurement, Report, confusion
 from tune_mnist.training.pixels import standardised
 from tune_mnist.training.svm_config import (
     GRAM_KERNELS,
@@ -29,6 +30,8 @@ from tune_mnist.training.svm_config import (
 from tune_mnist.training.threads import available_threads
 
 __all__ = ["SvmConfig", "choose_engine", "train"]
+
+Int64 = npt.NDArray[np.int64]
 
 CACHE_MB = 2000.0  # SVC's kernel rows; the report's value
 TOLERANCE = 1e-3  # the KKT violation to stop below; LIBSVM's default
@@ -42,7 +45,7 @@ def train(
     Args:
         config: the hyperparameters.
         data: images of one size; its arrays are not written to.
-        report: called once, with what is returned.
+        report: called once, with what is returned; there is no state to save.
         seed: given to SVC, whose fit is deterministic: equal for every seed.
         gram_dir: where trials share the matrix of inner products, as `choose_engine` advised; the
             first trial's `setup_s` includes its making. None for an SVC of one's own.
@@ -55,7 +58,7 @@ def train(
         measurement = _train_on_gram(config, data, gram_dir)
     else:
         measurement = _train_svc(config, data, seed)
-    report(measurement)
+    report(measurement, None)
     return measurement
 
 
@@ -66,14 +69,11 @@ def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
     fit_start = time.perf_counter()
     model.fit(x_train, data.train.labels)
     eval_start = time.perf_counter()
-    accuracies = (
-        float(np.mean(model.predict(x_train) == data.train.labels)),
-        float(np.mean(model.predict(x_val) == data.val.labels)),
-        float(np.mean(model.predict(x_test) == data.test.labels)),
-    )
+    train_accuracy = float(np.mean(model.predict(x_train) == data.train.labels))
+    predicted = model.predict(x_val), model.predict(x_test)
     times = (start, fit_start, eval_start, time.perf_counter())
     parameters = model.support_vectors_.size + model.dual_coef_.size + model.intercept_.size
-    return _measurement(times, accuracies, parameters, engine)
+    return _measurement(data, times, train_accuracy, predicted, parameters, engine)
 
 
 def _svc(config: SvmConfig, seed: int) -> tuple[SVC, str]:
@@ -121,30 +121,31 @@ def _train_on_gram(config: SvmConfig, data: Dataset, gram_dir: Path) -> Measurem
     eval_rows = (gram.cross, gram.cross_norms, fitted.support, threads)
     predicted = classes[winners(decision_values(fitted.machine, *eval_rows), len(classes))]
     val, test = np.split(predicted, [len(data.val)])
-    accuracies = (
-        1 - np.count_nonzero(wrong) / len(labels),
-        float(np.mean(val == data.val.labels)),
-        float(np.mean(test == data.test.labels)),
-    )
     times = (start, fit_start, eval_start, time.perf_counter())
     machine, vectors = fitted.machine, len(fitted.support)
     parameters = vectors * gram.features + machine.coefficients.size + machine.biases.size
-    return _measurement(times, accuracies, parameters, "shared-gram")
+    train_accuracy = 1 - np.count_nonzero(wrong) / len(labels)
+    return _measurement(data, times, train_accuracy, (val, test), parameters, "shared-gram")
 
 
 def _measurement(
+    data: Dataset,
     times: tuple[float, float, float, float],
-    accuracies: tuple[float, float, float],
+    train_accuracy: float,
+    predicted: tuple[Int64, Int64],
     parameters: int,
     engine: str,
 ) -> Measurement:
+    """Return what is reported, given the predictions for validation and test images."""
     start, fit_start, eval_start, end = times
+    val, test = predicted
     return {
         "step": 1,
         "fidelity": 1.0,
-        "train_accuracy": accuracies[0],
-        "val_accuracy": accuracies[1],
-        "test_accuracy": accuracies[2],
+        "train_accuracy": train_accuracy,
+        "val_accuracy": float(np.mean(val == data.val.labels)),
+        "test_accuracy": float(np.mean(test == data.test.labels)),
+        "confusion": confusion(data.test.labels, test, len(data.classes)),
         "setup_s": fit_start - start,
         "fit_s": eval_start - fit_start,
         "eval_s": end - eval_start,
