@@ -65,13 +65,13 @@ class Constraint:
         """Return whether a trial with this value of the metric satisfies the constraint."""
         return value is not None and _COMPARE[self.operator](value, self.bound)
 
-    def violation(self, value: float | None) -> float:
-        """Return by how much a value breaks the constraint: 0.0 if it holds, else above 0."""
-        if self.holds(value):
-            return 0.0
+    def excess(self, value: float | None) -> float:
+        """Return how far a value is beyond the bound: above 0 unless the constraint holds."""
         if value is None or math.isnan(value):
             return math.inf
-        return abs(value - self.bound) or math.ulp(self.bound)  # < 60 is broken by 60 itself
+        beyond = {"<": value - self.bound, ">": self.bound - value}
+        excess = beyond.get(self.operator[0], abs(value - self.bound))
+        return excess if excess or self.holds(value) else math.ulp(self.bound)  # 60 breaks < 60
 
 
 def parse_constraint(text: str, known: Sequence[str], option: str = "--where") -> Constraint:

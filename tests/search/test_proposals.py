@@ -56,7 +56,8 @@ def run(proposals: Proposals, trials: int) -> list[Config]:
         if proposal is None:
             break
         configs.append(proposal.config)
-        proposals.tell(proposal.number, made_up(proposal.config), pruned=False)
+        measured = {"val_accuracy": made_up(proposal.config)}
+        proposals.tell(proposal.number, measured, pruned=False)
     return configs
 
 
@@ -115,11 +116,52 @@ def test_stopped_and_failed_trials_do_not_pass_for_complete_ones(tmp_path: Path)
     proposals = Proposals(make_space(tmp_path, CONTINUOUS, sampler="tpe"), "cpu")
     for number, (value, pruned) in enumerate([(0.9, False), (0.5, True), (None, False)]):
         assert proposals.next() is not None
-        proposals.report(number, 1, 0.5)
-        proposals.tell(number, value, pruned=pruned)
+        proposals.report(number, {"step": 1, "val_accuracy": 0.5})
+        measured = None if value is None else {"val_accuracy": value}
+        proposals.tell(number, measured, pruned=pruned)
     assert proposals._study is not None
     states = [trial.state.name for trial in proposals._study.trials]
     assert states == ["COMPLETE", "PRUNED", "FAIL"]
+
+
+GOALS = """
+objective: [{metric: val_accuracy}, {metric: wall_time_s}]
+constraints: [parameters < 100]
+"""
+
+
+@pytest.mark.parametrize("name", ["random", "qmc", "tpe", "gp", "nsga2"])
+def test_a_sampler_is_told_every_objective_and_constraint(
+    name: SamplerName, tmp_path: Path
+) -> None:
+    proposals = Proposals(make_space(tmp_path, CONTINUOUS + GOALS, sampler=name), "cpu")
+    for number in range(12):
+        proposal = proposals.next()
+        assert proposal is not None
+        small = number < 8
+        measured = {"val_accuracy": 0.1 * number, "wall_time_s": 3.0, "parameters": 9 + 91 * small}
+        proposals.report(number, {"step": 1, **measured})
+        proposals.tell(number, measured, pruned=number % 4 == 3)
+    assert proposals._study is not None
+    told = proposals._study.trials
+    assert [trial.values for trial in told[:4]] == [[0, 3], [0.1, 3], [0.2, 3], None]
+    assert [trial.state.name for trial in told[2:4]] == ["COMPLETE", "PRUNED"]
+    assert [value > 0 for trial in told for value in trial.constraints.values()] == (
+        [True] * 8 + [False] * 4
+    )
+
+
+def test_tpe_proposes_what_satisfies_the_constraints(tmp_path: Path) -> None:
+    text = CONTINUOUS + "constraints: [wall_time_s <= 1]\n"
+    proposals = Proposals(make_space(tmp_path, text, sampler="tpe"), "cpu")
+    seconds = []
+    for number in range(60):  # the larger C, the more accurate and the slower
+        proposal = proposals.next()
+        assert proposal is not None
+        C = float(proposal.config["C"])
+        seconds.append(C)
+        proposals.tell(number, {"val_accuracy": math.log10(C), "wall_time_s": C}, pruned=False)
+    assert sum(second <= 1 for second in seconds[40:]) > sum(s <= 1 for s in seconds[:20])
 
 
 @pytest.mark.parametrize("name", ["tpe", "gp", "cmaes", "nsga2"])

@@ -85,7 +85,7 @@ class Memory:
         on_gpu = self._plan.bundle(config)["gpu"] > 0
         if row is None or (row["gpus"] > 0) != on_gpu:
             return None
-        if row[self._plan.space.objective.metric] is None:
+        if any(row[name] is None for name in self._plan.space.metrics):
             return None
         search, trial = str(row["search"]), str(row["trial"])
         if search not in self._reports:

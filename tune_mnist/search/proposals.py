@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -23,7 +24,7 @@ from tune_mnist.search.samplers import SAMPLERS
 from tune_mnist.spaces import (
     Config,
     Device,
-    Mode,
+    Objective,
     Space,
     config_key,
     configurations,
@@ -73,7 +74,7 @@ class Proposals:
             with warnings.catch_warnings():  # `group` has been "experimental" since 2020
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 sampler = make_sampler(space)
-            self._study = _study(sampler, space.objective.mode)
+            self._study = _study(sampler, space.objectives)
             self._study.add_trials(observed)
             self._queue = itertools.chain(first, point_configurations(space, device))
 
@@ -129,31 +130,44 @@ class Proposals:
         every = configurations(self._space, self._device)
         return self._random.choice([c for c in every if config_key(c) not in self._seen])
 
-    def report(self, number: int, step: int, value: float) -> None:
-        """Tell the sampler an intermediate value of a running trial."""
-        if number in self._asked:
-            self._asked[number].report(value, step)
+    def report(self, number: int, measured: Mapping[str, Any]) -> None:
+        """Tell the sampler what a running trial measured: an epoch or a rung.
 
-    def tell(self, number: int, value: float | None, *, pruned: bool) -> None:
+        Of several objectives nothing is told: Optuna takes no such values (its issue 3450).
+        """
+        [first, *others] = self._space.objectives
+        value = measured.get(first.metric)
+        if number in self._asked and value is not None and not others:
+            self._asked[number].report(float(value), int(measured["step"]))
+
+    def tell(self, number: int, measured: Mapping[str, Any] | None, *, pruned: bool) -> None:
         """Tell the sampler how a trial ended.
+
+        A pruned trial of several objectives has no values for Optuna: tpe then takes it as worse
+        than every completed one, gp and nsga2 leave it out.
 
         Args:
             number: the proposal's number.
-            value: the objective; None for a trial that failed.
-            pruned: the scheduler stopped it early, so `value` is not its final one.
+            measured: its last measurement, by metric; None for a trial that failed.
+            pruned: the scheduler stopped it early, so this is not its final one.
         """
         asked = self._asked.pop(number, None)
         if asked is None or self._study is None:
             return
-        if value is None:
+        if measured is None or any(measured.get(name) is None for name in self._space.metrics):
             self._study.tell(asked, state=TrialState.FAIL)
-        elif pruned:
+            return
+        for limit in self._space.constraints:
+            asked.set_constraint(str(limit), limit.excess(float(measured[limit.metric])))
+        if pruned:
             self._study.tell(asked, state=TrialState.PRUNED)
         else:
-            self._study.tell(asked, value)
+            self._study.tell(asked, [float(measured[one.metric]) for one in self._space.objectives])
 
 
-def _study(sampler: BaseSampler, mode: Mode) -> optuna.Study:
+def _study(sampler: BaseSampler, objectives: Sequence[Objective]) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    direction = StudyDirection.MAXIMIZE if mode == "max" else StudyDirection.MINIMIZE
-    return optuna.create_study(sampler=sampler, direction=direction)
+    directions = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
+    return optuna.create_study(
+        sampler=sampler, directions=[directions[one.mode] for one in objectives]
+    )

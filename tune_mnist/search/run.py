@@ -28,7 +28,7 @@ from tune_mnist.search.shared_gram import SharedGram, shared_gram
 from tune_mnist.search.trainable import Shared, run_trial
 from tune_mnist.search.trainings import Trainings
 from tune_mnist.search.warm_start import WarmStart
-from tune_mnist.spaces import Objective
+from tune_mnist.spaces import Space
 from tune_mnist.store.writer import Writer
 
 Reason = Literal["done", "time budget", "target", "interrupted"]
@@ -43,7 +43,8 @@ class Outcome:
     Args:
         counts: finished trials by status.
         reused: how many of them an earlier search had finished.
-        best: the row of the completed trial with the best objective; None without one.
+        best: the row of the completed trial that is best in the first objective and
+            satisfies every constraint; None without one.
         reason: what ended it: all its trials done, the time budget, the target, or Ctrl-C.
         unfinished: trials that were running when it ended, and are not in the store.
         gram_s: wall time of what SVM trials share, in no trial's own time.
@@ -60,8 +61,9 @@ class Outcome:
 class _Ending:
     """Decides when the whole search ends: asked by Tune at every step of its loop."""
 
-    def __init__(self, objective: Objective, target: float | None, seconds: float | None) -> None:
-        self._objective = objective
+    def __init__(self, space: Space, target: float | None, seconds: float | None) -> None:
+        self._space = space
+        self._objective = space.objective
         self._target = target
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self.outcome = Outcome()
@@ -71,7 +73,7 @@ class _Ending:
         outcome, name = self.outcome, self._objective.metric
         outcome.counts[row["status"]] = outcome.counts.get(row["status"], 0) + 1
         outcome.reused += "/" in (row.get("shared_with") or "")
-        if row["status"] != "completed":
+        if row["status"] != "completed" or not self._space.feasible(row):
             return
         if outcome.best is None or self._better(row[name], outcome.best[name]):
             outcome.best = row
@@ -123,7 +125,7 @@ def run_search(
             keeps its first name, so none is reused and each trial costs about a second more.
     """
     search = plan.space.search
-    ending = _Ending(plan.space.objective, search.target, search.time_budget_s)
+    ending = _Ending(plan.space, search.target, search.time_budget_s)
     data_facts = {"dataset": data.name, "data_hash": data.content_hash, "split": data.split}
     recorder = Recorder(plan, writer, observer, data_facts, ending.add)
     trainings = Trainings(
@@ -133,7 +135,6 @@ def run_search(
             first=(*(warm.first if warm else ()), *(memory.order if memory else ())),
             observed=warm.observations if warm else (),
         ),
-        plan.space.objective,
         trials=plan.trials,
         memory=memory,
         on_reuse=recorder.reuse,

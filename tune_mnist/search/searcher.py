@@ -20,7 +20,6 @@ class ProposalSearcher(Searcher):
     def __init__(self, trainings: Trainings, objective: Objective) -> None:
         super().__init__(metric=objective.metric, mode=objective.mode)
         self._trainings = trainings
-        self._objective = objective
         self._numbers: dict[str, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -41,20 +40,15 @@ class ProposalSearcher(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Pass an epoch's or rung's value on to the sampler."""
-        value = result.get(self._objective.metric)
-        if value is not None:
-            self._trainings.report(self._numbers[trial_id], int(result["step"]), float(value))
+        self._trainings.report(self._numbers[trial_id], result)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Tell the sampler how the trial ended: completed, stopped early or failed."""
-        value = (result or {}).get(self._objective.metric)
         finished = (result or {}).get("test_accuracy") is not None
         self._trainings.tell(
-            self._numbers[trial_id],
-            None if error or value is None else float(value),
-            pruned=not finished,
+            self._numbers[trial_id], None if error else result, pruned=not finished
         )
 
     def save(self, checkpoint_path: str) -> None:

@@ -6,11 +6,11 @@ has finished is told to the sampler at once and becomes a row; it counts as a tr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from tune_mnist.search.memory import Memory, Past
 from tune_mnist.search.proposals import Proposal, Proposals
-from tune_mnist.spaces import Objective
 
 
 class Trainings:
@@ -18,7 +18,6 @@ class Trainings:
 
     Args:
         proposals: everything that the search tries.
-        objective: whose value a past trial tells the sampler.
         trials: proposals to take at most, reused ones included; None for no limit.
         memory: the store's finished trials; None to train everything again.
         on_reuse: called with a proposal and the past trial that answers it.
@@ -28,7 +27,6 @@ class Trainings:
     def __init__(
         self,
         proposals: Proposals,
-        objective: Objective,
         *,
         trials: int | None,
         memory: Memory | None,
@@ -36,7 +34,6 @@ class Trainings:
         over: Callable[[], bool],
     ) -> None:
         self._proposals = proposals
-        self._objective = objective
         self._trials = trials
         self._memory = memory
         self._on_reuse = on_reuse
@@ -70,16 +67,14 @@ class Trainings:
         return None
 
     def _tell(self, number: int, past: Past) -> None:
-        metric = self._objective.metric
         for report in past.reports:
-            if report.get(metric) is not None:
-                self.report(number, int(report["step"]), float(report[metric]))
-        self.tell(number, float(past.row[metric]), pruned=past.row["status"] == "stopped")
+            self.report(number, report)
+        self.tell(number, past.row, pruned=past.row["status"] == "stopped")
 
-    def report(self, number: int, step: int, value: float) -> None:
+    def report(self, number: int, measured: Mapping[str, Any]) -> None:
         """See `Proposals.report`."""
-        self._proposals.report(number, step, value)
+        self._proposals.report(number, measured)
 
-    def tell(self, number: int, value: float | None, *, pruned: bool) -> None:
+    def tell(self, number: int, measured: Mapping[str, Any] | None, *, pruned: bool) -> None:
         """See `Proposals.tell`."""
-        self._proposals.tell(number, value, pruned=pruned)
+        self._proposals.tell(number, measured, pruned=pruned)

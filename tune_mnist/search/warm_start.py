@@ -12,7 +12,7 @@ import itertools
 import json
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -76,7 +76,7 @@ def past_rows(root: Path, source: str, space: Space) -> list[Row]:
         return []
     known = list_searches(root)
     columns = ["search", "dataset", "data_hash", "model", "status", "config", "wall_time_s"]
-    rows = read_trials(root, columns=[*columns, *space_metrics(space)]).to_pylist()
+    rows = read_trials(root, columns=list(dict.fromkeys([*columns, *space.metrics]))).to_pylist()
     if source != AUTO:
         names = sorted({*known, *(row["dataset"] for row in rows if row["dataset"])})
         if source not in names:
@@ -91,11 +91,6 @@ def past_rows(root: Path, source: str, space: Space) -> list[Row]:
     return ours
 
 
-def space_metrics(space: Space) -> tuple[str, ...]:
-    """Return the columns that the space's search follows."""
-    return (space.objective.metric,)
-
-
 def warm_start(rows: Iterable[Row], space: Space, device: Device, data_hash: str) -> WarmStart:
     """Sort past trials into observations, configurations to try first, and what does not fit.
 
@@ -108,15 +103,10 @@ def warm_start(rows: Iterable[Row], space: Space, device: Device, data_hash: str
     Returns: observations from rows of this `data_hash`; of each other one the best, in turn, as
         `first`, because their values cannot be compared with ours.
     """
-    metrics = space_metrics(space)
-    fits, runs, outside = _fitting(rows, space, device, metrics)
+    fits, runs, outside = _fitting(rows, space, device)
     told = data_hash if space.search.sampler in _TOLD else None
     observations = tuple(
-        create_trial(
-            params=fits[key].params,
-            distributions=fits[key].distributions,
-            values=[fmean(column) for column in zip(*values, strict=True)],
-        )
+        _observation(space, fits[key], values)
         for (where, key), values in runs.items()
         if where == told
     )
@@ -137,19 +127,30 @@ class _Fit:
     distributions: dict[str, Any]
 
 
+def _observation(space: Space, fit: _Fit, values: Sequence[tuple[float, ...]]) -> FrozenTrial:
+    """Return the mean of a configuration's runs, each the values of the space's metrics."""
+    means = dict(zip(space.metrics, map(fmean, zip(*values, strict=True)), strict=True))
+    return create_trial(
+        params=fit.params,
+        distributions=fit.distributions,
+        values=[means[one.metric] for one in space.objectives],
+        constraints={str(one): one.excess(means[one.metric]) for one in space.constraints},
+    )
+
+
 _Runs = dict[tuple[str, str], list[tuple[float, ...]]]
 """The values of each data hash and configuration, a tuple a run."""
 
 
 def _fitting(
-    rows: Iterable[Row], space: Space, device: Device, metrics: tuple[str, ...]
+    rows: Iterable[Row], space: Space, device: Device
 ) -> tuple[dict[str, _Fit], _Runs, Counter[str]]:
     """Return what fits, its runs, and how many trials each hyperparameter put outside."""
     fits: dict[str, _Fit] = {}
     runs: _Runs = defaultdict(list)
     outside: Counter[str] = Counter()
     for row in rows:
-        values = tuple(row[name] for name in metrics)
+        values = tuple(row[name] for name in space.metrics)
         if any(value is None for value in values):
             continue
         fit = _fit(json.loads(row["config"]), space, device)

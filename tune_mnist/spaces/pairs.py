@@ -28,7 +28,20 @@ def check_searchable(space: Space) -> None:
 
 def wrong_pairs(space: Space) -> list[Fault]:
     """Return a fault for each pair that cannot work; the faults name no file."""
-    return _sampler(space)
+    return [*_sampler(space), *_goals(space)]
+
+
+def _goals(space: Space) -> list[Fault]:
+    """Return a fault for each part of the search that cannot follow the space's goals."""
+    search, faults = space.search, []
+    if search.sampler == "cmaes" and (len(space.objectives) > 1 or space.constraints):
+        what = "several objectives" if len(space.objectives) > 1 else "constraints"
+        problem = f"cmaes cannot learn from {what}"
+        faults.append(Fault("", "search.sampler", problem, "use tpe, gp or nsga2"))
+    if search.scheduler != "none" and len(space.objectives) > 1:
+        problem = f"{search.scheduler} compares trials by one objective, and there are several"
+        faults.append(Fault("", "search.scheduler", problem, "use none, or one objective"))
+    return faults
 
 
 def _sampler(space: Space) -> list[Fault]:

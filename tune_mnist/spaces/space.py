@@ -188,6 +188,12 @@ class Space(Section):
         """The first objective, which names the winner."""
         return self.objectives[0]
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that the search follows: of its objectives, then of its constraints."""
+        followed = [one.metric for one in self.objectives]
+        return tuple(dict.fromkeys([*followed, *(one.metric for one in self.constraints)]))
+
     def feasible(self, measured: Mapping[str, Any]) -> bool:
         """Return whether a trial's measurement satisfies every constraint."""
         return all(limit.holds(measured.get(limit.metric)) for limit in self.constraints)
