@@ -20,7 +20,7 @@ SCALARS = st.one_of(
     st.sampled_from([1, 2, 0.5, 16, "rbf", "poly", "scale", "grid", "tpe", "gpu", "svm", ""]),
     st.text(max_size=3),
 )
-PARAMETERS = ["kernel", "C", "gamma", "degree", "device", "pin_memory", "epochs"]
+PARAMETERS = ["kernel", "C", "gamma", "degree", "device", "pin_memory", "epochs", "train_fraction"]
 KINDS = ["choice", "uniform", "log_uniform", "int_uniform", "int_log_uniform", "when"]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Any
 
 import pytest
 from sklearn.svm import SVC
 
+from tune_mnist.errors import InputError
 from tune_mnist.spaces import MODELS, parameter_types
+from tune_mnist.spaces.hyperparameters import accept
 from tune_mnist.training.resnet import ResnetConfig
 from tune_mnist.training.svm import SvmConfig
 
@@ -17,7 +20,11 @@ NAMED = [
     (model, name, value)
     for model, hyperparameters in MODELS.items()
     for name, hyperparameter in hyperparameters.items()
-    for value in (*hyperparameter.words, *([hyperparameter.low] if hyperparameter.low else []))
+    for value in (
+        *hyperparameter.words,
+        *([hyperparameter.low] if hyperparameter.low else []),
+        *([hyperparameter.high] if math.isfinite(hyperparameter.high) else []),
+    )
     if name != "device"
 ]
 
@@ -36,7 +43,7 @@ def test_training_takes_every_value_that_a_space_may_have(
 
 def test_svm_defaults_are_scikit_learns() -> None:
     theirs = inspect.signature(SVC).parameters
-    ours = MODELS["svm"]
+    ours = {name: one for name, one in MODELS["svm"].items() if name != "train_fraction"}
     assert {name: ours[name].default for name in ours} == {
         name: theirs[name].default for name in ours
     }
@@ -46,6 +53,12 @@ def test_every_condition_names_a_hyperparameter_of_the_same_model() -> None:
     for hyperparameters in MODELS.values():
         for hyperparameter in hyperparameters.values():
             assert set(hyperparameter.matters) <= set(hyperparameters)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.1, 1.0000001, math.inf, math.nan])
+def test_a_fraction_outside_its_bounds_is_refused(value: float) -> None:
+    with pytest.raises(InputError, match="give a number above 0, at most 1"):
+        accept("train_fraction", MODELS["svm"]["train_fraction"], value, "key")
 
 
 def test_gamma_is_text_in_the_store() -> None:

@@ -13,7 +13,7 @@ import torchvision
 from sklearn.datasets import load_digits
 from torchvision import transforms
 
-from tune_mnist.datasets import Dataset, Images
+from tune_mnist.datasets import Dataset, Images, first_of_each_class
 from tune_mnist.errors import InputError
 from tune_mnist.training.measurement import Measurement
 from tune_mnist.training.resnet import ResnetConfig, train
@@ -154,6 +154,13 @@ def test_losses_are_those_of_the_reports_loop(
     assert ours["train_loss"] == pytest.approx(np.mean(losses), rel=tolerance)
 
 
+def test_a_fraction_trains_on_the_first_images_of_each_class(digits: Dataset) -> None:
+    config = dataclasses.replace(CONFIG, epochs=1, train_fraction=0.25)
+    few = dataclasses.replace(digits, train=first_of_each_class(digits.train, 0.25))
+    whole = dataclasses.replace(config, train_fraction=1.0)
+    assert numbers(collected(config, digits)) == numbers(collected(whole, few))
+
+
 def test_parameters_are_torchvisions_count(reports: list[Measurement]) -> None:
     assert reports[0]["parameters"] == 11_181_642
 
@@ -204,6 +211,7 @@ def test_one_training_image_is_an_input_error(digits: Dataset) -> None:
         ({"optimizer": "adamw"}, "did you mean adam?"),
         ({"batch_size": 1}, "batch_size"),
         ({"epochs": 0}, "epochs"),
+        ({"train_fraction": 1.5}, "train_fraction"),
         ({"learning_rate": float("nan")}, "learning_rate"),
     ],
 )

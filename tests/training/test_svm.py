@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from tune_mnist.datasets import Dataset
+from tune_mnist.datasets import Dataset, first_rows
 from tune_mnist.training import svm
 from tune_mnist.training.measurement import Measurement
 from tune_mnist.training.pixels import standardised
@@ -99,6 +100,28 @@ class TestEveryEngine:
         model = SVC(C=1.0).fit(standardised(digits)[0], digits.train.labels)
         expected = len(model.support_) * (64 + 9) + 45
         assert measured["parameters"] == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("config", CONFIGS[:5], ids=str)
+def test_every_engine_fits_the_same_fraction(
+    config: SvmConfig, digits: Dataset, gram_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third = replace(config, train_fraction=1 / 3)
+    rows = first_rows(digits.train.labels, 1 / 3)
+    x_train, x_val, _ = standardised(digits)
+    scale = 1 / (x_train.shape[1] * x_train.var())  # of all rows, whatever the fraction
+    gamma = scale if config.gamma == "scale" else float(config.gamma)
+    plain = SVC(kernel=config.kernel, C=config.C, gamma=gamma, degree=config.degree)
+    plain.fit(x_train[rows], digits.train.labels[rows])
+    expected = [
+        plain.score(x_train[rows], digits.train.labels[rows]),
+        plain.score(x_val, digits.val.labels),
+    ]
+    for engine in ENGINES:
+        measured = run(engine, third, digits, gram_dir, monkeypatch)
+        got = [measured["train_accuracy"], measured["val_accuracy"]]
+        assert got == pytest.approx(expected, abs=2e-4), engine
+        assert measured["fidelity"] == 1 / 3
 
 
 def test_sigmoid_runs_on_scikit_learn_even_where_a_matrix_is_shared(

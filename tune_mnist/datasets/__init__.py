@@ -7,8 +7,19 @@ folder of IDX files or of one folder a class. What cannot be believed is an `Inp
 from __future__ import annotations
 
 from tune_mnist.datasets.dataset import Dataset, Images
+from tune_mnist.datasets.fraction import first_of_each_class, first_rows, kept_of_each_class
 from tune_mnist.datasets.load import DATASET_NAMES, load_dataset
 from tune_mnist.datasets.pictures import Progress
 from tune_mnist.datasets.split import TestSet
 
-__all__ = ["DATASET_NAMES", "Dataset", "Images", "Progress", "TestSet", "load_dataset"]
+__all__ = [
+    "DATASET_NAMES",
+    "Dataset",
+    "Images",
+    "Progress",
+    "TestSet",
+    "first_of_each_class",
+    "first_rows",
+    "kept_of_each_class",
+    "load_dataset",
+]

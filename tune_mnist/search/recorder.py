@@ -169,7 +169,7 @@ class Recorder(Callback):
 _MEASURED = (
     *("train_accuracy", "val_accuracy", "test_accuracy", "confusion", "train_loss", "val_loss"),
     *("wall_time_s", "setup_s", "fit_s", "eval_s"),
-    *("fidelity", "parameters", "engine", "device"),
+    *("fidelity", "parameters", "multiply_adds", "engine", "device"),
 )
 
 

@@ -28,7 +28,8 @@ class Hyperparameter:
         types: Python types that its values have. The first is its column's type in the store.
         default: its value where a space does not search it; None: it is then left out.
         words: the allowed values of type str.
-        low, high: bounds of its numbers; integers include them, floats lie above `low`.
+        low, high: bounds of its numbers; integers include both, floats lie above `low`, up to
+            `high` if that is finite.
         matters: names of other hyperparameters (or "device") with the values under which this
             one changes anything; under others it is dropped from the configuration.
     """
@@ -46,16 +47,25 @@ class Hyperparameter:
         if bool in self.types:
             return "true or false"
         parts = list(self.words)
+        bounded = math.isfinite(self.high)
         if int in self.types:
-            top = f" to {self.high:g}" if math.isfinite(self.high) else ""
-            parts.append(f"a whole number from {self.low:g}{top or ' up'}")
+            top = f" to {self.high:g}" if bounded else " up"
+            parts.append(f"a whole number from {self.low:g}{top}")
         if float in self.types:
-            parts.append(f"a number above {self.low:g}")
+            top = f", at most {self.high:g}" if bounded else ""
+            parts.append(f"a number above {self.low:g}{top}")
         return f"{', '.join(parts[:-1])} or {parts[-1]}" if parts[1:] else parts[0]
 
 
 _DEVICE = Hyperparameter(
     "where a trial runs; without it the search's plan decides", (str,), None, ("cpu", "gpu")
+)
+
+_TRAIN_FRACTION = Hyperparameter(
+    "share of the training images to learn from, the first of each class; left out, all of them",
+    (float,),
+    None,
+    high=1,
 )
 
 MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
@@ -71,6 +81,7 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
         ),
         "learning_rate": Hyperparameter("step size of the optimizer", (float,), 0.001),
         "epochs": Hyperparameter("passes over the training images", (int,), 2, low=1),
+        "train_fraction": _TRAIN_FRACTION,
         "device": _DEVICE,
         "pin_memory": Hyperparameter(
             "batches go to the GPU from page-locked (true) or pageable (false) host memory; "
@@ -96,6 +107,7 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
         "degree": Hyperparameter(
             "degree of the poly kernel", (int,), 3, low=1, matters={"kernel": ("poly",)}
         ),
+        "train_fraction": _TRAIN_FRACTION,
     },
 }
 
@@ -128,7 +140,8 @@ def accept(name: str, hyperparameter: Hyperparameter, value: Any, key: str) -> S
         return bool(value)
     if kind is int and kind in types and hyperparameter.low <= value <= hyperparameter.high:
         return int(value)
-    if kind is float and kind in types and hyperparameter.low < value < math.inf:
+    within = kind is float and hyperparameter.low < value <= hyperparameter.high
+    if within and kind in types and math.isfinite(value):
         return float(value)
     fix = f"give {hyperparameter.allowed()}"
     if kind is str and hyperparameter.words:

@@ -50,6 +50,7 @@ TRIALS = pa.schema(
         column("eval_s", pa.float64(), "s", "predictions on train, validation and test images"),
         column("fidelity", pa.float64(), "", "epochs trained, or fraction of training images"),
         column("parameters", pa.int64(), "", "numbers the fitted model holds"),
+        column("multiply_adds", pa.int64(), "", "of one image, whole network, at 3x32x32"),
         column("engine", pa.string(), "", "the implementation that trained it"),
         column("device", pa.string(), "", "processor or GPU the trial ran on"),
         column("cpus", pa.float64(), "", "CPU cores of the trial's bundle"),

@@ -8,12 +8,16 @@ A `prefix` is the last measurement of another, shorter training that this one co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+Part = Literal["setup_s", "fit_s", "eval_s"]
+PARTS: tuple[Part, ...] = get_args(Part)
+"""The parts of a wall time."""
 
 
 class Measurement(TypedDict, total=False):
@@ -35,6 +39,7 @@ class Measurement(TypedDict, total=False):
     eval_s: float  # predictions on train, validation and test images
     wall_time_s: float
     parameters: int  # numbers the model holds: weights, or support vectors times coefficients
+    multiply_adds: int  # of one image's forward pass, where that is counted (flops.py)
     engine: str  # which implementation ran, for example "scikit-learn-intelex"
     prefix: Measurement  # what a training that ends here would have reported last, its times too
 
@@ -44,6 +49,13 @@ Save = Callable[[Path], None]
 
 Report = Callable[[Measurement, Save | None], None]
 """Takes a measurement and, where the training can be gone on with, what saves its state."""
+
+
+def add_times(measurement: Measurement, times: Mapping[Part, float]) -> None:
+    """Write the parts of the time spent so far, and their sum, into a measurement."""
+    for part in PARTS:
+        measurement[part] = times[part]
+    measurement["wall_time_s"] = sum(times[part] for part in PARTS)
 
 
 def confusion(

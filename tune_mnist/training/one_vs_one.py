@@ -60,7 +60,7 @@ class Fitted:
     Args:
         machine: the solved problems.
         support: (s,) positions of its support vectors among the sorted training rows, ascending.
-        surely_right: (n,) training rows that win all problems of their own class.
+        surely_right: (n,) rows fitted to that win all problems of their own class.
         iterations: (k(k-1)/2,) steps taken.
     """
 
@@ -90,8 +90,9 @@ def fit_one_vs_one(
     C: float,
     eps: float,
     threads: int,
+    used: Int64 | None = None,
 ) -> Fitted:
-    """Fit one C-SVC.
+    """Fit one C-SVC, to all rows or to the first of each class; nothing is copied for that.
 
     Args:
         products: (n, n) float32 inner products of the training rows.
@@ -101,6 +102,7 @@ def fit_one_vs_one(
         C: > 0.
         eps: > 0, the KKT violation to stop below; LIBSVM's default is 1e-3.
         threads: problems solved at a time.
+        used: (k,) >= 1, how many rows of each class, its first ones, are fitted to; None: all.
     Raises: ValueError: fewer than two classes, or kernel values that overflow float32.
     Warns: ConvergenceWarning: a problem ran into LIBSVM's limit on iterations.
     """
@@ -110,7 +112,8 @@ def fit_one_vs_one(
     if k < 2:
         raise ValueError("The number of classes has to be greater than one; got 1 class")
     starts = np.searchsorted(labels, np.arange(k + 1))
-    sizes = np.diff(starts)
+    sizes = np.diff(starts) if used is None else used
+    stops = starts[:-1] + sizes
     pairs = [(a, b) for a in range(k) for b in range(a + 1, k)]
     scratch: queue.SimpleQueue[tuple[Float32, Float32]] = queue.SimpleQueue()
     for _ in range(threads):
@@ -119,7 +122,7 @@ def fit_one_vs_one(
     def solve(pair: tuple[int, int]) -> _Solved:
         a, b = pair
         buffers = scratch.get()
-        problem = Pair(products, norms, starts[a], starts[a + 1], starts[b], starts[b + 1])
+        problem = Pair(products, norms, starts[a], stops[a], starts[b], stops[b])
         solved = _solve(problem, kernel, C, eps, buffers)
         scratch.put(buffers)
         return solved
@@ -127,7 +130,7 @@ def fit_one_vs_one(
     by_size = sorted(pairs, key=lambda pair: -sizes[list(pair)].sum())
     with ThreadPoolExecutor(threads) as pool:
         solved = dict(zip(by_size, pool.map(solve, by_size), strict=True))
-    return _assemble(kernel, norms, starts, {pair: solved[pair] for pair in pairs}, eps)
+    return _assemble(kernel, norms, starts, stops, {pair: solved[pair] for pair in pairs}, eps)
 
 
 def _check_range(norms: Float32, kernel: Kernel) -> None:
@@ -166,6 +169,7 @@ def _assemble(
     kernel: Kernel,
     norms: Float32,
     starts: Int64,
+    stops: Int64,
     solved: dict[tuple[int, int], _Solved],
     eps: float,
 ) -> Fitted:
@@ -173,7 +177,7 @@ def _assemble(
     coefficients = np.zeros((k - 1, n))
     wins = np.zeros(n, np.int64)
     for (a, b), one in solved.items():
-        rows_a, rows_b = slice(*starts[a : a + 2]), slice(*starts[b : b + 2])
+        rows_a, rows_b = slice(starts[a], stops[a]), slice(starts[b], stops[b])
         split = rows_a.stop - rows_a.start
         coefficients[b - 1, rows_a], coefficients[a, rows_b] = one.dual[:split], one.dual[split:]
         wins[rows_a] += one.wins[:split]

@@ -8,7 +8,7 @@ bfloat16 where the chip has it, else in float16 with a loss scaler; on a CPU in 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,14 +19,22 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from tune_mnist.datasets import Dataset, Images
+from tune_mnist.datasets import Dataset, Images, first_of_each_class
 from tune_mnist.errors import Fault, InputError, input_error, nearest
 from tune_mnist.training.cuda_graph import graphed_step
+from tune_mnist.training.flops import forward_cost
 from tune_mnist.training.fused_update import fused_optimizer
 from tune_mnist.training.image_input import INPUT_SIZE, batches, resize, shuffled
 from tune_mnist.training.kept_memory import kept_memory
 from tune_mnist.training.live_taps import keep_live_taps
-from tune_mnist.training.measurement import Measurement, Report, confusion
+from tune_mnist.training.measurement import (
+    PARTS,
+    Measurement,
+    Part,
+    Report,
+    add_times,
+    confusion,
+)
 from tune_mnist.training.resnet_step import (
     Step,
     amp_dtype,
@@ -41,8 +49,6 @@ Architecture = Literal["resnet18", "resnet50"]
 Optimizer = Literal["sgd", "adam"]
 
 _HOST = torch.device("cpu")
-_Part = Literal["setup_s", "fit_s", "eval_s"]
-_PARTS: tuple[_Part, ...] = get_args(_Part)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class ResnetConfig:
         epochs: passes over the training images, at least 1.
         pin_memory: matters on a GPU only. True: batches go there from page-locked host memory;
             False: from pageable memory; None: the images live on the GPU and no batch travels.
+        train_fraction: in (0, 1], of the training images: the first of each class.
 
     Raises:
         InputError: a value outside these; all faults at once.
@@ -68,6 +75,7 @@ class ResnetConfig:
     learning_rate: float
     epochs: int
     pin_memory: bool | None = None
+    train_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         faults = []
@@ -85,6 +93,9 @@ class ResnetConfig:
         if not 0 < self.learning_rate < math.inf:
             problem = f"{self.learning_rate} is not a finite number > 0"
             faults.append(Fault("resnet", "learning_rate", problem, "use 0.001"))
+        if not 0 < self.train_fraction <= 1:
+            problem = f"{self.train_fraction} is not in (0, 1]"
+            faults.append(Fault("resnet", "train_fraction", problem, "use 1.0"))
         if faults:
             raise InputError(faults)
 
@@ -102,10 +113,10 @@ def train(
 ) -> Measurement:
     """Train for `config.epochs` epochs, report after each one, return the last measurement.
 
-    An epoch visits every training image once, in a fresh order. Train loss and accuracy are
-    averages over the epoch, each batch taken before its update, as the report took them. Weights
-    and order depend on `seed` alone, so on a CPU the same seed and number of threads give the
-    same numbers again; torch's global generator is left as it was.
+    An epoch visits every training image of the fraction once, in a fresh order. Train loss and
+    accuracy are averages over the epoch, each batch taken before its update, as the report took
+    them. Weights and order depend on `seed` alone, so on a CPU the same seed and number of threads
+    give the same numbers again; torch's global generator is left as it was.
 
     Args:
         config: the hyperparameters.
@@ -125,9 +136,10 @@ def train(
             can go on from.
         FloatingPointError: a loss is no longer finite: the training diverged.
     """
-    if len(data.train.images) < 2:
+    train_images = first_of_each_class(data.train, config.train_fraction)
+    if len(train_images) < 2:
         raise input_error(data.name, "fewer than 2 training images", "BatchNorm needs 2 a batch")
-    times: dict[str, float] = dict.fromkeys(_PARTS, 0.0)
+    times = dict.fromkeys(PARTS, 0.0)
     with _timed(times, "setup_s"):
         target = torch.device(device)
         network = draw_network(config.architecture, len(data.classes), seed)
@@ -142,7 +154,7 @@ def train(
             *(network, optimizer, order, scaler),
         )
         done = restore_state(state, restore, config.epochs, times) if restore else 0
-        train_set = _tensors(data.train, target if config.pin_memory is None else _HOST)
+        train_set = _tensors(train_images, target if config.pin_memory is None else _HOST)
         val_set = _tensors(data.val, target)
         step = training_step(network, optimizer, target, scaler)
         step, engine = _fastest_step(step, network, optimizer, config, train_set, target)
@@ -161,9 +173,10 @@ def train(
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             parameters=parameters,
+            multiply_adds=forward_cost(config.architecture, len(data.classes)).multiply_adds,
             engine=engine,
         )
-        _add_times(measurement, times)
+        add_times(measurement, times)
         if epoch == config.epochs:
             measurement = _finished(measurement, network, data, target)
         elif epoch in lengths:
@@ -178,19 +191,13 @@ def _finished(
 ) -> Measurement:
     """Return the measurement as a training reports it that ends here: with the test images'."""
     finished = measurement.copy()
-    times: dict[str, float] = {part: measurement[part] for part in _PARTS}
+    times = {part: measurement[part] for part in PARTS}
     with _timed(times, "eval_s"):
         images, labels = _tensors(data.test, device)
         _, finished["test_accuracy"], predicted = evaluate(network, images, labels, device)
     finished["confusion"] = confusion(data.test.labels, predicted.numpy(), len(data.classes))
-    _add_times(finished, times)
+    add_times(finished, times)
     return finished
-
-
-def _add_times(measurement: Measurement, times: Mapping[str, float]) -> None:
-    for part in _PARTS:
-        measurement[part] = times[part]
-    measurement["wall_time_s"] = sum(times.values())
 
 
 def _tensors(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -246,7 +253,7 @@ def _check_finite(name: str, loss: float, epoch: int, config: ResnetConfig) -> N
 
 
 @contextmanager
-def _timed(times: dict[str, float], part: str) -> Iterator[None]:
+def _timed(times: dict[Part, float], part: Part) -> Iterator[None]:
     """Add the block's wall seconds to `times[part]`."""
     start = perf_counter()
     yield

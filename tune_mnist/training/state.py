@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tune_mnist.errors import input_error
+from tune_mnist.training.measurement import PARTS, Part
 
 FORMAT = 1
 FILE = "state.pt"
@@ -38,7 +39,7 @@ class State(NamedTuple):
     scaler: torch.amp.GradScaler
 
 
-def save_state(state: State, epoch: int, times: Mapping[str, float], folder: Path) -> None:
+def save_state(state: State, epoch: int, times: Mapping[Part, float], folder: Path) -> None:
     """Write the state after `epoch` epochs into the folder, whole or not at all.
 
     Args:
@@ -69,7 +70,7 @@ def save_state(state: State, epoch: int, times: Mapping[str, float], folder: Pat
         aside.unlink(missing_ok=True)
 
 
-def restore_state(state: State, folder: Path, epochs: int, times: dict[str, float]) -> int:
+def restore_state(state: State, folder: Path, epochs: int, times: dict[Part, float]) -> int:
     """Bring back, in place, what `save_state` wrote; return the epochs done.
 
     Args:
@@ -93,8 +94,8 @@ def restore_state(state: State, folder: Path, epochs: int, times: dict[str, floa
     state.optimizer.load_state_dict({"state": saved["optimizer"], "param_groups": groups})
     state.order.set_state(saved["order"])
     state.scaler.load_state_dict(saved["scaler"])
-    for part, seconds in saved["times"].items():
-        times[part] += seconds
+    for part in PARTS:
+        times[part] += saved["times"][part]
     return int(saved["epoch"])
 
 

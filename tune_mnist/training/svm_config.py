@@ -29,6 +29,7 @@ class SvmConfig:
         gamma: > 0 per squared unit of x (also as text, "0.001"), or "scale",
             1 / (features * variance of x).
         degree: >= 1, of the poly kernel alone.
+        train_fraction: in (0, 1], of the training images: the first of each class.
     Raises: InputError: a value outside these; names every fault.
     """
 
@@ -36,6 +37,7 @@ class SvmConfig:
     C: float
     gamma: str | float = "scale"
     degree: int = 3
+    train_fraction: float = 1.0
 
     def __post_init__(self) -> None:
         faults = []
@@ -47,6 +49,8 @@ class SvmConfig:
             faults.append(("gamma", repr(self.gamma), 'give "scale" or a number > 0'))
         if not (isinstance(self.degree, int) and self.degree >= 1):
             faults.append(("degree", repr(self.degree), "give a whole number >= 1"))
+        if not 0 < self.train_fraction <= 1:
+            faults.append(("train_fraction", repr(self.train_fraction), "give one in (0, 1]"))
         if faults:
             raise InputError(Fault("svm", key, f"cannot be {bad}", fix) for key, bad, fix in faults)
 
