@@ -110,23 +110,6 @@ def test_an_unknown_column_is_a_mistake_of_the_caller(store: Path) -> None:
         read_trials(store, columns=["val_acc"])
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "overwritten"])
-def test_a_corrupt_file_is_named(store: Path, damage: str) -> None:
-    file = live_files(rows_folder(store, "trials", "svm-1"))[0]
-    whole = file.read_bytes()
-    middle = b"PAR1" + b"\xff" * 2000 + whole[2004:]
-    file.write_bytes({"truncated": whole[:-100], "empty": b"", "overwritten": middle}[damage])
-    for read in (read_trials, lambda root: top_trials(root, top=5)):
-        with pytest.raises(InputError, match=f"{file}: cannot be read as Parquet"):
-            read(store)
-
-
-def test_a_corrupt_plan_is_named(store: Path) -> None:
-    (store / "searches" / "svm-1.json").write_text('{"space": ')
-    with pytest.raises(InputError, match=r"svm-1\.json: is not JSON"):
-        read_search(store, "svm-1")
-
-
 def test_files_that_go_while_they_are_read_are_looked_for_again(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from tests.store.example_trials import PARAMETERS, report, trial, write
 from tune_mnist.errors import InputError
 from tune_mnist.store import writer as writer_module
 from tune_mnist.store.reader import list_searches, read_reports, read_search, read_trials
-from tune_mnist.store.writer import Writer
+from tune_mnist.store.writer import StoreError, Writer
 
 
 def files(root: Path) -> set[str]:
@@ -184,7 +184,7 @@ def test_a_compaction_that_failed_is_tidied_by_the_next(
             writer.append_trial(trial(f"t{number}"), [report(1)])
         with monkeypatch.context() as patch:
             patch.setattr(Path, "rename", broken)
-            with pytest.raises(OSError, match="cannot move"):
+            with pytest.raises(StoreError, match="cannot move"):
                 writer.compact()
         writer.compact()
     for kind in ("trials", "reports"):

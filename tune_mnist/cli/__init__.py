@@ -6,7 +6,9 @@ Commands import what they need when they run, so that `--help` is instant.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import typer
 
@@ -15,7 +17,7 @@ from tune_mnist.cli.importance import importance
 from tune_mnist.cli.leaderboard import leaderboard
 from tune_mnist.cli.search import search
 from tune_mnist.cli.spaces import spaces_app
-from tune_mnist.errors import InputError
+from tune_mnist.errors import InputError, SkippedWarning
 
 app = typer.Typer(
     name="tune-mnist",
@@ -47,6 +49,27 @@ def _options(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; return its exit code: 0, 2 for bad input, 130 when interrupted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", SkippedWarning)
+        warnings.showwarning = _saying_once(warnings.showwarning)
+        return _run(arguments)
+
+
+def _saying_once(show: Callable[..., None]) -> Callable[..., None]:
+    """Return a way to show warnings that prints a line for each thing skipped, the first time."""
+    said: set[str] = set()
+
+    def show_once(message: Warning | str, category: type[Warning], *where: Any, **to: Any) -> None:
+        if not issubclass(category, SkippedWarning):
+            show(message, category, *where, **to)
+        elif str(message) not in said:
+            said.add(str(message))
+            print(message, file=sys.stderr)
+
+    return show_once
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         return int(app(list(arguments), standalone_mode=False) or 0)
     except InputError as error:

@@ -6,6 +6,7 @@
     <root>/searches/<id>.json                                                 the plan
     <root>/searches/<id>.proposals.jsonl           what its sampler proposed, in order
     <root>/.writers/<id>/                          a writer's lock and its half-written file
+    <root>/.quarantine/<id>/trials-<name>          a torn file that a writer of the search found
 
 A file never changes. A search numbers its trials 0, 1, 2, ... in the order they finish, and a
 file's name says which of them it holds. So a merge needs no atomic swap of many files: the merged
@@ -60,6 +61,11 @@ def writers_folder(root: Path) -> Path:
 def writer_folder(root: Path, search: str) -> Path:
     """Return the folder of the lock and the half-written files of a search's writer."""
     return writers_folder(root) / search
+
+
+def quarantine_folder(root: Path, search: str) -> Path:
+    """Return the folder of the torn and foreign files that were among a search's."""
+    return root / ".quarantine" / search
 
 
 def file_name(first: int, last: int, best: tuple[float, float] | None = None) -> str:

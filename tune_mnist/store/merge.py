@@ -29,11 +29,11 @@ def row_groups(kind: Kind, files: Sequence[Path], schema: pa.Schema) -> Iterator
         kind: of trials the best come first; reports keep their order.
         files: Parquet files, oldest first; columns that they lack become null.
         schema: of the tables.
-    Raises: InputError: a file is corrupt.
+    Raises: ForeignFilesError: a file is torn.
     """
-    rows = ds.dataset([str(file) for file in files], schema=schema)
     others = pc.scalar(True)
-    with readable_all(files):
+    with readable_all(kind, files, schema):
+        rows = ds.dataset([str(file) for file in files], schema=schema)
         if kind == "trials" and rows.count_rows() > ROW_GROUP:
             best = _are_best(rows)
             yield rows.to_table(filter=best)

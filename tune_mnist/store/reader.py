@@ -1,7 +1,8 @@
 """The store's way out: trials, reports and plans, for any number of readers, never blocked.
 
 Every function reads the files that are there at that moment; a search may be running. Columns
-that an older file lacks are null.
+that an older file lacks are null. A torn or foreign file is left out and named in a
+`SkippedWarning`; rows are never made of it.
 """
 
 from __future__ import annotations
@@ -15,21 +16,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from tune_mnist.errors import input_error, nearest
+from tune_mnist.errors import InputError, input_error, nearest, warn_skipped
 from tune_mnist.store.catalog import (
     SEARCH,
+    check_columns,
     list_searches,
     not_in_store,
     readable_all,
-    retried,
     search_files,
     stored_schema,
+    without_foreign,
 )
 from tune_mnist.store.layout import Kind, plan_file
 from tune_mnist.store.schema import TRIALS
 from tune_mnist.store.top import Query, best_rows
 
-__all__ = ["list_searches", "read_reports", "read_search", "read_trials", "top_trials"]
+__all__ = [
+    "list_searches",
+    "read_plans",
+    "read_reports",
+    "read_search",
+    "read_trials",
+    "top_trials",
+]
 
 _HIVE = ds.partitioning(pa.schema([SEARCH]), flavor="hive")
 _EVERY = pc.scalar(True)
@@ -55,14 +64,14 @@ def read_trials(
         equal: other columns and the value that each must have; none may match.
     Returns: one row a trial; the fields carry their unit and meaning.
     Raises:
-        InputError: no store, no such search, data set or model, or a corrupt file.
+        InputError: no store, no such search, data set or model.
         ValueError: a column that no file has.
     """
     wanted = _wanted(dataset, model)
     condition = _EVERY
     for name, value in {**wanted, **(equal or {})}.items():
         condition = condition & (pc.field(name) == value)
-    trials = retried(lambda: _read(root, "trials", search, columns, condition))
+    trials = without_foreign(lambda out: _read(root, "trials", search, columns, condition, out))
     if not len(trials):
         _check_wanted(root, search, wanted)
     return trials
@@ -71,9 +80,9 @@ def read_trials(
 def read_reports(root: Path, *, search: str | None = None) -> pa.Table:
     """Return all reports of a search, or of all; a trial's are in the order of its steps.
 
-    Raises: InputError: no store, no such search, or a corrupt file.
+    Raises: InputError: no store, or no such search.
     """
-    return retried(lambda: _read(root, "reports", search, None, _EVERY))
+    return without_foreign(lambda out: _read(root, "reports", search, None, _EVERY, out))
 
 
 def read_search(root: Path, search: str) -> dict[str, Any]:
@@ -87,11 +96,30 @@ def read_search(root: Path, search: str) -> dict[str, Any]:
     file = plan_file(root, search)
     try:
         plan = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise input_error(file, f"is not JSON: {error}", "restore it from a copy") from error
+    except OSError as error:
+        raise input_error(
+            file, f"cannot be read: {error.strerror}", "make it readable, or restore it"
+        ) from error
     if not isinstance(plan, dict):
         raise input_error(file, "is not a JSON object", "restore it from a copy")
     return plan
+
+
+def read_plans(root: Path) -> dict[str, dict[str, Any]]:
+    """Return the plan of every search by its id; one that cannot be read is named and left out.
+
+    Raises: InputError: no store.
+    """
+    plans: dict[str, dict[str, Any]] = {}
+    for search in list_searches(root):
+        try:
+            plans[search] = read_search(root, search)
+        except InputError as error:
+            (fault,) = error.faults
+            warn_skipped(fault.where, f"left out: {fault.problem}", fault.fix)
+    return plans
 
 
 def top_trials(
@@ -118,7 +146,7 @@ def top_trials(
         model: only of this model.
     Returns: at most `top` rows: `search` and all columns of the files they are in.
     Raises:
-        InputError: no store, no such search, data set, model or metric, or a corrupt file.
+        InputError: no store, no such search, data set, model or metric.
         ValueError: `top` < 1.
     """
     if top < 1:
@@ -131,11 +159,12 @@ def top_trials(
     smaller_is_better = mode == "min" if mode else metric.endswith(("_loss", "_s"))
     query = Query(metric, smaller_is_better, top, _wanted(dataset, model))
 
-    def rank() -> pa.Table:
+    def rank(out: set[Path]) -> pa.Table:
         listed = search_files(root, "trials", search)
-        return best_rows(query, [(name, file) for name, files in listed for file in files])
+        files = [(name, file) for name, files in listed for file in files if file not in out]
+        return best_rows(query, files)
 
-    best = retried(rank)
+    best = without_foreign(rank)
     if not len(best):
         _check_wanted(root, search, query.wanted)
     return best
@@ -163,17 +192,23 @@ def _read(
     search: str | None,
     columns: Sequence[str] | None,
     condition: pc.Expression,
+    out: set[Path],
 ) -> pa.Table:
-    listed = search_files(root, kind, search)
+    """Read rows of all files but those to be left out; raise ForeignFilesError for more."""
+    listed = [
+        [file for file in files if file not in out] for _, files in search_files(root, kind, search)
+    ]
     # A writer's schema has every column of its search's older files, so the newest tells them all.
-    schema = pa.schema([SEARCH, *stored_schema(kind, [files[-1] for _, files in listed])])
+    schema = pa.schema([SEARCH, *stored_schema(kind, [files[-1] for files in listed if files])])
     names = schema.names if columns is None else list(columns)
     unknown = [name for name in names if name not in schema.names]
     if unknown:
         raise ValueError(f"no column {unknown[0]!r} in {kind}; {nearest(unknown[0], schema.names)}")
-    paths = [file for _, files in listed for file in files]
+    paths = [file for files in listed for file in files]
     if not paths:
         return schema.empty_table().select(names)
-    rows = ds.dataset([str(path) for path in paths], schema=schema, partitioning=_HIVE)
-    with readable_all(paths):
+    with readable_all(kind, paths, schema):
+        rows = ds.dataset([str(path) for path in paths], schema=schema, partitioning=_HIVE)
+        for fragment in rows.get_fragments():  # Arrow would make null rows of a file of others'
+            check_columns(kind, Path(fragment.path), fragment.physical_schema)
         return rows.to_table(columns=names, filter=condition)

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tune_mnist.store.catalog import SEARCH, readable
+from tune_mnist.store.catalog import SEARCH, ForeignFilesError, check_columns, readable
 from tune_mnist.store.layout import promise
 from tune_mnist.store.schema import TRIALS
 
@@ -62,23 +62,38 @@ def best_rows(query: Query, files: Sequence[tuple[str, Path]]) -> pa.Table:
     Returns: at most `query.top` rows: `search`, the columns of `TRIALS`, and the files' others.
     Raises:
         FileNotFoundError: a file has gone since it was listed.
-        InputError: a file is corrupt.
+        ForeignFilesError: a file is torn or not ours.
     """
     best = _RUNNING.empty_table()
     promised = sorted((_promise(path, query), search, path) for search, path in files)
+    foreign: dict[Path, str] = {}
     for index, (least, search, path) in enumerate(promised):
         if least > _worst(best, query.top):
             break
-        with readable(path), pq.ParquetFile(path, pre_buffer=False) as parquet:
-            columns = {name: i for i, name in enumerate(parquet.schema.names)}
-            if query.metric not in columns:
-                continue  # written before the metric was recorded
-            for group in range(parquet.num_row_groups):
-                worst = _worst(best, query.top)
-                if _may_enter(parquet.metadata.row_group(group), columns, query, worst):
-                    rows = _entering(parquet, group, query, worst)
-                    best = _merged(best, rows, (search, index, group), query.top)
+        try:
+            with readable(path), pq.ParquetFile(path, pre_buffer=False) as parquet:
+                check_columns("trials", path, parquet.schema_arrow)
+                best = _with_file(best, parquet, (search, index), query)
+        except ForeignFilesError as error:
+            foreign |= error.found
+    if foreign:
+        raise ForeignFilesError(foreign)
     return _whole(best, [(search, path) for _, search, path in promised])
+
+
+def _with_file(
+    best: pa.Table, parquet: pq.ParquetFile, place: tuple[str, int], query: Query
+) -> pa.Table:
+    """Return the best of the rows so far and of a file's."""
+    columns = {name: i for i, name in enumerate(parquet.schema.names)}
+    if not {query.metric, *query.wanted} <= columns.keys():
+        return best  # written before these were recorded
+    for group in range(parquet.num_row_groups):
+        worst = _worst(best, query.top)
+        if _may_enter(parquet.metadata.row_group(group), columns, query, worst):
+            rows = _entering(parquet, group, query, worst)
+            best = _merged(best, rows, (*place, group), query.top)
+    return best
 
 
 def _promise(path: Path, query: Query) -> tuple[float, float]:

@@ -10,6 +10,9 @@ merges all there are. `layout.py` tells why our readers neither see a row twice 
 A plain reader (pandas, DuckDB) sees rows twice if it lists the folder in the milliseconds between
 a merged file's coming and the old files' going, and gets FileNotFoundError for a file that went
 between its listing and its reading. What a killed writer left is tidied by the store's next one.
+
+A disk that is full or read-only is a `StoreError` at whatever step it shows. What was written is
+whole then, the half-written file is gone, and the same call works again when there is room.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,8 +30,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tune_mnist.errors import input_error
-from tune_mnist.store.catalog import stored_schema
+from tune_mnist.errors import Fault, InputError, input_error
+from tune_mnist.store.catalog import ForeignFilesError, stored_schema
 from tune_mnist.store.layout import (
     KINDS,
     Kind,
@@ -46,6 +49,7 @@ from tune_mnist.store.layout import (
 from tune_mnist.store.lock import dead_writers, doorway, lock_search, unlock_search
 from tune_mnist.store.merge import row_groups
 from tune_mnist.store.proposals import append_line, sync_folder
+from tune_mnist.store.quarantine import quarantine_torn, quarantine_unreadable
 from tune_mnist.store.reader import read_search, read_trials
 from tune_mnist.store.rows import report_rows, trial_row
 from tune_mnist.store.schema import REPORTS, trials_schema
@@ -58,6 +62,10 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
 _DATES = ("epoch", "infinity")  # DuckDB reads a folder of this name as a date
 
 
+class StoreError(InputError):
+    """The disk does not take what is to be written: full, read-only, gone, or not permitted."""
+
+
 class Writer:
     """The only process that writes a search; not for use from two threads at once.
 
@@ -66,7 +74,9 @@ class Writer:
         search: the search's id, which names its folders.
         parameters: name to Python type of every hyperparameter that any model has.
         resume: go on with a search that is in the store already, instead of refusing it.
-    Raises: InputError: the name is unusable, taken or being written; the folder is not writable.
+    Raises:
+        InputError: the name is unusable, taken or being written.
+        StoreError: the folder cannot be written.
     """
 
     def __init__(
@@ -77,11 +87,19 @@ class Writer:
         try:
             self._open(resume)
         except OSError as error:
-            raise input_error(
-                root,
-                f"the results folder cannot be written: {error}",
-                "make it writable, or choose another with --results",
-            ) from error
+            problem = f"the results folder cannot be written: {error}"
+            fix = "make it writable, or choose another with --results"
+            raise StoreError([Fault(str(root), "", problem, fix)]) from error
+        try:
+            with self._writing("the search"):
+                self._take_stock(parameters)
+        except BaseException:
+            self.close()
+            raise
+
+    def _take_stock(self, parameters: Mapping[str, type]) -> None:
+        """Learn which trials are there, once what cannot be read is out of the way."""
+        quarantine_unreadable(self._root, self._search)
         spans = self._files("trials")
         self._next = 1 + max((last for _, last in spans), default=-1)
         self._unmerged = 1 + max((last for first, last in spans if first < last), default=-1)
@@ -90,13 +108,19 @@ class Writer:
             "reports": self._schema("reports", REPORTS),
             "trials": self._schema("trials", trials_schema(parameters)),
         }
-        done = read_trials(self._root, search=search, columns=["trial", "attempt"])
+        done = read_trials(self._root, search=self._search, columns=["trial", "attempt"])
         self._done = set(zip(*(column.to_pylist() for column in done), strict=True))
 
     def write_search(self, plan: Mapping[str, Any]) -> None:
-        """Write the plan as JSON; the search is in the store from here on."""
+        """Write the plan as JSON; the search is in the store from here on.
+
+        Raises: StoreError: the disk does not take it.
+        """
         text = json.dumps(plan, indent=2, allow_nan=False) + "\n"
-        with self._appearing(plan_file(self._root, self._search)) as file:
+        with (
+            self._writing("the plan"),
+            self._appearing(plan_file(self._root, self._search)) as file,
+        ):
             file.write(text.encode())
 
     def append_trial(self, trial: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> None:
@@ -106,7 +130,9 @@ class Writer:
             trial: column to value; `trial`, `attempt`, `status` and `config` (a mapping) must be
                 there, other columns are null where they are not.
             reports: column to value each; trial id and attempt are filled in.
-        Raises: ValueError: an unknown key, or a value that its column cannot hold.
+        Raises:
+            ValueError: an unknown key, or a value that its column cannot hold.
+            StoreError: the disk does not take it.
         """
         row = trial_row(trial, self._schemas["trials"])
         key = (str(trial["trial"]), int(trial["attempt"]))
@@ -116,24 +142,36 @@ class Writer:
             "reports": report_rows(*key, reports, self._schemas["reports"]),
             "trials": row,
         }
+        with self._writing(f"trial {key[0]}"):
+            self._append(key, rows)
+        if self._next - self._unmerged >= MERGE_AT:
+            # Merging can wait: the trial is safe, and each append tries again.
+            with suppress(OSError):
+                self._merge(self._unmerged)
+
+    def _append(self, key: tuple[str, int], rows: Mapping[Kind, pa.Table]) -> None:
         for kind in KINDS:
-            best = _best_of(row) if kind == "trials" else None
+            best = _best_of(rows[kind]) if kind == "trials" else None
             folder = rows_folder(self._root, kind, self._search)
             target = folder / file_name(self._next, self._next, best)
-            with self._appearing(target) as file:
-                pq.write_table(rows[kind], file, **SMALL)
+            try:
+                with self._appearing(target) as file:
+                    pq.write_table(rows[kind], file, **SMALL)
+            finally:
+                if kind == "trials" and target.exists():  # though its folder may not be synced
+                    self._done.add(key)
+                    self._next += 1
             self._recent[target] = rows[kind]
-        self._done.add(key)
-        self._next += 1
-        if self._next - self._unmerged >= MERGE_AT:
-            self._merge(self._unmerged)
 
     def append_proposal(self, proposal: Mapping[str, Any]) -> None:
         """Put what the sampler proposes on disk, before its trial starts; `read_proposals`.
 
-        Raises: ValueError: it is not JSON.
+        Raises:
+            ValueError: it is not JSON.
+            StoreError: the disk does not take it.
         """
-        append_line(proposals_file(self._root, self._search), proposal)
+        with self._writing("a proposal"):
+            append_line(proposals_file(self._root, self._search), proposal)
 
     def end_search(self, reason: str) -> None:
         """Write into the plan that the search has ended, why, and when (UTC)."""
@@ -142,15 +180,22 @@ class Writer:
         self.write_search({**plan, "ended": {"reason": reason, "at": at}})
 
     def compact(self) -> None:
-        """Merge all the search's files into one a kind: for when a search has ended."""
-        self._merge(0)
+        """Merge all the search's files into one a kind: for when a search has ended.
+
+        Raises: StoreError: the disk does not take it; every row is still there.
+        """
+        with self._writing("the merged files"):
+            self._merge(0)
 
     def close(self) -> None:
         """Free the search for another writer; a second call does nothing."""
         if self._lock.closed:
             return
-        with doorway(self._root):
-            unlock_search(self._root, self._search, self._lock)
+        try:
+            with doorway(self._root):
+                unlock_search(self._root, self._search, self._lock)
+        except OSError:  # a read-only store: the next writer tidies our folder
+            self._lock.close()
 
     def __enter__(self) -> Writer:
         return self
@@ -193,10 +238,17 @@ class Writer:
         """Put the trials from number `start` on into one file, and take the others away."""
         _tidy(self._root, self._search)  # what a merge that failed has left
         for kind in KINDS:
-            files = [file for span, file in self._files(kind).items() if span[0] >= start]
-            if len(files) > 1:
-                self._replace(kind, files, merged_name([file.name for file in files]))
+            try:
+                self._merge_kind(kind, start)
+            except ForeignFilesError:
+                quarantine_torn(self._root, self._search)
+                self._merge_kind(kind, start)
         self._unmerged = self._next
+
+    def _merge_kind(self, kind: Kind, start: int) -> None:
+        files = [file for span, file in self._files(kind).items() if span[0] >= start]
+        if len(files) > 1:
+            self._replace(kind, files, merged_name([file.name for file in files]))
 
     def _replace(self, kind: Kind, files: Sequence[Path], name: str) -> None:
         folder, schema = rows_folder(self._root, kind, self._search), self._schemas[kind]
@@ -225,12 +277,28 @@ class Writer:
     def _appearing(self, target: Path) -> Iterator[BinaryIO]:
         """Open a file that appears as `target`, whole and safe from a power cut, or not at all."""
         aside = writer_folder(self._root, self._search) / "aside"
-        with aside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(target)
+        try:
+            with aside.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)  # on a full disk its bytes are needed
+            raise
         sync_folder(target.parent)
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        """Turn what the disk refuses into a StoreError that says what is safe and how to go on."""
+        try:
+            yield
+        except OSError as error:
+            problem = f"{what} could not be written: {error.strerror or error}"
+            safe = "what was written before is whole"
+            fix = f"make room or make it writable, then: python -m tune_mnist resume {self._search}"
+            raise StoreError([Fault(str(self._root), "", f"{problem}; {safe}", fix)]) from error
 
 
 def check_search_name(name: str) -> None:
