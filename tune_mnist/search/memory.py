@@ -20,7 +20,7 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.search.environment import code_hash
 from tune_mnist.search.plan import Plan
 from tune_mnist.spaces import Config, Space, config_key
-from tune_mnist.store.reader import list_searches, read_reports, read_search, read_trials
+from tune_mnist.store.reader import read_plans, read_reports, read_trials
 from tune_mnist.store.schema import REPORTS, TRIALS
 
 Row = dict[str, Any]
@@ -124,13 +124,9 @@ def _twin(root: Path, plan: Plan, rows: Iterable[Row]) -> str | None:
     count: dict[str, int] = defaultdict(int)
     for row in rows:
         count[row["search"]] += 1
-    planned = set(list_searches(root)) if count else set()
+    plans = read_plans(root) if count else {}
     ours = plan.space.model_dump(exclude=_NOT_PROPOSING), plan.device
-    twins = [
-        search
-        for search in count
-        if search in planned and _proposing(read_search(root, search)) == ours
-    ]
+    twins = [search for search in count if _proposing(plans.get(search, {})) == ours]
     return max(twins, key=lambda search: (count[search], search), default=None)
 
 

@@ -26,6 +26,7 @@ from tune_mnist.store.schema import REPORTS, TRIALS, column
 SEARCH = column("search", pa.string(), "", "id of the search")
 DECLARED: dict[Kind, pa.Schema] = {"trials": TRIALS, "reports": REPORTS}
 
+_TYPES = {kind: dict(zip(s.names, s.types, strict=True)) for kind, s in DECLARED.items()}
 _NEEDED: dict[Kind, tuple[str, ...]] = {
     "trials": ("trial", "status", "wall_time_s"),
     "reports": ("trial", "step"),
@@ -113,21 +114,23 @@ def stored_schema(kind: Kind, files: Sequence[Path]) -> pa.Schema:
 
 def check_columns(kind: Kind, file: Path, found: pa.Schema) -> None:
     """Raise ForeignFilesError if a file of these columns cannot hold rows of this kind."""
-    missing = [name for name in _NEEDED[kind] if name not in found.names]
-    if missing:
-        raise ForeignFilesError({file: f"has no column {missing[0]!r}"})
-    for field in DECLARED[kind]:
-        if field.name in found.names and not _fits(found.field(field.name).type, field.type):
-            odd = found.field(field.name).type
-            raise ForeignFilesError({file: f"its column {field.name!r} is {odd}, not {field.type}"})
+    types = dict(zip(found.names, found.types, strict=True))
+    for name in _NEEDED[kind]:
+        if found.names.count(name) != 1:
+            raise ForeignFilesError({file: f"does not have the column {name!r} once"})
+    for name, declared in _TYPES[kind].items():
+        if name in types and not _fits(types[name], declared):
+            problem = f"its column {name!r} is {types[name]}, not {declared}"
+            raise ForeignFilesError({file: problem})
 
 
 def _fits(type_: pa.DataType, declared: pa.DataType) -> bool:
     """Say whether a column is of its declared type, or of one that pandas makes of it."""
+    if type_ == declared:
+        return True
     number = pa.types.is_integer(type_) or pa.types.is_floating(type_)
     return bool(
-        type_.equals(declared)
-        or pa.types.is_null(type_)
+        pa.types.is_null(type_)
         or (pa.types.is_large_string(type_) and pa.types.is_string(declared))
         or (number and pa.types.is_floating(declared))
         or (pa.types.is_timestamp(type_) and pa.types.is_timestamp(declared))
