@@ -169,6 +169,8 @@ def _train(
         shared = Shared(data, plan.space.model, search.seed, plan.device, gram_dir)
         tuner = _tuner(plan, shared, searcher, recorder, ending, folder, named_actors)
         began = len(tuner.fit())
+        if gram:
+            gram.remove()
     outcome.unfinished = began + outcome.reused - sum(outcome.counts.values())
 
 

@@ -1,7 +1,8 @@
 """Where all SVM trials of a search share one matrix of inner products, made before the first one.
 
 The engine itself is `training/gram.py`. Built here, with every core of the search, because trials
-that wait for it would count the waiting as their own time.
+that wait for it would count the waiting as their own time. The files are removed before Ray stops,
+and this process maps none of them, so their memory goes with the trials' processes.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ class SharedGram:
     folder: Path
     seconds: Future[float]
 
+    def remove(self) -> None:
+        """Remove the matrix; a process that maps it keeps its pages until it ends."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
 
 @contextmanager
 def shared_gram(data: Dataset, threads: int) -> Iterator[SharedGram]:
@@ -51,8 +56,8 @@ def shared_gram(data: Dataset, threads: int) -> Iterator[SharedGram]:
 
 
 def _build(data: Dataset, folder: Path, threads: int) -> float:
-    from tune_mnist.training.gram import open_gram
+    from tune_mnist.training.gram import build_gram
 
     start = time.perf_counter()
-    open_gram(data, folder, threads)
+    build_gram(data, folder, threads)
     return time.perf_counter() - start
