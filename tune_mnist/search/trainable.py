@@ -6,7 +6,10 @@ process (threads, GPU memory) is set again or given back here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.search.environment import cpu_name, gpu_name, host
 from tune_mnist.spaces import Config, Device, ModelName
 from tune_mnist.training.measurement import Measurement, Report, Save
+from tune_mnist.training.rungs import train_rungs
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,10 @@ class Shared:
         seed: of every trial that names none, so that trials differ in their configuration alone.
         device: for configurations that name none themselves.
         gram_dir: for SVMs that share one matrix of inner products; None for each on its own.
+        lengths: epochs at which a longer training reports what a shorter one would have.
+        rungs: ascending fractions of the training images that each trial trains on in turn.
+        save_every_s: least seconds between two saved states of a trial; 0: one with each report;
+            None: none at all.
     """
 
     data: Dataset
@@ -34,14 +42,20 @@ class Shared:
     seed: int
     device: Device
     gram_dir: Path | None
+    lengths: tuple[int, ...] = ()
+    rungs: tuple[float, ...] = ()
+    save_every_s: float | None = None
 
 
 def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     """Train one configuration and report each measurement to Ray Tune.
 
+    It goes on from the checkpoint that Tune has for it, if any, else from the trial's "restore".
+
     Args:
-        trial: what a searcher suggested: "number", "hyperparameters", and "seed" where a
-            configuration runs on several.
+        trial: what a searcher suggested: "number", "hyperparameters", "seed" where a
+            configuration runs on several, and "restore", the folder of a saved state, where it
+            was interrupted.
         shared: put once into Ray's object store by `tune.with_parameters`.
     """
     import ray
@@ -53,14 +67,54 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
     where = {"device": gpu_name() if device == "gpu" else cpu_name(), "host": host()}
 
-    def report(measurement: Measurement, _: Save | None) -> None:
-        tune.report({**measurement, **where})
+    due = time.monotonic() + (shared.save_every_s or 0)
 
-    TRAINERS[shared.model](config, shared, report, device == "gpu", max(1, int(cpus)))
+    def report(measurement: Measurement, save: Save | None) -> None:
+        nonlocal due
+        result = {**measurement, **where}
+        if save is None or shared.save_every_s is None or time.monotonic() < due:
+            tune.report(result)
+            return
+        with tempfile.TemporaryDirectory(prefix="tune_mnist-state-") as folder:
+            save(Path(folder))
+            tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))  # copies it
+        due = time.monotonic() + shared.save_every_s
+
+    def train(config: Config, report: Report, restore: Path | None) -> Measurement:
+        on_gpu, threads = device == "gpu", max(1, int(cpus))
+        return TRAINERS[shared.model](config, shared, report, on_gpu, threads, restore)
+
+    if shared.rungs:
+        train_rungs(
+            lambda rung, ignore: train({**config, "train_fraction": rung}, ignore, None),
+            shared.rungs,
+            report,
+        )
+        return
+    with _saved_state(trial) as restore:
+        train(config, report, restore)
+
+
+@contextmanager
+def _saved_state(trial: dict[str, Any]) -> Iterator[Path | None]:
+    """Give the folder of the state that the trial goes on from, None where it begins."""
+    from ray import tune
+
+    checkpoint = tune.get_checkpoint()
+    if checkpoint is None:
+        yield Path(trial["restore"]) if trial.get("restore") else None
+        return
+    with checkpoint.as_directory() as folder:
+        yield Path(folder)
 
 
 def _train_resnet(
-    config: Config, shared: Shared, report: Report, on_gpu: bool, threads: int
+    config: Config,
+    shared: Shared,
+    report: Report,
+    on_gpu: bool,
+    threads: int,
+    restore: Path | None,
 ) -> Measurement:
     import torch
 
@@ -70,7 +124,15 @@ def _train_resnet(
     resnet_config = resnet.ResnetConfig(**config)  # type: ignore[arg-type]  # spaces checked it
     device = "cuda" if on_gpu else "cpu"
     try:
-        return resnet.train(resnet_config, shared.data, report, device=device, seed=shared.seed)
+        return resnet.train(
+            resnet_config,
+            shared.data,
+            report,
+            device=device,
+            seed=shared.seed,
+            lengths=shared.lengths,
+            restore=restore,
+        )
     finally:
         if on_gpu:
             torch.cuda.empty_cache()
@@ -82,6 +144,7 @@ def _train_svm(
     report: Report,
     on_gpu: bool,  # noqa: ARG001  # a `Trainer`; an SVM knows the CPU alone
     threads: int,
+    restore: Path | None,  # noqa: ARG001  # an SVM saves no state
 ) -> Measurement:
     from threadpoolctl import threadpool_limits
 
@@ -94,5 +157,5 @@ def _train_svm(
         )
 
 
-Trainer = Callable[[Config, Shared, Report, bool, int], Measurement]
+Trainer = Callable[[Config, Shared, Report, bool, int, Path | None], Measurement]
 TRAINERS: dict[ModelName, Trainer] = {"resnet": _train_resnet, "svm": _train_svm}
