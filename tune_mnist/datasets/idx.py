@@ -114,16 +114,31 @@ def _header(path: Path, contents: bytearray, damage: str) -> tuple[int, ...]:
 def _contents(path: Path) -> tuple[bytearray, str]:
     """Return a file's bytes, unpacked, and what stopped the unpacking early, or ""."""
     contents = bytearray()
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        with gzip.open(file) if packed else file as stream:
-            try:
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            with gzip.open(file) if packed else file as stream:
                 while chunk := stream.read1(CHUNK_BYTES):  # keeps what precedes a damage
                     contents += chunk
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                return contents, f"({error})"
+                    if len(contents) > _promised(contents):  # a small gzip may unpack to terabytes
+                        return contents, "(and more)"
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        return contents, f"({error})"
+    except OSError as error:
+        raise input_error(path, f"cannot be read: {error.strerror}", "make it readable") from None
     return contents, ""
+
+
+def _promised(contents: bytearray) -> int:
+    """Return the length that a file's header gives it, as far as it is there."""
+    count = contents[3] if len(contents) >= 4 else 0
+    sizes = bytes(contents[4 : 4 + 4 * count])
+    return (
+        4
+        + 4 * count
+        + math.prod(int.from_bytes(sizes[at : at + 4], "big") for at in range(0, len(sizes), 4))
+    )
 
 
 def _check_pair(paths: Sequence[Path], arrays: Sequence[npt.NDArray[np.uint8]]) -> None:
