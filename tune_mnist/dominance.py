@@ -45,3 +45,27 @@ def unbeaten(costs: Costs) -> npt.NDArray[np.bool_]:
         found[left[(others == first).all(axis=1)]] = True
         left = left[(others < first).any(axis=1)]
     return found
+
+
+def spread(costs: Costs) -> npt.NDArray[np.int64]:
+    """Return an order in which every beginning covers the trials well: an epsilon-net.
+
+    The first is the best in the first cost, each next the one farthest from those before it,
+    every cost scaled to [0, 1] (Salinas et al., "A multi-objective perspective on jointly tuning
+    hardware and hyperparameters", 2021). It does not depend on the order of the trials, equal
+    ones aside.
+
+    Args:
+        costs: (n, objectives), finite, n at least 1.
+    Returns: (n,) indices.
+    """
+    low, high = costs.min(axis=0), costs.max(axis=0)
+    scaled = (costs - low) / np.where(high > low, high - low, 1.0)
+    by_cost = np.lexsort(costs.T[::-1])
+    order = [by_cost[0]]
+    distance = np.full(len(costs), np.inf)
+    for _ in range(len(costs) - 1):
+        distance = np.minimum(distance, np.linalg.norm(scaled - scaled[order[-1]], axis=1))
+        distance[order] = -1.0
+        order.append(by_cost[distance[by_cost].argmax()])
+    return np.array(order)

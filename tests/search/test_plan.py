@@ -72,9 +72,8 @@ def test_an_infinite_space_needs_an_end(tmp_path: Path) -> None:
 
 
 def test_asha_without_reports_to_stop_at_is_refused() -> None:
-    space = override(read_space(find_space("svm")), search={"scheduler": "asha"})
     with pytest.raises(InputError, match="an SVM reports once"):
-        plan_search(space, cpus=None, gpus=0, machine=LAPTOP)
+        override(read_space(find_space("svm")), search={"scheduler": "asha"})
 
 
 def test_svm_leaves_the_gpus_alone_and_says_so() -> None:

@@ -108,6 +108,23 @@ def test_asha_keeps_the_curve_of_a_stopped_trial_and_never_tests_it(search: Sear
     assert outcome.best is not None
 
 
+def test_a_trial_that_breaks_a_constraint_never_wins(search: Search) -> None:
+    outcome, rows = search(SVM + "constraints: [parameters > 15000]\n")  # linear ones are smaller
+    assert outcome.best is not None
+    assert outcome.best["parameters"] > 15000
+    assert outcome.best["val_accuracy"] < max(row["val_accuracy"] for row in rows)
+
+
+def test_asha_of_several_objectives_stops_the_dominated(search: Search) -> None:
+    text = RESNET.replace("batch_size: 64", "batch_size: 32")
+    text = text.replace("[0.01, 0.001]", "[0.01, 1.0e-9]") + "points: [{learning_rate: 0.01}]\n"
+    text += "objective: [{metric: val_accuracy}, {metric: parameters}]\n"
+    outcome, rows = search(text, scheduler="asha", max_concurrent=1)
+    by_rate = {row["config.learning_rate"]: row["status"] for row in rows}
+    assert by_rate == {0.01: "completed", 1e-9: "stopped"}
+    assert outcome.best is not None
+
+
 def test_the_target_ends_a_search(search: Search) -> None:
     outcome, rows = search(SVM, target=0.5, max_concurrent=1)
     assert (outcome.reason, len(rows)) == ("target", 1)

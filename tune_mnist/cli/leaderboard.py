@@ -128,12 +128,12 @@ def _print(
         both = {"ranking": json_rows(rows), "within": [as_json(answer) for answer in answers or ()]}
         print(json.dumps(both, indent=2, ensure_ascii=False))
     else:
-        _print_table(rows)
+        print_table(rows)
         for line in (*notes, *map(sentence, answers or ())):
             print(line)
 
 
-def _print_table(rows: pa.Table) -> None:
+def print_table(rows: pa.Table) -> None:
     """Print the ranking; a column that says the same in every row goes into one line above."""
     import pyarrow as pa
     from rich import box

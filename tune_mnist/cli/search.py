@@ -55,7 +55,23 @@ def search(
     sampler: Annotated[
         str | None, typer.Option(help="Who proposes: grid, random, qmc, tpe, gp, cmaes, nsga2.")
     ] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Who stops early: none, asha.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Who stops early: none, asha, hyperband, median.")
+    ] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="What to make best: val_accuracy,wall_time_s for example.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help='What a winner satisfies: "wall_time_s <= 60"; may be given repeatedly.'),
+    ] = None,
+    fidelity: Annotated[
+        str | None, typer.Option(help="What a scheduler deals out: epochs, train_fraction.")
+    ] = None,
+    within: Annotated[
+        float | None,
+        typer.Option(help="Name the cheapest that is worse by no more; 0.002 is 0.2 points."),
+    ] = None,
     trials: Annotated[int | None, typer.Option(help="Trials to run at most.")] = None,
     time_budget: Annotated[
         float | None, typer.Option(help="Seconds after which the search ends.")
@@ -85,6 +101,8 @@ def search(
     """Search a space on a data set; every finished trial goes into the results store."""
     from rich.console import Console
 
+    from tune_mnist.analysis.within import check_tolerance
+    from tune_mnist.cli.goals import print_goals
     from tune_mnist.search.environment import this_machine
     from tune_mnist.search.memory import Memory
     from tune_mnist.search.plan import plan_search, with_engine
@@ -92,9 +110,14 @@ def search(
     from tune_mnist.search.warm_start import warm_start as warm_from
     from tune_mnist.spaces import override
 
+    if within is not None:
+        check_tolerance(within)
     searched = override(
         _read(name, space),
         dataset=dataset,
+        objective=objective,
+        where=where or (),
+        fidelity=fidelity,
         search={
             "sampler": sampler,
             "scheduler": scheduler,
@@ -123,6 +146,7 @@ def search(
     memory = None if rerun else Memory(results, plan, data)
     name = search_name or _new_name(searched, data)
     _run(plan, data, results, name, memory, warm, dashboard, console)
+    print_goals(results, name, searched, within, console)
 
 
 def _read(name: str, file: Path | None) -> Space:

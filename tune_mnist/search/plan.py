@@ -14,7 +14,7 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.search.environment import Machine
 from tune_mnist.search.samplers import helper
-from tune_mnist.spaces import MODELS, Choice, Config, Device, Space, collapsed, size
+from tune_mnist.spaces import MODELS, Config, Device, Space, collapsed, size
 from tune_mnist.training.svm_config import Engine, SvmConfig, choose_engine
 
 MAX_LISTED = 100_000
@@ -125,16 +125,12 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
 
 def _check_scheduler(space: Space, count: int | None) -> None:
     search = space.search
-    if search.scheduler == "none":
-        return
-    if space.model == "svm":
-        raise input_error(
-            space.name,
-            f"{search.scheduler} stops trials between reports, and an SVM reports once",
-            "use none",
-            key="search.scheduler",
-        )
-    if search.sampler == "grid" and count is not None and count > MAX_LISTED:
+    if (
+        search.scheduler != "none"
+        and search.sampler == "grid"
+        and count is not None
+        and count > MAX_LISTED
+    ):
         raise input_error(
             space.name,
             f"a grid of {count:,} configurations is too large to shuffle for {search.scheduler}",
@@ -225,16 +221,3 @@ def with_engine(plan: Plan, data: Dataset, machine: Machine) -> Plan:
     evaluated = len(data.val) + len(data.test)
     engine = choose_engine(configs, len(data.train), evaluated, machine.memory_bytes)
     return replace(plan, engine=engine)
-
-
-def max_fidelity(space: Space) -> float:
-    """Return the largest fidelity that a trial of the space can reach: epochs, or 1 for an SVM."""
-    if space.model == "svm":
-        return 1.0
-    epochs = [config["epochs"] for config in space.points if "epochs" in config]
-    if "epochs" in space.parameters:
-        domain = space.parameters["epochs"]
-        epochs.append(max(domain.values()) if isinstance(domain, Choice) else domain.bounds[1])
-    default = MODELS[space.model]["epochs"].default
-    assert default is not None
-    return float(max(epochs, default=default))

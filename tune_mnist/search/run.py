@@ -19,7 +19,7 @@ from ray.tune.trainable.function_trainable import wrap_function
 from tune_mnist.datasets import Dataset
 from tune_mnist.search.confirm import ConfirmSearcher
 from tune_mnist.search.memory import Memory
-from tune_mnist.search.plan import Plan, max_fidelity
+from tune_mnist.search.plan import Plan
 from tune_mnist.search.proposals import Proposals
 from tune_mnist.search.recorder import Observer, Recorder, Row, trial_name
 from tune_mnist.search.schedulers import SCHEDULERS
@@ -199,7 +199,7 @@ def _tuner(
         tune.with_resources(_named(trainable) if named_actors else trainable, _bundle(plan)),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            scheduler=SCHEDULERS[space.search.scheduler](space.objective, max_fidelity(space)),
+            scheduler=SCHEDULERS[space.search.scheduler](space),
             num_samples=-1,  # the searcher ends the search
             max_concurrent_trials=plan.concurrency,
             reuse_actors=not named_actors,  # a trivial trial costs 0.07 s instead of 1.04 s

@@ -1,11 +1,20 @@
-"""The schedulers by name: who stops a trial early. Heavy imports happen inside the entries."""
+"""The schedulers by name: who stops a trial early. Heavy imports happen inside the entries.
+
+    none        every trial runs to its end
+    asha        at each rung the best go on; of several objectives too (rungs.py)
+    hyperband   the same, and some trials, drawn by seed, may skip the first rungs
+    median      stops a trial whose best is below the median of what others had on average by then
+
+What cannot work together is refused when a space is read (spaces/pairs.py).
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tune_mnist.spaces import Objective, SchedulerName
+from tune_mnist.spaces import SchedulerName, Space, rungs
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
@@ -13,28 +22,43 @@ if TYPE_CHECKING:
 FIDELITY = "fidelity"  # the key of a measurement that rungs are counted in
 
 
-def _none(objective: Objective, max_fidelity: float) -> TrialScheduler:  # noqa: ARG001
+def _none(space: Space) -> TrialScheduler:  # noqa: ARG001
     from ray.tune.schedulers import FIFOScheduler
 
     return FIFOScheduler()
 
 
-def _asha(objective: Objective, max_fidelity: float) -> TrialScheduler:
-    from ray.tune.schedulers import ASHAScheduler
+def _asha(space: Space) -> TrialScheduler:
+    from tune_mnist.search.rungs import RungScheduler
 
-    return ASHAScheduler(
+    return RungScheduler(space.objectives, rungs(space), brackets=1, seed=space.search.seed)
+
+
+def _hyperband(space: Space) -> TrialScheduler:
+    from tune_mnist.search.rungs import RungScheduler
+
+    levels = rungs(space)
+    return RungScheduler(space.objectives, levels, brackets=len(levels), seed=space.search.seed)
+
+
+def _median(space: Space) -> TrialScheduler:
+    from ray.tune.schedulers import MedianStoppingRule
+
+    return MedianStoppingRule(
         time_attr=FIDELITY,
-        metric=objective.metric,
-        mode=objective.mode,
-        grace_period=1,
-        # A reduction factor of 2 gives rungs at 1, 2, 4, ... epochs: few-epoch spaces, such as
-        # the report's, would have a single rung with Ray's default of 4.
-        reduction_factor=2,
-        max_t=int(max_fidelity),
+        metric=space.objective.metric,
+        mode=space.objective.mode,
+        grace_period=rungs(space)[0],
+        min_samples_required=3,
+        # Else it pauses trials until there are enough others, and a trial without a checkpoint
+        # begins again from nothing.
+        min_time_slice=sys.maxsize,
     )
 
 
-SCHEDULERS: dict[SchedulerName, Callable[[Objective, float], TrialScheduler]] = {
+SCHEDULERS: dict[SchedulerName, Callable[[Space], TrialScheduler]] = {
     "none": _none,
     "asha": _asha,
+    "hyperband": _hyperband,
+    "median": _median,
 }

@@ -31,6 +31,7 @@ from tune_mnist.spaces.hyperparameters import (
     Scalar,
     parameter_types,
 )
+from tune_mnist.spaces.milestones import rungs
 from tune_mnist.spaces.pairs import check_searchable
 from tune_mnist.spaces.reading import override, read_space
 from tune_mnist.spaces.shipped import find_space, shipped_spaces
@@ -79,6 +80,7 @@ __all__ = [
     "parameter_types",
     "point_configurations",
     "read_space",
+    "rungs",
     "shipped_spaces",
     "size",
     "suggest",

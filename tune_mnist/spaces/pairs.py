@@ -10,6 +10,7 @@ from tune_mnist.errors import Fault, InputError
 from tune_mnist.spaces.configurations import always_searched, size
 from tune_mnist.spaces.domains import Choice
 from tune_mnist.spaces.hyperparameters import Device
+from tune_mnist.spaces.milestones import rungs
 from tune_mnist.spaces.space import Space
 
 
@@ -28,7 +29,23 @@ def check_searchable(space: Space) -> None:
 
 def wrong_pairs(space: Space) -> list[Fault]:
     """Return a fault for each pair that cannot work; the faults name no file."""
-    return [*_sampler(space), *_goals(space)]
+    return [*_sampler(space), *_scheduler(space), *_goals(space)]
+
+
+def _scheduler(space: Space) -> list[Fault]:
+    """Return a fault if the scheduler would find nothing to stop a trial at."""
+    name, levels = space.search.scheduler, rungs(space)
+    if name == "none" or len(levels) > 1:
+        return []
+    if not levels:
+        problem = f"{name} stops trials between reports, and an SVM reports once"
+        fix = "use none, or declare fidelity: {parameter: train_fraction} (--fidelity)"
+    elif space.fidelity is not None and space.fidelity.rungs:
+        problem, fix = f"{name} has one rung, the whole trial", "add a rung below 1.0"
+    else:
+        problem = f"{name} has nothing to stop: no trial has more than 1 epoch"
+        fix = "use none, or more epochs"
+    return [Fault("", "search.scheduler", problem, fix)]
 
 
 def _goals(space: Space) -> list[Fault]:
@@ -38,9 +55,9 @@ def _goals(space: Space) -> list[Fault]:
         what = "several objectives" if len(space.objectives) > 1 else "constraints"
         problem = f"cmaes cannot learn from {what}"
         faults.append(Fault("", "search.sampler", problem, "use tpe, gp or nsga2"))
-    if search.scheduler != "none" and len(space.objectives) > 1:
+    if search.scheduler not in ("none", "asha") and len(space.objectives) > 1:
         problem = f"{search.scheduler} compares trials by one objective, and there are several"
-        faults.append(Fault("", "search.scheduler", problem, "use none, or one objective"))
+        faults.append(Fault("", "search.scheduler", problem, "use asha, which ranks by fronts"))
     return faults
 
 

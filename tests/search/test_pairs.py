@@ -1,0 +1,91 @@
+"""Every sampler with every scheduler, for one objective and for several, on real Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from ray import tune
+
+from tests.search.conftest import Silent, plan_text
+from tune_mnist.datasets import Dataset
+from tune_mnist.errors import InputError
+from tune_mnist.search import run
+from tune_mnist.search.trainable import Shared
+from tune_mnist.spaces import SamplerName, SchedulerName, parameter_types
+from tune_mnist.store.reader import read_trials
+from tune_mnist.store.writer import Writer
+
+SAMPLERS = get_args(SamplerName)
+SCHEDULERS = get_args(SchedulerName)
+GOALS = {
+    1: "",
+    2: "objective: [{metric: val_accuracy}, {metric: wall_time_s}]\n",
+}
+TRIALS = 4
+
+REFUSED: dict[tuple[SamplerName, SchedulerName, int], str] = {
+    **{("cmaes", scheduler, 2): "cmaes cannot learn from several" for scheduler in SCHEDULERS},
+    **{
+        (sampler, scheduler, 2): f"{scheduler} compares trials by one objective"
+        for sampler in SAMPLERS
+        for scheduler in ("hyperband", "median")
+    },
+}
+"""The pairs that cannot work, and why; every other must run to its end."""
+
+
+def text(sampler: SamplerName, objectives: int) -> str:
+    """Return a space that the sampler takes: cmaes wants two numbers, grid a finite space."""
+    listed = "{choice: [0.01, 0.02, 0.04, 0.08]}"
+    rate = listed if sampler == "grid" else "{log_uniform: [1.0e-4, 0.1]}"
+    return (
+        "model: resnet\ndataset: digits\nparameters:\n"
+        f"  learning_rate: {rate}\n  batch_size: {{int_uniform: [8, 12]}}\n  epochs: 3\n"
+        f"{GOALS[objectives]}"
+    )
+
+
+def made_up_trial(trial: dict[str, Any], shared: Shared) -> None:
+    """Report three epochs at once: the trainings have tests of their own, and here are many."""
+    rate = float(trial["hyperparameters"]["learning_rate"])
+    for epoch in (1, 2, 3):
+        measured = {
+            "step": epoch,
+            "fidelity": float(epoch),
+            "val_accuracy": 0.5 + rate * epoch,
+            "wall_time_s": epoch * (0.1 + rate),
+        }
+        tune.report(measured | ({"test_accuracy": 0.5} if epoch == 3 else {}))
+
+
+@pytest.mark.parametrize("objectives", GOALS)
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_pair_runs_to_its_end_or_is_refused_with_a_reason(
+    sampler: SamplerName,
+    scheduler: SchedulerName,
+    objectives: int,
+    running_ray: None,
+    few_digits: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run, "run_trial", made_up_trial)
+    chosen = {"sampler": sampler, "scheduler": scheduler, "trials": TRIALS, "max_concurrent": 1}
+    if reason := REFUSED.get((sampler, scheduler, objectives)):
+        with pytest.raises(InputError, match=reason):
+            plan_text(tmp_path, text(sampler, objectives), **chosen)
+        return
+    plan = plan_text(tmp_path, text(sampler, objectives), **chosen)
+    with Writer(tmp_path / "results", "s", parameter_types()) as writer:
+        writer.write_search({**plan.as_dict(), "seed": 0})
+        outcome = run.run_search(plan, few_digits, writer, Silent())
+    rows = read_trials(tmp_path / "results", search="s").to_pylist()
+    assert sum(outcome.counts.values()) == len(rows) == TRIALS
+    assert set(outcome.counts) <= {"completed", "stopped"}
+    assert scheduler != "none" or outcome.counts == {"completed": TRIALS}
+    assert outcome.best is not None
+    done = [row for row in rows if row["status"] == "completed"]
+    assert outcome.best["val_accuracy"] == max(row["val_accuracy"] for row in done)

@@ -1,0 +1,41 @@
+"""What a search of several objectives, or with a tolerance, says at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tune_mnist.spaces import Space
+
+
+def print_goals(
+    results: Path, search: str, space: Space, within: float | None, console: Console
+) -> None:
+    """Print the Pareto set of several objectives, and the cheapest of the as good as best.
+
+    Args:
+        results: the store, with at least one completed trial of the search that satisfies the
+            space's constraints. A trial that was stopped early seems cheap, and does not count.
+        search: its name.
+        space: what was searched.
+        within: how much worse than the best an accuracy may be, a fraction; None asks nothing.
+    """
+    import pyarrow.compute as pc
+
+    from tune_mnist.analysis.constraints import read_satisfying
+    from tune_mnist.analysis.pareto import pareto_sets, set_sentence
+    from tune_mnist.analysis.within import cheapest_within, sentence
+    from tune_mnist.cli.leaderboard import print_table
+
+    trials = read_satisfying(results, space.constraints, search=search, dataset=None, model=None)
+    trials = trials.filter(pc.equal(trials["status"], "completed"))
+    if len(space.objectives) > 1:
+        metrics = tuple(objective.metric for objective in space.objectives)
+        for found in pareto_sets(trials, metrics, at_least=1):
+            print_table(found.trials)
+            console.print(set_sentence(found), markup=False, highlight=False, soft_wrap=True)
+    for answer in cheapest_within(trials, within) if within is not None else ():
+        console.print(sentence(answer), markup=False, highlight=False, soft_wrap=True)
