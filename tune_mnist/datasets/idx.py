@@ -121,7 +121,8 @@ def _contents(path: Path) -> tuple[bytearray, str]:
             with gzip.open(file) if packed else file as stream:
                 while chunk := stream.read1(CHUNK_BYTES):  # keeps what precedes a damage
                     contents += chunk
-                    if len(contents) > _promised(contents):  # a small gzip may unpack to terabytes
+                    # A small gzip may unpack to terabytes.
+                    if packed and len(contents) > _promised(contents) and stream.read1(1):
                         return contents, "(and more)"
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         return contents, f"({error})"
