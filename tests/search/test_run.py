@@ -115,6 +115,29 @@ def test_a_trial_that_breaks_a_constraint_never_wins(search: Search) -> None:
     assert outcome.best["val_accuracy"] < max(row["val_accuracy"] for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "values"),
+    [
+        ("asha", "10.0, 1.0e-4, 2.0e-4, 3.0e-4"),
+        ("hyperband", "10.0, 1.0e-4, 2.0e-4, 3.0e-4, 4.0e-4"),  # some skip the first rungs
+        ("median", "10.0, 1.0, 2.0, 1.0e-4"),  # with this seed the last comes last
+    ],
+)
+def test_an_svm_climbs_its_rungs(
+    search: Search, tmp_path: Path, scheduler: str, values: str
+) -> None:
+    text = SVM.replace("linear, rbf", "rbf").replace("0.1, 1.0, 10.0", values)
+    text += "fidelity: {parameter: train_fraction, rungs: [0.25, 0.5, 1.0]}\n"
+    text += "points: [{kernel: rbf, C: 10.0}]\n"  # first, so that the others lag behind it
+    _, rows = search(text, scheduler=scheduler, max_concurrent=1, seed=2)
+    reports = read_reports(tmp_path / "results", search="s").to_pylist()
+    for row in rows:
+        climbed = [one["fidelity"] for one in reports if one["trial"] == row["trial"]]
+        assert climbed == [0.25, 0.5, 1.0][: len(climbed)]
+        assert (len(climbed) == 3) == (row["status"] == "completed")
+    assert [row["config.C"] for row in rows if row["status"] == "stopped"]
+
+
 def test_asha_of_several_objectives_stops_the_dominated(search: Search) -> None:
     text = RESNET.replace("batch_size: 64", "batch_size: 32")
     text = text.replace("[0.01, 0.001]", "[0.01, 1.0e-9]") + "points: [{learning_rate: 0.01}]\n"

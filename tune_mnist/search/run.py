@@ -28,7 +28,7 @@ from tune_mnist.search.shared_gram import SharedGram, shared_gram
 from tune_mnist.search.trainable import Shared, run_trial
 from tune_mnist.search.trainings import Trainings
 from tune_mnist.search.warm_start import WarmStart
-from tune_mnist.spaces import Space
+from tune_mnist.spaces import Space, trained_rungs
 from tune_mnist.store.writer import Writer
 
 Reason = Literal["done", "time budget", "target", "interrupted"]
@@ -166,7 +166,14 @@ def _train(
         if gram:
             outcome.gram_s = gram.seconds.result()
         gram_dir = gram.folder if gram else None
-        shared = Shared(data, plan.space.model, search.seed, plan.device, gram_dir)
+        shared = Shared(
+            data,
+            plan.space.model,
+            search.seed,
+            plan.device,
+            gram_dir,
+            rungs=trained_rungs(plan.space),
+        )
         tuner = _tuner(plan, shared, searcher, recorder, ending, folder, named_actors)
         began = len(tuner.fit())
         if gram:

@@ -31,7 +31,7 @@ from tune_mnist.spaces.hyperparameters import (
     Scalar,
     parameter_types,
 )
-from tune_mnist.spaces.milestones import rungs
+from tune_mnist.spaces.milestones import rungs, trained_rungs
 from tune_mnist.spaces.pairs import check_searchable
 from tune_mnist.spaces.reading import override, read_space
 from tune_mnist.spaces.shipped import find_space, shipped_spaces
@@ -84,4 +84,5 @@ __all__ = [
     "shipped_spaces",
     "size",
     "suggest",
+    "trained_rungs",
 ]

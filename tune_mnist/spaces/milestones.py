@@ -24,6 +24,12 @@ def rungs(space: Space) -> tuple[float, ...]:
     return (*doubled, most)
 
 
+def trained_rungs(space: Space) -> tuple[float, ...]:
+    """Return the fractions of the images that a trial trains on in turn; none without need."""
+    stops_early = space.search.scheduler != "none"
+    return space.fidelity.rungs if space.fidelity is not None and stops_early else ()
+
+
 def _most_epochs(space: Space) -> float:
     epochs = [config["epochs"] for config in space.points if "epochs" in config]
     if "epochs" in space.parameters:
