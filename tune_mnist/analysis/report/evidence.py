@@ -1,0 +1,138 @@
+"""How a claim is judged: intervals, and the three verdicts that they allow.
+
+Nothing here knows what is claimed. A verdict takes at least three independent differences or
+ratios; two runs that share their first epochs are one (callers average over epochs first).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tune_mnist.analysis.columns import Floats
+
+Verdict = Literal["holds", "does not hold", "not decidable"]
+Interval = tuple[float, float]
+
+CONFIDENCE = 0.95
+_LEAST = 3
+_NOTHING: Interval = (-math.inf, math.inf)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What some runs say of a claim: the verdict and the numbers behind it."""
+
+    verdict: Verdict
+    evidence: str
+
+
+def all_of(findings: Iterable[Finding]) -> Finding:
+    """Return what several findings say together: one that fails fails all, all must hold."""
+    found = list(findings)
+    verdicts = {finding.verdict for finding in found}
+    verdict: Verdict = "not decidable"
+    if "does not hold" in verdicts:
+        verdict = "does not hold"
+    elif verdicts == {"holds"}:
+        verdict = "holds"
+    return Finding(verdict, "; ".join(finding.evidence for finding in found))
+
+
+def undecided(why: str) -> Finding:
+    """Return that these runs cannot tell, and why."""
+    return Finding("not decidable", why)
+
+
+def mean_interval(values: Floats) -> tuple[float, Interval]:
+    """Return the mean of (n,) values and Student's 95 % interval; boundless below three."""
+    mean = float(values.mean()) if len(values) else math.nan
+    if len(values) < _LEAST:
+        return mean, _NOTHING
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * stats.sem(values)
+    return mean, (mean - float(half), mean + float(half))
+
+
+def ratio_interval(above: Floats, below: Floats) -> tuple[float, Interval]:
+    """Return the ratio of the geometric means of two unpaired groups, with Welch's 95 % interval.
+
+    Args:
+        above, below: (n,) and (m,) positive times; boundless where one has fewer than three.
+    """
+    if min(len(above), len(below)) < _LEAST:
+        ratio = _geometric(above) / _geometric(below) if len(above) and len(below) else math.nan
+        return ratio, (0.0, math.inf)
+    test = stats.ttest_ind(np.log(above), np.log(below), equal_var=False)
+    interval = test.confidence_interval(CONFIDENCE)
+    ratio = _geometric(above) / _geometric(below)
+    return ratio, (math.exp(interval.low), math.exp(interval.high))
+
+
+def paired_ratio(above: Floats, below: Floats) -> tuple[float, Interval]:
+    """Return the geometric mean of paired ratios with Student's 95 % interval."""
+    mean, (low, high) = mean_interval(np.log(above / below))
+    return math.exp(mean), (math.exp(low), math.exp(high) if math.isfinite(high) else math.inf)
+
+
+def _geometric(values: Floats) -> float:
+    return float(np.exp(np.log(values).mean()))
+
+
+def above_zero(interval: Interval) -> Verdict:
+    """Return whether a difference is positive: all of its interval, none of it, or some."""
+    low, high = interval
+    if low > 0:
+        return "holds"
+    return "does not hold" if high <= 0 else "not decidable"
+
+
+def within(interval: Interval, band: Interval) -> Verdict:
+    """Return whether a figure is as claimed: its interval inside the band, outside, or across."""
+    (low, high), (least, most) = interval, band
+    if least <= low and high <= most:
+        return "holds"
+    return "does not hold" if high < least or most < low else "not decidable"
+
+
+def paired(
+    runs: pd.DataFrame,
+    column: str,
+    pair: tuple[str | float, str | float],
+    unit: list[str],
+    value: str = "test_accuracy",
+) -> tuple[Floats, Floats]:
+    """Return a measure under both values of a column, for each unit that has both.
+
+    Args:
+        runs: rows of `runs.COLUMNS`.
+        column: whose two values are compared.
+        pair: the two values.
+        unit: columns that say which rows belong together; each unit counts once, at its mean.
+        value: the measure.
+    Returns: two arrays (n,), the units in one order.
+    """
+    measured = runs[runs[value].notna()]
+    means = measured.groupby([*unit, column])[value].mean().unstack(column)
+    if not set(pair) <= set(means.columns):
+        return np.empty(0), np.empty(0)
+    both = means[list(pair)].dropna()
+    return both[pair[0]].to_numpy(float), both[pair[1]].to_numpy(float)
+
+
+def points(fraction: float) -> str:
+    """Return a difference of accuracies in points, with its sign."""
+    return f"{100 * fraction:+.2f}"
+
+
+def interval_text(interval: Interval, scale: float = 100.0, sign: str = "+") -> str:
+    """Return an interval in points, or in its own unit with `scale` 1 and no sign."""
+    low, high = interval
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "no interval: fewer than 3"
+    return f"95 % interval {scale * low:{sign}.2f} to {scale * high:{sign}.2f}"
