@@ -144,8 +144,8 @@ def search(
         _print_plan(plan, console)
         return
     memory = None if rerun else Memory(results, plan, data)
-    name = search_name or _new_name(searched, data)
-    _run(plan, data, results, name, memory, warm, dashboard, console)
+    name = search_name or new_name(searched, data)
+    run_plan(plan, data, results, name, memory, warm, dashboard, console)
     print_goals(results, name, searched, within, console)
 
 
@@ -190,7 +190,8 @@ def load_data(dataset: str, data_dir: Path | None, test_set: str) -> Dataset:
         bar.stop()
 
 
-def _new_name(space: Space, data: Dataset) -> str:
+def new_name(space: Space, data: Dataset) -> str:
+    """Return a name that no other search has: what it searches, and when."""
     now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     # A folder of one's own may be called anything; two searches may start in the same second.
     about = re.sub(r"[^A-Za-z0-9.]+", "-", f"{space.name}-{data.name}").strip("-.")[:60]
@@ -240,7 +241,7 @@ def _print_plan(plan: Plan, console: Console) -> None:
             console.print("  " + config_text(config_key(config)), highlight=False, markup=False)
 
 
-def _run(
+def run_plan(
     plan: Plan,
     data: Dataset,
     results: Path,
@@ -250,6 +251,10 @@ def _run(
     dashboard: bool,
     console: Console,
 ) -> None:
+    """Run a plan as a search of this name, shown live; print its winner.
+
+    Raises: typer.Exit: no trial completed. KeyboardInterrupt: it was interrupted.
+    """
     from tune_mnist.cli.live import LiveView
     from tune_mnist.search.environment import code_hash, git_commit, host, versions
     from tune_mnist.search.ray_session import TOKEN, ray_session
