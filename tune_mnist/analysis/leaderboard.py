@@ -1,25 +1,15 @@
-"""The leaderboard page: one HTML file with everything in it, which asks the network for nothing.
-
-Jinja2 fills `leaderboard.html`: it escapes whatever it is given unless told otherwise, so that
-search names, errors and class names are text and never markup; torch installs it anyway. The
-page's content security policy lets only its own two scripts run, each known by its hash.
-"""
+"""The leaderboard page: one HTML file with everything in it, which asks the network for nothing."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from tune_mnist.analysis.constraints import read_satisfying
+from tune_mnist.analysis.html_page import fill, write_page
 from tune_mnist.analysis.page_parts import (
     distinct,
     failures,
@@ -34,8 +24,6 @@ from tune_mnist.analysis.within import check_tolerance
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import Constraint
 from tune_mnist.store.reader import read_reports
-
-_HERE = Path(__file__).parent
 
 
 def write_leaderboard(
@@ -73,7 +61,7 @@ def write_leaderboard(
             root, f"no trial {f'of {which}' if which else 'yet'}", "run a search, or ask for less"
         )
     reports = read_reports(root, search=search)
-    _write(out, render(trials, reports, where=where, within=within, top=top))
+    write_page(out, render(trials, reports, where=where, within=within, top=top))
 
 
 def render(
@@ -94,15 +82,8 @@ def render(
         top: rows of each data set's ranking.
     """
     failed = trials.filter(pc.equal(trials["status"], "failed"))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["csp_hash"] = _csp_hash
-    return environment.get_template("leaderboard.html").render(
+    return fill(
+        "leaderboard.html",
         title=title(trials),
         lede=lede(trials),
         where=[str(constraint) for constraint in where],
@@ -120,33 +101,4 @@ def render(
         failures=failures(failed),
         failures_note=failures_note(failed),
         provenance=provenance(trials),
-        style=Markup((_HERE / "leaderboard.css").read_text("utf-8")),
-        # A parser reads any line break as "\n", and the policy's hash is of what it reads.
-        scripts=[
-            Markup(get_plotlyjs().replace("\r\n", "\n")),
-            Markup((_HERE / "leaderboard.js").read_text("utf-8")),
-        ],
     )
-
-
-def _csp_hash(script: str) -> str:
-    """Return a script's source expression for the content security policy."""
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"sha256-{base64.b64encode(digest).decode()}"
-
-
-def _write(out: Path, page: str) -> None:
-    """Write the page aside, then move it into place."""
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        try:
-            aside.write_text(page, "utf-8")
-            aside.replace(out)
-        finally:
-            aside.unlink(missing_ok=True)
-    except OSError as error:
-        raise input_error(
-            out,
-            f"cannot be written ({error.strerror})",
-            "name a file in a folder that you can write",
-        ) from error

@@ -15,6 +15,7 @@ import typer
 from tune_mnist.cli.confirm import confirm
 from tune_mnist.cli.importance import importance
 from tune_mnist.cli.leaderboard import leaderboard
+from tune_mnist.cli.report import report_app
 from tune_mnist.cli.search import search
 from tune_mnist.cli.spaces import spaces_app
 from tune_mnist.errors import InputError, SkippedWarning
@@ -30,6 +31,7 @@ app.command()(search)
 app.command()(leaderboard)
 app.command()(importance)
 app.command()(confirm)
+app.add_typer(report_app, name="report")
 app.add_typer(spaces_app, name="spaces")
 
 # Typer's own parse errors; it exports the leaves of this family only.

@@ -49,9 +49,13 @@ class Audit:
     at_fraction: tuple[tuple[float, Finding], ...]
 
 
-_PAIRS = "paired differences of test accuracy over the grid, epochs averaged; Student's 95 % interval"
+_PAIRS = (
+    "paired differences of test accuracy over the grid, epochs averaged; Student's 95 % interval"
+)
 _BEST = "best setting of each optimizer by validation, difference on the test images against pooled seed noise"
-_RATIO = "geometric mean of paired wall times on one machine, 95 % interval within 10 % of the claim"
+_RATIO = (
+    "geometric mean of paired wall times on one machine, 95 % interval within 10 % of the claim"
+)
 _EXACT = "exact: SVM results do not depend on a seed"
 
 CLAIMS: tuple[Claim, ...] = (

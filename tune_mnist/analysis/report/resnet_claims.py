@@ -61,17 +61,20 @@ def adam_best_on_fashion(runs: pd.DataFrame) -> Finding:
 def _best_optimizer(runs: pd.DataFrame, dataset: str, claimed: str, other: str) -> Finding:
     """Compare the best of each optimizer, chosen by validation, on the test images.
 
-    The noise of a difference of two means is that of all repeated settings of both, pooled.
+    The noise is that of their networks' repeated settings, pooled.
     """
     settings = by_setting(runs[(runs["dataset"] == dataset) & runs["val_accuracy"].notna()])
     best = {name: _best(settings[settings["optimizer"] == name]) for name in (claimed, other)}
     of = [len(settings[settings["optimizer"] == name]) for name in best]
     if min(of) < _GRID:
-        return undecided(f"{of[0]} and {of[1]} of the grid's {_GRID} settings of each optimizer ran")
+        return undecided(
+            f"{of[0]} and {of[1]} of the grid's {_GRID} settings of each optimizer ran"
+        )
     difference = best[claimed]["test_accuracy"] - best[other]["test_accuracy"]
     told = ", ".join(f"{KINDS[row['kind']]} {row['setting']}" for row in best.values())
     text = f"{points(difference)} points between the best of each ({told})"
-    sd, freedom = pooled_noise(runs[runs["dataset"] == dataset])
+    alike = runs["kind"].isin([row["kind"] for row in best.values()])
+    sd, freedom = pooled_noise(runs[alike & (runs["dataset"] == dataset)])
     if not freedom:
         return undecided(f"{text}; no setting ran on two seeds, so the noise is unknown")
     spread = sd * math.sqrt(sum(1 / row["runs"] for row in best.values()))
@@ -104,7 +107,8 @@ def fashion_ten_points_harder(runs: pd.DataFrame) -> Finding:
     if not len(pairs[0]):
         return undecided("no configuration ran on both")
     mean, interval = mean_interval(pairs[0] - pairs[1])
-    text = f"{points(-mean)} points over {len(pairs[0])} pairs, {interval_text(interval)} lower"
+    text = f"{100 * mean:.2f} points lower over {len(pairs[0])} pairs, "
+    text += interval_text(interval, sign="")
     return Finding(within(interval, _HARDER), text)
 
 

@@ -77,7 +77,7 @@ def rbf_faster_than_poly(runs: pd.DataFrame) -> Finding:
         return times
     ratio, (low, high) = ratio_interval(times[1], times[0])
     saving = (1 - high, 1 - low)
-    text = f"{1 - ratio:+.0%} over {len(times[1])} rbf and {len(times[0])} poly"
+    text = f"rbf saves {1 - ratio:.0%} ({len(times[1])} rbf, {len(times[0])} poly settings)"
     return Finding(within(saving, _FASTER), f"{text}, {interval_text(saving)} %")
 
 
@@ -101,9 +101,7 @@ def _times(runs: pd.DataFrame, dataset: str, first: str, second: str):  # type: 
     """Return both kinds' wall times where most of both ran, a setting each; or why not."""
     mine = runs[(runs["dataset"] == dataset) & runs["wall_time_s"].notna()]
     means = mine.groupby(["where", "kind", "setting"])["wall_time_s"].mean()
-    sides = [
-        (means.get(where), where) for where in means.index.get_level_values("where").unique()
-    ]
+    sides = [(means.get(where), where) for where in means.index.get_level_values("where").unique()]
     both = [
         tuple(times.xs(kind, level="kind").to_numpy(float) for kind in (first, second))
         for times, _ in sides
@@ -149,7 +147,9 @@ def tested_on_12000(runs: pd.DataFrame) -> Finding:
             matches[test_set] = all(abs(ours - theirs) <= _AS_PRINTED for theirs, ours in found)
             numbers = " and ".join(f"{ours:.2%}" for _, ours in found)
             told.append(f"{numbers} on the {images}")
-    text = "; ".join([*told, "printed: " + " and ".join(f"{a:.2%}" for a in printed["test_accuracy"])])
+    text = "; ".join(
+        [*told, "printed: " + " and ".join(f"{a:.2%}" for a in printed["test_accuracy"])]
+    )
     if len(matches) < 2 or len(set(matches.values())) == 1:
         return undecided(text)
     return Finding("holds" if matches["holdout"] else "does not hold", text)
