@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tests.analysis.example_store import epochs, trial
-from tune_mnist.analysis.report.runs import COLUMNS, KERNELS, RESNET, SVM, grid
+from tune_mnist.analysis.report.runs import COLUMNS, KERNELS, RESNET, SVM, grid, records
 from tune_mnist.spaces import parameter_types
 from tune_mnist.store.writer import Writer
 
@@ -31,10 +31,11 @@ def whole_grid(columns: Callable[[Row], Row], seeds: int = 1) -> pd.DataFrame:
     }
     rows = [
         {**shared, **row, "seed": seed, "origin": f"s/{i}-{seed}", **columns({**row, "seed": seed})}
-        for i, row in enumerate(grid().to_dict("records"))
+        for i, row in enumerate(records(grid()))
         for seed in range(seeds)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=COLUMNS)
+    return frame
 
 
 def config_of(row: Row) -> Row:

@@ -52,10 +52,11 @@ class Audit:
 _PAIRS = (
     "paired differences of test accuracy over the grid, epochs averaged; Student's 95 % interval"
 )
-_BEST = "best setting of each optimizer by validation, difference on the test images against pooled seed noise"
-_RATIO = (
-    "geometric mean of paired wall times on one machine, 95 % interval within 10 % of the claim"
+_BEST = (
+    "the best setting of each optimizer by validation, their difference on the test images"
+    " against the pooled seed noise"
 )
+_RATIO = "geometric mean of paired wall times on one machine, 95 % interval within 10 % of that"
 _EXACT = "exact: SVM results do not depend on a seed"
 
 CLAIMS: tuple[Claim, ...] = (
@@ -98,7 +99,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Winners do not depend on choosing by test accuracy",
         "Table 1 names the configurations of highest test accuracy",
         "2.2",
-        "the run that test accuracy picks against the run that validation picks, on the test images",
+        "the run that test accuracy picks against the one that validation picks, on the test set",
         resnet_claims.test_would_choose_the_same,
     ),
     Claim(
@@ -145,7 +146,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         "Many SVMs overfit",
-        "Many configurations achieved 100% training accuracy but significantly lower test accuracy",
+        "Many configurations achieved 100% training accuracy but significantly lower test",
         "3.3",
         _EXACT,
         svm_claims.many_overfit,
@@ -154,7 +155,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Tested on 12,000 images",
         "Split: 70% train (42,000), 10% validation (6,000), 20% test (12,000)",
         "1.1",
-        "exact: the printed accuracies of the two best SVMs against ours on either set of test images",
+        "exact: the printed accuracies of the two best SVMs against ours on either test set",
         svm_claims.tested_on_12000,
         every_test_set=True,
     ),
@@ -190,7 +191,7 @@ CLAIMS: tuple[Claim, ...] = (
         "ResNet-18 trains 11.5× faster than SVM",
         "ResNet-18 trained 11.5× faster than SVM, demonstrating superior scalability",
         "5.2.2",
-        "ratio of geometric mean wall times on one machine, Welch's 95 % interval within 10 % of the claim",
+        "ratio of geometric mean wall times on one machine, Welch's 95 % interval within 10 %",
         svm_claims.resnet18_faster_than_svm,
     ),
 )

@@ -40,7 +40,8 @@ def deterministic(runs: pd.DataFrame) -> Finding:
     if not len(gpu):
         return undecided(_ONE_DEVICE)
     differences = np.abs(gpu - cpu)
-    text = f"{(differences > 0).sum()} of {len(gpu)} pairs differ, by up to {100 * differences.max():.2f} points"
+    most = 100 * differences.max()
+    text = f"{(differences > 0).sum()} of {len(gpu)} pairs differ, by up to {most:.2f} points"
     if differences.max() > 0:
         return Finding("does not hold", text)
     return Finding("holds", text) if len(gpu) >= 3 else undecided(text)
@@ -80,4 +81,5 @@ def time_follows_flops(runs: pd.DataFrame) -> Finding:
 
 
 def _part(runs: pd.DataFrame) -> pd.DataFrame:
-    return runs[runs["part"] == "devices"]
+    part: pd.DataFrame = runs.query("part == 'devices'")
+    return part

@@ -19,12 +19,15 @@ from tune_mnist.analysis.report.runs import (
     KINDS,
     NETWORKS,
     by_setting,
+    highest,
+    records,
     setting_text,
 )
 
 Measure = Literal["accuracy", "loss"]
 _THEIRS, _OURS = "#8a94a6", PALETTE[0]
 _CURVE = ["kind", "setting", "run"]
+_STEPS = [("sgd", 1e-3), ("sgd", 1e-4), ("adam", 1e-3), ("adam", 1e-4)]
 _CLASSES = {
     "mnist": [str(digit) for digit in range(10)],
     "fashion-mnist": [
@@ -37,9 +40,9 @@ _CLASSES = {
 def published_curves() -> pd.DataFrame:
     """Return the report's logs of its grid, one row an epoch, as `curves_chart` takes them."""
     logs = published("curves").rename(columns={"architecture": "kind"})
-    logs = logs[logs["run"] == "grid"]
-    logs["setting"] = [setting_text(row) for row in logs.to_dict("records")]
-    return logs
+    logs = logs.query("run == 'grid'")
+    named: pd.DataFrame = logs.assign(setting=[setting_text(row) for row in records(logs)])
+    return named
 
 
 def our_curves(runs: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:
@@ -52,33 +55,32 @@ def our_curves(runs: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:
     named = reports.assign(origin=reports["search"] + "/" + reports["trial"])
     columns = ["origin", "dataset", "kind", "setting", *("optimizer", "learning_rate", "seed")]
     joined = named.merge(runs[runs["part"] == "resnet"][columns], on="origin")
-    return joined.rename(columns={"fidelity": "epoch", "seed": "run"})
+    curves: pd.DataFrame = joined.rename(columns={"fidelity": "epoch", "seed": "run"})
+    return curves
 
 
 def curves_chart(curves: pd.DataFrame, anchor: str, title: str, note: str) -> Chart | None:
     """Return Figure 1 of some curves: a view a data set, network and measure; None without any."""
     views = []
-    for dataset, name in DATASETS.items():
+    for dataset, name in reversed(DATASETS.items()):  # the report shows FashionMNIST
         for kind in NETWORKS:
             mine = curves[(curves["dataset"] == dataset) & (curves["kind"] == kind)]
             if mine.empty:
                 continue
             for measure in ("accuracy", "loss"):
-                tab = f"{KINDS[kind].removeprefix('ResNet-')} {name} {measure}"
+                tab = f"{KINDS[kind]} {name} {measure}"
                 alt = f"{measure} of {KINDS[kind]} on {name} over the epochs"
                 views.append(_view(tab, alt, _curves(mine, measure), note))
     return Chart(anchor, title, tuple(views), wide=True) if views else None
 
 
 def _curves(curves: pd.DataFrame, measure: Measure) -> go.Figure:
-    pairs = sorted(
-        set(zip(curves["optimizer"], curves["learning_rate"], strict=True)), reverse=True
-    )
-    traces, named = [], set()
+    traces: list[go.Scatter] = []
+    named: set[tuple[str, float]] = set()
     for (_, setting, _), rows in curves.groupby(_CURVE):
         rows = rows.sort_values("epoch")
         optimizer, rate = rows["optimizer"].iloc[0], rows["learning_rate"].iloc[0]
-        colour = PALETTE[pairs.index((optimizer, rate)) % len(PALETTE)]
+        colour = PALETTE[_STEPS.index((optimizer, rate))]
         for part, dash in (("val", "solid"), ("train", "dot")):
             first = part == "val" and (optimizer, rate) not in named
             named |= {(optimizer, rate)} if first else set()
@@ -165,7 +167,8 @@ def devices_chart(runs: pd.DataFrame) -> Chart:
     """Return Figure 3, left: accuracy on CPU and GPU, published and ours."""
     theirs = published("devices").rename(columns={"architecture": "kind"})
     mine = runs[runs["part"] == "devices"]
-    labels, values = [], ([], [])  # type: tuple[list[str], tuple[list[float], list[float]]]
+    labels: list[str] = []
+    values: tuple[list[float], list[float]] = ([], [])
     for kind in NETWORKS:
         for optimizer in ("sgd", "adam"):
             for device in ("cpu", "gpu"):
@@ -226,7 +229,7 @@ def confusion_charts(runs: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Chart
             if mine.empty:
                 continue
             full = mine[mine["fraction"] == mine["fraction"].max()]
-            best = full.loc[full["val_accuracy"].idxmax()]
+            best = highest(full, "val_accuracy")
             size = (
                 "" if best["fraction"] == 1 else f" on {100 * best['fraction']:g} % of the images"
             )

@@ -31,7 +31,7 @@ class Judged:
     verdict: str
     mark: str
     css: str
-    evidence: str
+    evidence: tuple[str, ...]
 
 
 def write_report(root: Path, out: Path) -> None:
@@ -69,7 +69,7 @@ def _origins(trials: pa.Table) -> pa.ChunkedArray:
 
 
 def _tiles(claims: Sequence[Audit], runs: pd.DataFrame) -> list[Figure]:
-    counts = {verdict: 0 for verdict in _MARKS}
+    counts = dict.fromkeys(_MARKS, 0)
     for one in claims:
         counts[one.ours.verdict] += 1
     full = runs[runs["fraction"] == 1.0]
@@ -88,7 +88,9 @@ def _judged(one: Audit) -> list[Judged]:
 
 def _shown(by: str, finding: Finding) -> Judged:
     verdict = finding.verdict
-    return Judged(by, verdict, _MARKS[verdict], _CLASSES[verdict], finding.evidence)
+    return Judged(
+        by, verdict, _MARKS[verdict], _CLASSES[verdict], tuple(finding.evidence.split("; "))
+    )
 
 
 def _tables(runs: pd.DataFrame, theirs: pd.DataFrame) -> list[tables.Table]:

@@ -24,7 +24,7 @@ from tune_mnist.analysis.report.evidence import (
     undecided,
     within,
 )
-from tune_mnist.analysis.report.runs import DATASETS, KINDS, NETWORKS, by_setting
+from tune_mnist.analysis.report.runs import DATASETS, KINDS, NETWORKS, by_setting, highest
 
 _TRAINING = ["batch_size", "optimizer", "learning_rate"]
 _GRID = 16  # settings of one network on one data set
@@ -64,30 +64,23 @@ def _best_optimizer(runs: pd.DataFrame, dataset: str, claimed: str, other: str) 
     The noise is that of their networks' repeated settings, pooled.
     """
     settings = by_setting(runs[(runs["dataset"] == dataset) & runs["val_accuracy"].notna()])
-    best = {name: _best(settings[settings["optimizer"] == name]) for name in (claimed, other)}
-    of = [len(settings[settings["optimizer"] == name]) for name in best]
-    if min(of) < _GRID:
-        return undecided(
-            f"{of[0]} and {of[1]} of the grid's {_GRID} settings of each optimizer ran"
-        )
-    difference = best[claimed]["test_accuracy"] - best[other]["test_accuracy"]
-    told = ", ".join(f"{KINDS[row['kind']]} {row['setting']}" for row in best.values())
+    groups = [settings[settings["optimizer"] == name] for name in (claimed, other)]
+    if min(map(len, groups)) < _GRID:
+        counts = " and ".join(str(len(group)) for group in groups)
+        return undecided(f"{counts} of the grid's {_GRID} settings of each optimizer ran")
+    best = [highest(group, "val_accuracy") for group in groups]
+    difference = best[0]["test_accuracy"] - best[1]["test_accuracy"]
+    told = ", ".join(f"{KINDS[row['kind']]} {row['setting']}" for row in best)
     text = f"{points(difference)} points between the best of each ({told})"
-    alike = runs["kind"].isin([row["kind"] for row in best.values()])
+    alike = runs["kind"].isin([row["kind"] for row in best])
     sd, freedom = pooled_noise(runs[alike & (runs["dataset"] == dataset)])
     if not freedom:
         return undecided(f"{text}; no setting ran on two seeds, so the noise is unknown")
-    spread = sd * math.sqrt(sum(1 / row["runs"] for row in best.values()))
+    spread = sd * math.sqrt(sum(1 / row["runs"] for row in best))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * spread
     interval = (difference - half, difference + half)
     text += f", {interval_text(interval)} (seed noise {100 * sd:.2f}, {freedom} degrees of freedom)"
     return Finding(above_zero(interval), text)
-
-
-def _best(settings: pd.DataFrame) -> dict[str, object] | pd.Series:
-    if settings.empty:
-        return {}
-    return settings.loc[settings["val_accuracy"].idxmax()]
 
 
 def pooled_noise(runs: pd.DataFrame) -> tuple[float, int]:
@@ -103,7 +96,7 @@ def pooled_noise(runs: pd.DataFrame) -> tuple[float, int]:
 
 def fashion_ten_points_harder(runs: pd.DataFrame) -> Finding:
     """FashionMNIST's accuracy is lower by about 10 points, in pairs of equal configurations."""
-    pairs = paired(_grid(runs), "dataset", tuple(DATASETS), ["kind", *_TRAINING])
+    pairs = paired(_grid(runs), "dataset", ("mnist", "fashion-mnist"), ["kind", *_TRAINING])
     if not len(pairs[0]):
         return undecided("no configuration ran on both")
     mean, interval = mean_interval(pairs[0] - pairs[1])
@@ -140,8 +133,8 @@ def _optimism(known: pd.DataFrame, runs: pd.DataFrame, dataset: str, kind: str) 
     mine = known[(known["dataset"] == dataset) & (known["kind"] == kind)]
     if mine["setting"].nunique() < _GRID:
         return undecided(f"{name}: {mine['setting'].nunique()} of {_GRID} settings")
-    by_test = mine.loc[mine["test_accuracy"].idxmax()]
-    by_validation = mine.loc[mine["val_accuracy"].idxmax()]
+    by_test = highest(mine, "test_accuracy")
+    by_validation = highest(mine, "val_accuracy")
     optimism = by_test["test_accuracy"] - by_validation["test_accuracy"]
     text = f"{name}: {points(optimism)} points"
     same = (runs["dataset"] == dataset) & (runs["kind"] == kind)
@@ -175,4 +168,5 @@ def _size(runs: pd.DataFrame, kind: str, column: str, millions: float) -> Findin
 
 
 def _grid(runs: pd.DataFrame) -> pd.DataFrame:
-    return runs[runs["part"] == "resnet"]
+    part: pd.DataFrame = runs.query("part == 'resnet'")
+    return part

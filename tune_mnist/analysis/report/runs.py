@@ -59,7 +59,8 @@ def stored_runs(root: Path) -> pd.DataFrame:
     runs = runs[~copied]
     wanted = pd.MultiIndex.from_frame(grid()[SETTING])
     inside = pd.MultiIndex.from_frame(runs[SETTING]).isin(wanted)
-    return runs[inside].reset_index(drop=True)
+    known: pd.DataFrame = runs[inside].reset_index(drop=True)
+    return known
 
 
 def published_runs() -> pd.DataFrame:
@@ -77,7 +78,7 @@ def published_runs() -> pd.DataFrame:
     devices["dataset"], devices["seed"] = "fashion-mnist", 0
     svm = svm.rename(columns={"kernel": "kind"}).dropna(subset=["test_accuracy"])
     svm["seed"], svm["device"] = 0, "cpu"
-    rows = [row for part in (resnet, devices, svm) for row in part.to_dict("records")]
+    rows = [row for part in (resnet, devices, svm) for row in records(part)]
     shared = {"fraction": 1.0, "test_set": "standard", "origin": "report"}
     return _frame([{**row, **shared, "where": f"the report's {row['device']}"} for row in rows])
 
@@ -88,9 +89,10 @@ def grid() -> pd.DataFrame:
     devices = published("devices").rename(columns={"architecture": "kind"})
     devices["dataset"] = "fashion-mnist"
     svm = published("svm").rename(columns={"kernel": "kind"})
-    rows = [row for part in (resnet, devices, svm) for row in part.to_dict("records")]
+    rows = [row for part in (resnet, devices, svm) for row in records(part)]
     frame = _frame(rows)[[*SETTING, "part", *RESNET, *SVM]]
-    return frame.drop_duplicates(SETTING).reset_index(drop=True)
+    distinct: pd.DataFrame = frame.drop_duplicates(SETTING).reset_index(drop=True)
+    return distinct
 
 
 def setting_text(values: dict[str, Any]) -> str:
@@ -121,7 +123,18 @@ def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
     found["test_low"], found["test_high"] = test.min(), test.max()
     firsts = ["part", *RESNET, *SVM]
     found[firsts] = runs.groupby(SETTING, sort=False)[firsts].first()
-    return found.reset_index()
+    settings: pd.DataFrame = found.reset_index()
+    return settings
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as mappings."""
+    return [{str(name): value for name, value in row.items()} for row in records(frame)]
+
+
+def highest(frame: pd.DataFrame, column: str) -> dict[str, Any]:
+    """Return the first row with the largest value of a column, which no row may lack."""
+    return records(frame.sort_values(column, ascending=False, kind="stable")[:1])[0]
 
 
 def _stored(row: dict[str, Any]) -> dict[str, Any] | None:
@@ -149,10 +162,10 @@ def _stored(row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, "copy_of"])
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=[*COLUMNS, "copy_of"])
     numbers = [*_MEASURED, "batch_size", "learning_rate", "epochs", "C", "degree", "fraction"]
     frame[numbers] = frame[numbers].astype(float)
-    frame["setting"] = [setting_text(row) for row in frame.to_dict("records")]
+    frame["setting"] = [setting_text(row) for row in records(frame)]
     at_ten = frame["epochs"] == DEVICE_EPOCHS
     svm = frame["kind"].isin(KERNELS)
     frame["part"] = np.where(svm, "svm", np.where(at_ten, "devices", "resnet"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from tune_mnist.analysis.columns import Floats
 from tune_mnist.analysis.report.evidence import (
     Finding,
     all_of,
@@ -15,7 +16,7 @@ from tune_mnist.analysis.report.evidence import (
     within,
 )
 from tune_mnist.analysis.report.published import published
-from tune_mnist.analysis.report.runs import DATASETS, KERNELS, KINDS, by_setting
+from tune_mnist.analysis.report.runs import DATASETS, KERNELS, KINDS, by_setting, records
 
 _SIZES = {"poly": 12, "rbf": 8}  # settings of the grid
 _FASTER = (0.04, 0.14)  # "9 % faster", give or take 5 points
@@ -97,18 +98,18 @@ def resnet18_faster_than_svm(runs: pd.DataFrame) -> Finding:
     return all_of(found)
 
 
-def _times(runs: pd.DataFrame, dataset: str, first: str, second: str):  # type: ignore[no-untyped-def]
+def _times(
+    runs: pd.DataFrame, dataset: str, first: str, second: str
+) -> tuple[Floats, Floats] | Finding:
     """Return both kinds' wall times where most of both ran, a setting each; or why not."""
     mine = runs[(runs["dataset"] == dataset) & runs["wall_time_s"].notna()]
-    means = mine.groupby(["where", "kind", "setting"])["wall_time_s"].mean()
-    sides = [(means.get(where), where) for where in means.index.get_level_values("where").unique()]
-    both = [
-        tuple(times.xs(kind, level="kind").to_numpy(float) for kind in (first, second))
-        for times, _ in sides
-        if times is not None and {first, second} <= set(times.index.get_level_values("kind"))
-    ]
+    both = []
+    for _, here in mine.groupby("where"):
+        means = here.groupby(["kind", "setting"])["wall_time_s"].mean()
+        if {first, second} <= set(here["kind"]):
+            both.append((means[first].to_numpy(float), means[second].to_numpy(float)))
     if not both:
-        places = ", ".join(str(where) for _, where in sides) or "nowhere"
+        places = ", ".join(sorted(set(mine["where"]))) or "nowhere"
         return undecided(f"{DATASETS[dataset]}: not both timed on one machine ({places})")
     return max(both, key=lambda pair: min(len(pair[0]), len(pair[1])))
 
@@ -136,7 +137,7 @@ def tested_on_12000(runs: pd.DataFrame) -> Finding:
     told, matches = [], {}
     for test_set, images in (("standard", "10,000"), ("holdout", "12,000")):
         found = []
-        for row in printed.to_dict("records"):
+        for row in records(printed):
             same = runs[(runs["test_set"] == test_set) & (runs["dataset"] == row["dataset"])]
             same = same[(same["kind"] == row["kernel"]) & (same["C"] == row["C"])]
             same = same[same["gamma"] == row["gamma"]]

@@ -24,6 +24,8 @@ from tune_mnist.analysis.report.runs import (
     NETWORKS,
     by_setting,
     grid,
+    highest,
+    records,
     setting_text,
 )
 
@@ -94,7 +96,7 @@ def best_named(dataset: str) -> set[tuple[str, str]]:
     """Return kind and setting of what the report names best on a data set: Tables 1 and 2."""
     winners = published("winners").rename(columns={"architecture": "kind"})
     svm = published("svm").dropna(subset=["test_accuracy"]).rename(columns={"kernel": "kind"})
-    rows = [*winners.to_dict("records"), *svm.to_dict("records")]
+    rows = [*records(winners), *records(svm)]
     return {(row["kind"], setting_text(row)) for row in rows if row["dataset"] == dataset}
 
 
@@ -102,14 +104,14 @@ def look_up(settings: Settings, dataset: str, kind: str, setting: str) -> dict[s
     """Return the row of one training, None if it did not run."""
     same = (settings["dataset"] == dataset) & (settings["kind"] == kind)
     found = settings[same & (settings["setting"] == setting)]
-    return None if found.empty else found.iloc[0].to_dict()
+    return None if found.empty else records(found)[0]
 
 
 def table_1(of: Ours) -> Table:
     """Return the four winning ResNets."""
     heads = ("dataset", "model", "setting", "published %", "its repeats %", *_OURS)
     rows, lacks = [], False
-    for row in published("winners").to_dict("records"):
+    for row in records(published("winners")):
         setting = setting_text(row)
         key = row["dataset"], row["architecture"], setting
         cells = _compared(of, key, row["test_accuracy"])
@@ -132,7 +134,7 @@ def table_2(of: Ours) -> Table:
         "fashion-mnist": "RBF | 10.0 | scale | - | 98.4",
     }
     rows, lacks = [], False
-    for row in published("svm").dropna(subset=["test_accuracy"]).to_dict("records"):
+    for row in records(published("svm").dropna(subset=["test_accuracy"])):
         key = row["dataset"], row["kernel"], setting_text(row)
         mine = look_up(of.full, *key)
         train = _missing() if mine is None else _percent(mine["train_accuracy"])
@@ -158,8 +160,8 @@ def svm_grid(of: Ours) -> Table:
     settings = grid()
     rows, lacks = [], False
     printed = published("svm").rename(columns={"kernel": "kind"})
-    printed["setting"] = [setting_text(row) for row in printed.to_dict("records")]
-    for row in settings[settings["part"] == "svm"].to_dict("records"):
+    printed["setting"] = [setting_text(row) for row in records(printed)]
+    for row in records(settings[settings["part"] == "svm"]):
         key = row["dataset"], row["kind"], row["setting"]
         mine = look_up(of.full, *key)
         lacks |= mine is None
@@ -182,7 +184,7 @@ def resnet_grid(of: Ours) -> Table:
     heads = ("dataset", "model", "setting", "published mean %", "its repeats %", *_OURS, "time")
     settings = grid()
     rows, lacks = [], False
-    for row in settings[settings["part"] == "resnet"].to_dict("records"):
+    for row in records(settings[settings["part"] == "resnet"]):
         key = row["dataset"], row["kind"], row["setting"]
         theirs = look_up(of.published, *key) or {}
         mine = look_up(of.full, *key)
@@ -267,10 +269,12 @@ def table_5(of: Ours) -> Table:
         "ours, by test %",
         "difference",
         "ours, by validation %",
+        "of settings",
+        "published time",
+        "our time",
     )
-    heads += ("of settings", "published time", "our time")
     rows, lacks = [], False
-    for method in published("methods").to_dict("records"):
+    for method in records(published("methods")):
         kind = method["kind"]
         whole = grid()
         for dataset, name in DATASETS.items():
@@ -302,14 +306,14 @@ def _best_of(mine: Settings, theirs: float, size: int) -> tuple[Cell, ...]:
     if mine.empty:
         return _missing(), Cell("–"), _missing(), count
     by_test = mine["test_accuracy"].max()
-    by_validation = mine.loc[mine["val_accuracy"].idxmax(), "test_accuracy"]
+    by_validation = highest(mine, "val_accuracy")["test_accuracy"]
     return _percent(by_test), _points(by_test - theirs), _percent(by_validation), count
 
 
 def _best_time(mine: Settings) -> Cell:
     if mine.empty:
         return _missing()
-    return _time(mine.loc[mine["val_accuracy"].idxmax(), "wall_time_s"])
+    return _time(highest(mine, "val_accuracy")["wall_time_s"])
 
 
 _OURS = ("ours %", "difference", "noise", "on a part %")
