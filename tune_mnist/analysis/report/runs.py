@@ -129,7 +129,7 @@ def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a frame's rows as mappings."""
-    return [{str(name): value for name, value in row.items()} for row in records(frame)]
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def highest(frame: pd.DataFrame, column: str) -> dict[str, Any]:
