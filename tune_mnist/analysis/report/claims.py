@@ -208,13 +208,14 @@ def audit(published: pd.DataFrame, ours: pd.DataFrame) -> list[Audit]:
     return [
         Audit(
             claim,
-            _judged(claim, published),
-            _judged(claim, ours[ours["fraction"] == 1.0]),
-            tuple((part, _judged(claim, ours[ours["fraction"] == part])) for part in fractions),
+            judged(claim, published),
+            judged(claim, ours[ours["fraction"] == 1.0]),
+            tuple((part, judged(claim, ours[ours["fraction"] == part])) for part in fractions),
         )
         for claim in CLAIMS
     ]
 
 
-def _judged(claim: Claim, runs: pd.DataFrame) -> Finding:
+def judged(claim: Claim, runs: pd.DataFrame) -> Finding:
+    """Return what runs of one fraction say of a claim."""
     return claim.check(runs if claim.every_test_set else runs[runs["test_set"] == "standard"])
