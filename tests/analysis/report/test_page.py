@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.analysis.report.example_runs import stored_trial, write_report_store
 from tune_mnist.analysis.report.page import write_report
+from tune_mnist.analysis.report.published import published_folder
 from tune_mnist.analysis.report.runs import grid, records
 
 _DRAWN = """() => [...document.querySelectorAll(".view:not([hidden]) .plot")]
@@ -107,6 +109,11 @@ def test_the_shifted_table_is_shown_as_printed_and_as_meant(example: Page) -> No
     assert row[1:3] == ["Poly | 1.0 | 0.01 | 3 | 100.0", "poly C=1 gamma=0.01 degree=3"]
 
 
+def test_a_published_best_that_is_not_the_best_is_named(example: Page) -> None:
+    table = example.locator(".card", has=example.get_by_role("heading", name="Table 5"))
+    assert "SVM poly on FashionMNIST: the published 88.65% is in our grid" in table.inner_text()
+
+
 def test_every_claim_has_verdicts_with_numbers(example: Page) -> None:
     claims = example.locator(".claim").all()
     assert len(claims) == 19
@@ -139,3 +146,21 @@ def test_a_store_without_a_run_of_the_report_makes_a_page(opener: Opener, tmp_pa
     page = opener(write_report_store(tmp_path, [other]))
     assert "No run of the report's configurations yet" in page.locator("header").inner_text()
     assert page.locator("td.missing").count() > 0
+
+
+REFERENCE = published_folder().parent
+
+
+def test_the_tracked_store_makes_a_page_of_its_own_figures(opener: Opener) -> None:
+    """Our SVMs equal the published ones; the page shows what the Parquet files hold."""
+    page = opener(REFERENCE)
+    trials = pd.read_parquet(
+        REFERENCE / "trials", columns=["config", "dataset", "split", "test_accuracy"]
+    )
+    trials = trials[trials["split"].str.endswith("test standard")]
+    poly = json.dumps({"C": 1.0, "degree": 3, "gamma": 0.01, "kernel": "poly"}, sort_keys=True)
+    mine = trials[(trials["config"] == poly) & (trials["dataset"] == "mnist")]["test_accuracy"]
+    row = cells(page, "Table 2: best SVMs", "MNIST")
+    assert row[5:8] == ["97.39", f"{100 * mine.item():.2f}", "+0.00"]
+    assert cells(page, "Table 2: best SVMs", "FashionMNIST")[7] == "+0.00"
+    assert cells(page, "Table 5: best of each method", "SVM rbf", "MNIST")[4] == "+0.00"

@@ -247,11 +247,13 @@ def _confusion(counts: list[int], classes: list[str]) -> go.Figure:
     table = np.asarray(counts).reshape(len(classes), len(classes))
     errors = table.astype(float)
     np.fill_diagonal(errors, np.nan)
+    wrong = table.astype(str).astype(object)
+    np.fill_diagonal(wrong, "")
     heat = go.Heatmap(
         z=np.log10(errors + 1),
         x=classes,
         y=classes,
-        text=table,
+        text=wrong,
         texttemplate="%{text}",
         colorscale=[[0, "rgba(217,101,43,0.02)"], [1, "rgba(217,101,43,0.85)"]],
         showscale=False,

@@ -22,6 +22,8 @@ DATASETS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 KINDS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "poly": "SVM poly", "rbf": "SVM rbf"}
 NETWORKS = ("resnet18", "resnet50")
 KERNELS = ("poly", "rbf")
+AS_PRINTED = 0.00006
+"""Half the last digit that the report prints of an accuracy, and what float arithmetic adds."""
 DEVICE_EPOCHS = 10
 """Epochs of section 4, CPU against GPU; the grid of section 2 has 2 and 3."""
 
