@@ -62,7 +62,7 @@ def example(opener: Opener) -> Page:
     return opener([*svms()[:-1], untested, failed("c", "long" * 200), *resnets])
 
 
-HOSTILE = "</script><img src=x onerror=alert(1)><b>&amp;%{x}"
+HOSTILE = "</script><img src=x onerror=alert(1)><b>&amp;%{x}{{7*7}}"
 
 
 def column(page: Page, heading: str) -> list[str]:
