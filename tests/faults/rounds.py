@@ -129,9 +129,11 @@ def strike(
 
 
 def _kill_worker(driver: subprocess.Popen[bytes]) -> bool:
+    """Kill a process that trains; not an agent of Ray's, with which its whole node would go."""
     for process in family(driver):
         try:
-            if process.name().startswith("ray::"):
+            title = process.cmdline()[:1]
+            if title and title[0].startswith("ray::ImplicitFunc"):
                 process.kill()
                 return True
         except psutil.NoSuchProcess:
@@ -139,10 +141,17 @@ def _kill_worker(driver: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def play(folder: Path, calm: Search, seconds: float, chance: random.Random) -> Round:
+def play(
+    folder: Path,
+    calm: Search,
+    seconds: float,
+    chance: random.Random,
+    victims_to_be: tuple[Victim, ...] = (),
+) -> Round:
     """Run one round.
 
     Args:
+        victims_to_be: whom to kill, one a run of the search; none: one or two by chance.
         seconds: from the undisturbed search's first stored trial to its end.
     """
     begin = time.monotonic()
@@ -151,7 +160,8 @@ def play(folder: Path, calm: Search, seconds: float, chance: random.Random) -> R
     faults: list[str] = []
     resumes = 0
     met: dict[int, psutil.Process] = {}
-    planned = [chance.choice(get_args(Victim)) for _ in range(chance.choice([1, 1, 2]))]
+    count = chance.choice([1, 1, 2])
+    planned = list(victims_to_be) or [chance.choice(get_args(Victim)) for _ in range(count)]
     driver = search.start()
     kept = 0
     while True:
