@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tune_mnist.datasets import Dataset
+    from tune_mnist.search.forecast import Forecast
     from tune_mnist.search.memory import Memory
     from tune_mnist.search.plan import Plan
     from tune_mnist.search.run import Outcome
@@ -105,6 +107,7 @@ def search(
     from tune_mnist.cli.goals import print_goals
     from tune_mnist.search.environment import this_machine
     from tune_mnist.search.memory import Memory
+    from tune_mnist.search.past_times import plan_forecast
     from tune_mnist.search.plan import plan_search, with_engine
     from tune_mnist.search.warm_start import past_rows
     from tune_mnist.search.warm_start import warm_start as warm_from
@@ -139,11 +142,11 @@ def search(
         warm = warm_from(rows, searched, plan.device, data.content_hash)
         plan = replace(plan, notes=(*plan.notes, *warm.notes))
     console = Console()
+    memory = None if rerun else Memory(results, plan, data)
     if dry_run:
         _print_notes((*plan.notes, *data.notes))
-        _print_plan(plan, console)
+        _print_plan(plan, plan_forecast(results, plan, data, memory), console)
         return
-    memory = None if rerun else Memory(results, plan, data)
     name = search_name or new_name(searched, data)
     run_plan(plan, data, results, name, memory, warm, dashboard, console)
     print_goals(results, name, searched, within, console)
@@ -207,7 +210,7 @@ def _print_notes(notes: tuple[str, ...]) -> None:
         console.print(note, style="yellow", highlight=False, markup=False)
 
 
-def _print_plan(plan: Plan, console: Console) -> None:
+def _print_plan(plan: Plan, expected: Forecast | None, console: Console) -> None:
     from rich.table import Table
 
     from tune_mnist.analysis.ranking import config_text
@@ -233,12 +236,26 @@ def _print_plan(plan: Plan, console: Console) -> None:
         ("seed", str(search.seed)),
         ("bundle a trial", bundles),
         ("at most at once", f"{plan.concurrency} of {plan.cpus} CPU + {plan.gpus} GPU"),
+        ("wall time", forecast_text(expected)),
     ):
         table.add_row(key, value)
     console.print(table, highlight=False)
     if search.sampler == "grid" and plan.configurations is not None and plan.configurations <= 100:
         for config in configurations(plan.space, plan.device):
             console.print("  " + config_text(config_key(config)), highlight=False, markup=False)
+
+
+def forecast_text(expected: Forecast | None) -> str:
+    """Return a forecast for people: "about 40 s, 35 s to 50 s in 8 of 10 cases"."""
+    from tune_mnist.analysis.ranking import duration
+
+    if expected is None:
+        return "unknown: the store has too few trials like these"
+    low, high = duration(expected.low), duration(expected.high)
+    return (
+        f"about {duration(expected.seconds)}, {low} to {high} in 8 of 10 cases; of"
+        f" {expected.trials} trials to train the store has timed {expected.timed}"
+    )
 
 
 def run_plan(
@@ -255,13 +272,17 @@ def run_plan(
 
     Raises: typer.Exit: no trial completed. KeyboardInterrupt: it was interrupted.
     """
+    from tune_mnist.analysis.ranking import duration
     from tune_mnist.cli.live import LiveView
     from tune_mnist.search.environment import code_hash, git_commit, host, versions
+    from tune_mnist.search.past_times import plan_forecast
     from tune_mnist.search.ray_session import TOKEN, ray_session
     from tune_mnist.search.run import run_search
     from tune_mnist.spaces import parameter_types
     from tune_mnist.store.writer import Writer
 
+    expected = plan_forecast(results, plan, data, memory)
+    start = monotonic()
     with Writer(results, name, parameter_types()) as writer:
         writer.write_search(
             {
@@ -277,6 +298,7 @@ def run_plan(
                 "git_commit": git_commit(),
                 "code_hash": code_hash(),
                 "warm_start": warm.as_dict() if warm else None,
+                "forecast": expected.as_dict() if expected else None,
                 "started": datetime.now(timezone.utc).isoformat(),
             }
         )
@@ -299,6 +321,9 @@ def run_plan(
                 named_actors=dashboard,
             )
         _print_outcome(outcome, plan, results, name, addresses, console)
+        if expected is not None:
+            took = f"took {duration(monotonic() - start)}; forecast {forecast_text(expected)}"
+            console.print(took, markup=False, highlight=False, soft_wrap=True)
     if outcome.reason == "interrupted":
         raise KeyboardInterrupt
     if outcome.best is None:
