@@ -64,6 +64,7 @@ def stored_trial(number: int, row: Row, **columns: Any) -> Row:
         cpus=1.0,
         confusion=counts.ravel().tolist(),
         parameters=1000,
+        multiply_adds=2000,
         reports=[] if svm else epochs(*np.linspace(0.8, accuracy, config["epochs"])),
         **columns,
     )

@@ -113,7 +113,7 @@ CLAIMS: tuple[Claim, ...] = (
         "37.2 M and 84.3 M FLOPs",
         "ResNet-50 requires 2.27× more FLOPs than ResNet-18 (84.3M vs 37.2M)",
         "4.2.2",
-        "exact: multiply-adds of one image forward, counted in the network that trained",
+        "exact: multiply-adds of one image forward, to 2 %: what counting BatchNorm makes",
         resnet_claims.has_flops,
     ),
     Claim(

@@ -149,20 +149,30 @@ def _optimism(known: pd.DataFrame, runs: pd.DataFrame, dataset: str, kind: str) 
 def has_parameters(runs: pd.DataFrame) -> Finding:
     """The networks have 11.7 and 25.6 million parameters, as printed."""
     claimed = {"resnet18": 11.7, "resnet50": 25.6}
-    return all_of(_size(runs, kind, "parameters", millions) for kind, millions in claimed.items())
+    return all_of(
+        _size(runs, kind, "parameters", millions, 0.051)  # as many digits as printed
+        for kind, millions in claimed.items()
+    )
 
 
 def has_flops(runs: pd.DataFrame) -> Finding:
-    """The networks take 37.2 and 84.3 million multiply-adds an image, as printed."""
+    """The networks take 37.2 and 84.3 million multiply-adds an image, to 2 %.
+
+    The report's figures are convolutions and last layer, and 4 operations a number that a
+    BatchNorm puts out; the store's leave BatchNorm out, which is 1 % less.
+    """
     claimed = {"resnet18": 37.2, "resnet50": 84.3}
-    return all_of(_size(runs, kind, "flops", millions) for kind, millions in claimed.items())
+    return all_of(
+        _size(runs, kind, "multiply_adds", millions, 0.02 * millions)
+        for kind, millions in claimed.items()
+    )
 
 
-def _size(runs: pd.DataFrame, kind: str, column: str, millions: float) -> Finding:
+def _size(runs: pd.DataFrame, kind: str, column: str, millions: float, within: float) -> Finding:
     counted = runs[runs["kind"] == kind][column].dropna().unique()
     if not len(counted):
         return undecided(f"{KINDS[kind]}: no run recorded it")
-    right = bool(np.all(np.abs(counted / 1e6 - millions) <= 0.051))  # as many digits as printed
+    right = bool(np.all(np.abs(counted / 1e6 - millions) <= within))
     told = " and ".join(f"{count / 1e6:.2f} M" for count in counted)
     return Finding("holds" if right else "does not hold", f"{KINDS[kind]}: {told}")
 
