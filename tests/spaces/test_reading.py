@@ -170,6 +170,57 @@ def test_a_faulty_setting_is_refused_in_one_line(refuse: Refuse, text: str, line
     assert refused.startswith(f"mine.yaml: {line}")
 
 
+RATE = RESNET + "  learning_rate: {choice: [0.1, 0.01]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (CONSTANT + "search: {scheduler: asha}", "asha stops trials between reports, and an SVM"),
+        (CONSTANT + "search: {scheduler: pbt, trials: 8}", "pbt changes a training on its way, an"),
+        (RESNET + "  epochs: 1\nsearch: {scheduler: asha}", "asha has nothing to stop: no trial"),
+        (
+            CONSTANT + "search: {scheduler: median}\n"
+            "fidelity: {parameter: train_fraction, rungs: [1.0]}",
+            "median has one rung, the whole trial; add a rung below 1.0",
+        ),
+        (RATE + "search: {scheduler: pbt}", "pbt makes a population of all trials, and needs to"),
+        (RATE + "search: {scheduler: pbt, trials: 3}", "pbt makes a population of all trials, and"),
+        (
+            RESNET + "  optimizer: {choice: [sgd, adam]}\nsearch: {scheduler: pbt, trials: 8}",
+            "pbt changes batch_size and learning_rate on the way, and neither is searched; ",
+        ),
+        (
+            RATE + "search: {scheduler: pbt, trials: 8}\nfidelity: {parameter: train_fraction}",
+            "pbt goes on from epoch to epoch, not with train_fraction; ",
+        ),
+        (
+            RATE + "search: {scheduler: pbt, trials: 8}\n"
+            "objective: [{metric: val_accuracy}, {metric: fit_s}]",
+            "pbt compares trials by one objective, and there are several; use asha",
+        ),
+    ],
+)
+def test_a_scheduler_that_cannot_work_is_refused_with_the_reason(
+    refuse: Refuse, text: str, line: str
+) -> None:
+    [refused] = refuse(text)
+    assert refused.startswith(f"mine.yaml: search.scheduler: {line}")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("objective: [{metric: val_accuracy}, {metric: fit_s}]", "several objectives"),
+        ("constraints: [fit_s < 9]", "constraints"),
+    ],
+)
+def test_cmaes_is_refused_what_it_cannot_learn_from(refuse: Refuse, text: str, line: str) -> None:
+    numbers = "  C: {uniform: [1, 2]}\n  gamma: {uniform: [1, 2]}\n"
+    [refused] = refuse(SVM + numbers + "search: {sampler: cmaes}\n" + text)
+    assert f"search.sampler: cmaes cannot learn from {line}; use tpe" in refused
+
+
 @pytest.mark.parametrize(
     ("points", "line"),
     [

@@ -58,7 +58,7 @@ def search(
         str | None, typer.Option(help="Who proposes: grid, random, qmc, tpe, gp, cmaes, nsga2.")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Who stops early: none, asha, hyperband, median.")
+        str | None, typer.Option(help="Who stops early: none, asha, hyperband, median, pbt.")
     ] = None,
     objective: Annotated[
         str | None, typer.Option(help="What to make best: val_accuracy,wall_time_s for example.")

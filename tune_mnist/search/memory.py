@@ -109,8 +109,10 @@ def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
         "seed": plan.space.search.seed,
         "code_hash": code_hash(),
     }
+    if plan.space.search.scheduler == "pbt":  # its trials need each other's saved states
+        return []
     rows: list[Row] = read_trials(root, equal=equal).to_pylist()
-    return rows
+    return [row for row in rows if row["schedule"] is None]  # config alone does not repeat it
 
 
 def _trust(row: Row) -> tuple[bool, bool, str]:

@@ -133,11 +133,13 @@ class Proposals:
     def report(self, number: int, measured: Mapping[str, Any]) -> None:
         """Tell the sampler what a running trial measured: an epoch or a rung.
 
-        Of several objectives nothing is told: Optuna takes no such values (its issue 3450).
+        Of several objectives nothing is told: Optuna takes no such values (its issue 3450). Nor of
+        a population, whose trials go on from each other's epochs.
         """
         [first, *others] = self._space.objectives
         value = measured.get(first.metric)
-        if number in self._asked and value is not None and not others:
+        told = not others and self._space.search.scheduler != "pbt"
+        if number in self._asked and value is not None and told:
             self._asked[number].report(float(value), int(measured["step"]))
 
     def tell(self, number: int, measured: Mapping[str, Any] | None, *, pruned: bool) -> None:

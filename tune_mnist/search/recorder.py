@@ -85,16 +85,20 @@ class Recorder(Callback):
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
-        """Note when the trial began."""
+        """Note when the trial began; one of a population comes back, perhaps changed."""
         config = trial.config["hyperparameters"]
-        self._running[trial.trial_id] = _Running(config, datetime.now(timezone.utc))
+        new = _Running(config, datetime.now(timezone.utc))
+        self._running.setdefault(trial.trial_id, new).config = config
         self._observer.trial_started(trial_name(trial), config)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: Row, **_: Any
     ) -> None:
         """Keep the measurement until the trial finishes."""
-        self._running[trial.trial_id].reports.append(result)
+        running = self._running[trial.trial_id]
+        # One that took over another goes on from that one's epoch.
+        before = [report for report in running.reports if report["step"] < result["step"]]
+        running.reports = [*before, result]
         self._observer.trial_reported(trial_name(trial), result)
 
     def on_trial_complete(
@@ -138,12 +142,14 @@ class Recorder(Callback):
         last = running.reports[-1] if running.reports else {}
         bundle = self._plan.bundle(running.config)
         measured = {name: last[name] for name in _MEASURED if name in last}
+        schedule = trial.config.get("schedule")
         row = {
             **self._facts,
             **measured,
             "trial": trial_name(trial),
             "seed": trial.config.get("seed", self._facts["seed"]),
             "config": running.config,
+            "schedule": json.dumps(schedule) if schedule else None,
             "status": status,
             "error": error,
             "cpus": bundle["cpu"],

@@ -173,6 +173,7 @@ def _train(
             plan.device,
             gram_dir,
             rungs=trained_rungs(plan.space),
+            save_every_s=0 if search.scheduler == "pbt" else None,
         )
         tuner = _tuner(plan, shared, searcher, recorder, ending, folder, named_actors)
         began = len(tuner.fit())
@@ -208,7 +209,7 @@ def _tuner(
             search_alg=searcher,
             scheduler=SCHEDULERS[space.search.scheduler](space),
             num_samples=-1,  # the searcher ends the search
-            max_concurrent_trials=plan.concurrency,
+            max_concurrent_trials=_at_once(plan),
             reuse_actors=not named_actors,  # a trivial trial costs 0.07 s instead of 1.04 s
             trial_name_creator=_readable_name,
             trial_dirname_creator=trial_name,
@@ -217,6 +218,11 @@ def _tuner(
             storage_path=folder, stop=_StopAll(ending), callbacks=[recorder], verbose=0
         ),
     )
+
+
+def _at_once(plan: Plan) -> int | None:
+    """Return how many trials Tune may have begun: of a population all, most of them paused."""
+    return plan.trials if plan.space.search.scheduler == "pbt" else plan.concurrency
 
 
 class _StopAll(Stopper):

@@ -4,6 +4,7 @@
     asha        at each rung the best go on; of several objectives too (rungs.py)
     hyperband   the same, and some trials, drawn by seed, may skip the first rungs
     median      stops a trial whose best is below the median of what others had on average by then
+    pbt         the worst take over the best and change a hyperparameter on the way (population.py)
 
 What cannot work together is refused when a space is read (spaces/pairs.py).
 """
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tune_mnist.spaces import SchedulerName, Space, rungs
+from tune_mnist.spaces import SchedulerName, Space, changeable, rungs
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
@@ -56,9 +57,16 @@ def _median(space: Space) -> TrialScheduler:
     )
 
 
+def _pbt(space: Space) -> TrialScheduler:
+    from tune_mnist.search.population import Population
+
+    return Population(space.objective, FIDELITY, changeable(space), space.search.seed)
+
+
 SCHEDULERS: dict[SchedulerName, Callable[[Space], TrialScheduler]] = {
     "none": _none,
     "asha": _asha,
     "hyperband": _hyperband,
     "median": _median,
+    "pbt": _pbt,
 }

@@ -31,7 +31,7 @@ from tune_mnist.spaces.hyperparameters import (
     Scalar,
     parameter_types,
 )
-from tune_mnist.spaces.milestones import rungs, trained_rungs
+from tune_mnist.spaces.milestones import changeable, rungs, trained_rungs
 from tune_mnist.spaces.pairs import check_searchable
 from tune_mnist.spaces.reading import override, read_space
 from tune_mnist.spaces.shipped import find_space, shipped_spaces
@@ -71,6 +71,7 @@ __all__ = [
     "Space",
     "Uniform",
     "always_searched",
+    "changeable",
     "check_searchable",
     "collapsed",
     "config_key",

@@ -32,6 +32,7 @@ class Hyperparameter:
             `high` if that is finite.
         matters: names of other hyperparameters (or "device") with the values under which this
             one changes anything; under others it is dropped from the configuration.
+        changeable: a training may go on with another value, its state kept.
     """
 
     meaning: str
@@ -41,6 +42,7 @@ class Hyperparameter:
     low: float = 0
     high: float = math.inf
     matters: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    changeable: bool = False
 
     def allowed(self) -> str:
         """Return the allowed values in words, for example "a number above 0"."""
@@ -75,11 +77,15 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
             "torchvision's network", (str,), "resnet18", ("resnet18", "resnet50")
         ),
         # BatchNorm has no variance over the single 1×1 map of a batch of one: hence 2.
-        "batch_size": Hyperparameter("images a step", (int,), 16, low=2, high=65536),
+        "batch_size": Hyperparameter(
+            "images a step", (int,), 16, low=2, high=65536, changeable=True
+        ),
         "optimizer": Hyperparameter(
             "sgd with momentum 0.9, or adam", (str,), "sgd", ("sgd", "adam")
         ),
-        "learning_rate": Hyperparameter("step size of the optimizer", (float,), 0.001),
+        "learning_rate": Hyperparameter(
+            "step size of the optimizer", (float,), 0.001, changeable=True
+        ),
         "epochs": Hyperparameter("passes over the training images", (int,), 2, low=1),
         "train_fraction": _TRAIN_FRACTION,
         "device": _DEVICE,

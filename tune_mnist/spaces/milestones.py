@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tune_mnist.spaces.domains import Choice
+from tune_mnist.spaces.domains import Choice, Domain
 from tune_mnist.spaces.hyperparameters import MODELS
 from tune_mnist.spaces.space import Space
 
@@ -28,6 +28,15 @@ def trained_rungs(space: Space) -> tuple[float, ...]:
     """Return the fractions of the images that a trial trains on in turn; none without need."""
     stops_early = space.search.scheduler != "none"
     return space.fidelity.rungs if space.fidelity is not None and stops_early else ()
+
+
+def changeable(space: Space) -> dict[str, Domain]:
+    """Return the searched parameters that a training may change on its way, for pbt."""
+    return {
+        name: domain
+        for name, domain in space.parameters.items()
+        if MODELS[space.model][name].changeable and domain.count() > 1
+    }
 
 
 def _most_epochs(space: Space) -> float:

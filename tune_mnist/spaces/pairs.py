@@ -9,9 +9,12 @@ from typing import get_args
 from tune_mnist.errors import Fault, InputError
 from tune_mnist.spaces.configurations import always_searched, size
 from tune_mnist.spaces.domains import Choice
-from tune_mnist.spaces.hyperparameters import Device
-from tune_mnist.spaces.milestones import rungs
+from tune_mnist.spaces.hyperparameters import MODELS, Device
+from tune_mnist.spaces.milestones import changeable, rungs
 from tune_mnist.spaces.space import Space
+
+POPULATION = 4
+"""The fewest trials of which a quarter can take over another."""
 
 
 def check_searchable(space: Space) -> None:
@@ -35,6 +38,8 @@ def wrong_pairs(space: Space) -> list[Fault]:
 def _scheduler(space: Space) -> list[Fault]:
     """Return a fault if the scheduler would find nothing to stop a trial at."""
     name, levels = space.search.scheduler, rungs(space)
+    if name == "pbt" and (fault := _population(space)):
+        return [fault]
     if name == "none" or len(levels) > 1:
         return []
     if not levels:
@@ -46,6 +51,25 @@ def _scheduler(space: Space) -> list[Fault]:
         problem = f"{name} has nothing to stop: no trial has more than 1 epoch"
         fix = "use none, or more epochs"
     return [Fault("", "search.scheduler", problem, fix)]
+
+
+def _population(space: Space) -> Fault | None:
+    """Return what keeps trials from taking over each other's training, None if nothing does."""
+    key, trials = "search.scheduler", space.search.trials
+    if space.model == "svm":
+        problem = "pbt changes a training on its way, and an SVM has no state to go on from"
+        return Fault("", key, problem, "use asha with fidelity: {parameter: train_fraction}")
+    if space.fidelity is not None and space.fidelity.parameter != "epochs":
+        problem = f"pbt goes on from epoch to epoch, not with {space.fidelity.parameter}"
+        return Fault("", key, problem, "use fidelity: {parameter: epochs}, or asha")
+    if not changeable(space):
+        able = [name for name, one in MODELS[space.model].items() if one.changeable]
+        problem = f"pbt changes {' and '.join(able)} on the way, and neither is searched"
+        return Fault("", key, problem, "give one a domain, or use asha")
+    if trials is None or trials < POPULATION:
+        problem = f"pbt makes a population of all trials, and needs to know at least {POPULATION}"
+        return Fault("", key, problem, f"add trials: {2 * POPULATION} (--trials)")
+    return None
 
 
 def _goals(space: Space) -> list[Fault]:

@@ -25,7 +25,7 @@ from tune_mnist.spaces.domains import Domain, Section, broken_rule
 from tune_mnist.spaces.hyperparameters import Config, ModelName
 
 SamplerName = Literal["grid", "random", "qmc", "tpe", "gp", "cmaes", "nsga2"]
-SchedulerName = Literal["none", "asha", "hyperband", "median"]
+SchedulerName = Literal["none", "asha", "hyperband", "median", "pbt"]
 FidelityName = Literal["epochs", "train_fraction"]
 
 
