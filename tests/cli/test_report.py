@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.analysis.report.example_runs import stored_trial, write_report_store
+from tune_mnist.analysis.report.runs import grid, records
 from tune_mnist.cli import run
-from tune_mnist.cli.report import jobs
+from tune_mnist.cli.report import jobs, lacking
 from tune_mnist.datasets import Dataset, Images, load_dataset
 from tune_mnist.store.reader import read_trials
 
@@ -98,3 +100,13 @@ def test_html_without_a_store_says_how_to_get_one(
     assert run(["report", "html", str(page), "--results", str(tmp_path / "none")]) == 2
     assert "there are no results" in capsys.readouterr().err
     assert not page.exists()
+
+
+def test_on_a_gpu_pinned_and_unpinned_are_two_runs(tmp_path: Path) -> None:
+    [job, _] = jobs(["resnet"], "gpu", fraction=1.0, seeds=1)
+    pinned = [config for config in job.configs if config["pin_memory"]]
+    row = records(grid().query("part == 'resnet' and dataset == 'mnist'"))[0]
+    write_report_store(tmp_path, [stored_trial(0, row, extra={"pin_memory": True}, gpus=1.0)])
+    left = lacking(tmp_path, job, "gpu", "standard")
+    assert (len(job.configs), len(pinned), len(left)) == (64, 32, 63)
+    assert len(lacking(tmp_path, job, "gpu", "holdout")) == 64

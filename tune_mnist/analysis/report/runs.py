@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from tune_mnist.analysis.report.published import published
@@ -52,9 +53,9 @@ def stored_runs(root: Path) -> pd.DataFrame:
     Raises: InputError: no store.
     """
     trials = read_trials(root)
-    rows = [
-        _stored(row) for row in trials.filter(pc.equal(trials["status"], "completed")).to_pylist()
-    ]
+    ended = pc.equal(trials["status"], "completed")
+    named = pc.is_in(trials["dataset"], pa.array(list(DATASETS)))
+    rows = [_stored(row) for row in trials.filter(pc.and_(ended, named)).to_pylist()]
     runs = _frame([row for row in rows if row])
     here = set(runs["origin"])
     copied = runs["copy_of"].isin(here) if len(runs) else runs["copy_of"].astype(bool)
