@@ -15,6 +15,7 @@ from tune_mnist.search.memory import Memory
 from tune_mnist.search.plan import Plan, plan_search
 from tune_mnist.search.ray_session import ray_session
 from tune_mnist.search.recorder import Observer, Row
+from tune_mnist.search.resume import earlier_runs
 from tune_mnist.search.run import Outcome, run_search
 from tune_mnist.search.warm_start import WarmStart
 from tune_mnist.spaces import Config, override, parameter_types, read_space
@@ -100,15 +101,24 @@ def search(running_ray: None, few_digits: Dataset, tmp_path: Path) -> Callable[.
         remember: bool = False,
         engine: Engine | None = None,
         warm: WarmStart | None = None,
+        resume: bool = False,
         **settings: object,
     ) -> Searched:
         plan = plan_text(tmp_path, text, **settings)
         plan = replace(plan, engine=(engine, "so says the test") if engine else None)
         memory = Memory(tmp_path / "results", plan, few_digits) if remember else None
-        with Writer(tmp_path / "results", name, parameter_types()) as writer:
+        earlier = earlier_runs(tmp_path / "results", name) if resume else None
+        with Writer(tmp_path / "results", name, parameter_types(), resume=resume) as writer:
             writer.write_search({**plan.as_dict(), "seed": plan.space.search.seed})
             outcome = run_search(
-                plan, few_digits, writer, observer or Silent(), memory=memory, warm=warm
+                plan,
+                few_digits,
+                writer,
+                observer or Silent(),
+                memory=memory,
+                first=(*(warm.first if warm else ()), *(memory.order if memory else ())),
+                observed=warm.observations if warm else (),
+                earlier=earlier,
             )
         if not outcome.counts:
             return outcome, []

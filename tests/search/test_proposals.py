@@ -56,8 +56,8 @@ def run(proposals: Proposals, trials: int) -> list[Config]:
         if proposal is None:
             break
         configs.append(proposal.config)
-        measured = {"val_accuracy": made_up(proposal.config)}
-        proposals.tell(proposal.number, measured, pruned=False)
+        row = {"status": "completed", "val_accuracy": made_up(proposal.config)}
+        proposals.tell(proposal.number, row)
     return configs
 
 
@@ -114,11 +114,12 @@ def run_sizes(space: Space) -> list[int]:
 def test_stopped_and_failed_trials_do_not_pass_for_complete_ones(tmp_path: Path) -> None:
     """Ray's OptunaSearch tells a stopped trial as complete, with its truncated value."""
     proposals = Proposals(make_space(tmp_path, CONTINUOUS, sampler="tpe"), "cpu")
-    for number, (value, pruned) in enumerate([(0.9, False), (0.5, True), (None, False)]):
+    for number, (value, status) in enumerate(
+        [(0.9, "completed"), (0.5, "stopped"), (None, "failed")]
+    ):
         assert proposals.next() is not None
         proposals.report(number, {"step": 1, "val_accuracy": 0.5})
-        measured = None if value is None else {"val_accuracy": value}
-        proposals.tell(number, measured, pruned=pruned)
+        proposals.tell(number, {"status": status, "val_accuracy": value})
     assert proposals._study is not None
     states = [trial.state.name for trial in proposals._study.trials]
     assert states == ["COMPLETE", "PRUNED", "FAIL"]
@@ -141,7 +142,8 @@ def test_a_sampler_is_told_every_objective_and_constraint(
         small = number < 8
         measured = {"val_accuracy": 0.1 * number, "wall_time_s": 3.0, "parameters": 9 + 91 * small}
         proposals.report(number, {"step": 1, **measured})
-        proposals.tell(number, measured, pruned=number % 4 == 3)
+        status = "stopped" if number % 4 == 3 else "completed"
+        proposals.tell(number, {"status": status, **measured})
     assert proposals._study is not None
     told = proposals._study.trials
     assert [trial.values for trial in told[:4]] == [[0, 3], [0.1, 3], [0.2, 3], None]
@@ -160,7 +162,9 @@ def test_tpe_proposes_what_satisfies_the_constraints(tmp_path: Path) -> None:
         assert proposal is not None
         C = float(proposal.config["C"])
         seconds.append(C)
-        proposals.tell(number, {"val_accuracy": math.log10(C), "wall_time_s": C}, pruned=False)
+        proposals.tell(
+            number, {"status": "completed", **{"val_accuracy": math.log10(C), "wall_time_s": C}}
+        )
     assert sum(second <= 1 for second in seconds[40:]) > sum(s <= 1 for s in seconds[:20])
 
 

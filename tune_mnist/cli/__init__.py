@@ -16,6 +16,7 @@ from tune_mnist.cli.confirm import confirm
 from tune_mnist.cli.importance import importance
 from tune_mnist.cli.leaderboard import leaderboard
 from tune_mnist.cli.report import report_app
+from tune_mnist.cli.resume import replay, resume, status
 from tune_mnist.cli.search import search
 from tune_mnist.cli.spaces import spaces_app
 from tune_mnist.errors import InputError, SkippedWarning
@@ -28,9 +29,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(search)
+app.command()(resume)
+app.command()(status)
 app.command()(leaderboard)
 app.command()(importance)
 app.command()(confirm)
+app.command()(replay)
 app.add_typer(report_app, name="report")
 app.add_typer(spaces_app, name="spaces")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +182,8 @@ def _run_job(
     results: Path,
     console: Console,
 ) -> None:
-    from tune_mnist.cli.search import load_data, new_name, run_plan
+    from tune_mnist.cli.running import run_planned
+    from tune_mnist.cli.search import load_data, new_name
     from tune_mnist.search.plan import plan_search, with_engine
     from tune_mnist.spaces import Search, find_space, read_space
 
@@ -197,4 +199,12 @@ def _run_job(
     plan = plan_search(space, cpus=cpus, gpus=gpus, machine=machine)
     data = load_data(job.dataset, data_dir, test_set)
     plan = with_engine(plan, data, machine)
-    run_plan(plan, data, results, new_name(space, data), None, None, False, console)
+    run_planned(
+        plan,
+        data,
+        results,
+        new_name(space, data),
+        memory=None,
+        console=console,
+        began=time.monotonic(),
+    )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-import sys
+import time
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,10 +19,8 @@ if TYPE_CHECKING:
 
     from tune_mnist.datasets import Dataset
     from tune_mnist.search.forecast import Forecast
-    from tune_mnist.search.memory import Memory
     from tune_mnist.search.plan import Plan
-    from tune_mnist.search.run import Outcome
-    from tune_mnist.search.warm_start import WarmStart
+    from tune_mnist.search.resume import Earlier
     from tune_mnist.spaces import Space
 
 RESULTS = Path("results")
@@ -81,6 +78,18 @@ def search(
     target: Annotated[
         float | None, typer.Option(help="Validation accuracy (0 to 1) that ends the search.")
     ] = None,
+    plateau: Annotated[
+        int | None, typer.Option(help="Trials in a row without a better one that end the search.")
+    ] = None,
+    trial_timeout: Annotated[
+        float | None, typer.Option(help="Seconds after which a trial is ended as failed.")
+    ] = None,
+    retries: Annotated[
+        int | None, typer.Option(help="How often a failed trial is tried again; default 0.")
+    ] = None,
+    no_share: Annotated[
+        bool, typer.Option("--no-share", help="Train each trial by itself, prefixes too.")
+    ] = False,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the sampler and of every trial.")
     ] = None,
@@ -95,16 +104,24 @@ def search(
         str | None,
         typer.Option(help="Learn from past trials: a search, a data set, or auto for all."),
     ] = None,
+    resume: Annotated[
+        str | None, typer.Option(help="Go on with this search of the store; see `resume`.")
+    ] = None,
+    allow_change: Annotated[
+        bool, typer.Option("--allow-change", help="Go on though space, data or code changed.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="Start Ray's dashboard on 127.0.0.1.")
     ] = False,
 ) -> None:
     """Search a space on a data set; every finished trial goes into the results store."""
+    began = time.monotonic()
     from rich.console import Console
 
     from tune_mnist.analysis.within import check_tolerance
     from tune_mnist.cli.goals import print_goals
+    from tune_mnist.cli.running import run_planned
     from tune_mnist.search.environment import this_machine
     from tune_mnist.search.memory import Memory
     from tune_mnist.search.past_times import plan_forecast
@@ -127,6 +144,10 @@ def search(
             "trials": trials,
             "time_budget_s": time_budget,
             "target": target,
+            "plateau": plateau,
+            "trial_timeout_s": trial_timeout,
+            "retries": retries,
+            "share": False if no_share else None,
             "seed": seed,
             "max_concurrent": max_concurrent,
         },
@@ -144,12 +165,41 @@ def search(
     console = Console()
     memory = None if rerun else Memory(results, plan, data)
     if dry_run:
-        _print_notes((*plan.notes, *data.notes))
+        print_notes((*plan.notes, *data.notes))
         _print_plan(plan, plan_forecast(results, plan, data, memory), console)
         return
-    name = search_name or new_name(searched, data)
-    run_plan(plan, data, results, name, memory, warm, dashboard, console)
-    print_goals(results, name, searched, within, console)
+    earlier = going_on(results, resume, plan, data, allow_change) if resume is not None else None
+    searched_as = resume or search_name or new_name(searched, data)
+    run_planned(
+        plan,
+        data,
+        results,
+        searched_as,
+        memory=memory,
+        warm=warm,
+        earlier=earlier,
+        dashboard=dashboard,
+        console=console,
+        began=began,
+    )
+    print_goals(results, searched_as, searched, within, console)
+
+
+def going_on(results: Path, name: str, plan: Plan, data: Dataset, allow_change: bool) -> Earlier:
+    """Return what a search of the store has done; say what has changed since, and refuse it.
+
+    Raises: InputError: no such search, it is running, or something changed and is not allowed to.
+    """
+    from tune_mnist.errors import Fault, InputError
+    from tune_mnist.search.resume import differences, earlier_runs
+
+    earlier = earlier_runs(results, name)
+    changed = differences(earlier, plan, data)
+    if changed and not allow_change:
+        fix = "--allow-change goes on all the same, or start another search"
+        raise InputError(Fault("--resume", name, change, fix) for change in changed)
+    print_notes(tuple(f"{name}: {change}" for change in changed))
+    return earlier
 
 
 def _read(name: str, file: Path | None) -> Space:
@@ -202,7 +252,8 @@ def new_name(space: Space, data: Dataset) -> str:
     return f"{letter}{about}-{now}-{secrets.token_hex(2)}"
 
 
-def _print_notes(notes: tuple[str, ...]) -> None:
+def print_notes(notes: tuple[str, ...]) -> None:
+    """Print a line each on stderr."""
     from rich.console import Console
 
     console = Console(stderr=True, soft_wrap=True)
@@ -256,108 +307,3 @@ def forecast_text(expected: Forecast | None) -> str:
         f"about {duration(expected.seconds)}, {low} to {high} in 8 of 10 cases; of"
         f" {expected.trials} trials to train the store has timed {expected.timed}"
     )
-
-
-def run_plan(
-    plan: Plan,
-    data: Dataset,
-    results: Path,
-    name: str,
-    memory: Memory | None,
-    warm: WarmStart | None,
-    dashboard: bool,
-    console: Console,
-) -> None:
-    """Run a plan as a search of this name, shown live; print its winner.
-
-    Raises: typer.Exit: no trial completed. KeyboardInterrupt: it was interrupted.
-    """
-    from tune_mnist.analysis.ranking import duration
-    from tune_mnist.cli.live import LiveView
-    from tune_mnist.search.environment import code_hash, git_commit, host, versions
-    from tune_mnist.search.past_times import plan_forecast
-    from tune_mnist.search.ray_session import TOKEN, ray_session
-    from tune_mnist.search.run import run_search
-    from tune_mnist.spaces import parameter_types
-    from tune_mnist.store.writer import Writer
-
-    expected = plan_forecast(results, plan, data, memory)
-    start = monotonic()
-    with Writer(results, name, parameter_types()) as writer:
-        writer.write_search(
-            {
-                **plan.as_dict(),
-                "search": name,
-                "dataset": data.name,
-                "data_hash": data.content_hash,
-                "split": data.split,
-                "seed": plan.space.search.seed,
-                "command": [*sys.argv],
-                "host": host(),
-                "versions": versions(),
-                "git_commit": git_commit(),
-                "code_hash": code_hash(),
-                "warm_start": warm.as_dict() if warm else None,
-                "forecast": expected.as_dict() if expected else None,
-                "started": datetime.now(timezone.utc).isoformat(),
-            }
-        )
-        _print_notes((*plan.notes, *data.notes))
-        addresses: list[str] = []
-
-        def on_dashboard(address: str) -> None:
-            addresses.append(address)
-            console.print(f"dashboard: {address}  (it asks for the token in {TOKEN})")
-
-        with LiveView(plan, console) as view:
-            outcome = run_search(
-                plan,
-                data,
-                writer,
-                view,
-                memory=memory,
-                warm=warm,
-                session=ray_session(plan, data, on_dashboard if dashboard else None),
-                named_actors=dashboard,
-            )
-        _print_outcome(outcome, plan, results, name, addresses, console)
-        if expected is not None:
-            took = f"took {duration(monotonic() - start)}; forecast {forecast_text(expected)}"
-            console.print(took, markup=False, highlight=False, soft_wrap=True)
-    if outcome.reason == "interrupted":
-        raise KeyboardInterrupt
-    if outcome.best is None:
-        raise typer.Exit(1)
-
-
-def _print_outcome(
-    outcome: Outcome,
-    plan: Plan,
-    results: Path,
-    name: str,
-    addresses: list[str],
-    console: Console,
-) -> None:
-    from tune_mnist.analysis.ranking import config_text, duration, percent
-    from tune_mnist.spaces import config_key
-
-    counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
-    unfinished = f", {outcome.unfinished} unfinished" if outcome.unfinished else ""
-    reused = f" ({outcome.reused} reused; --rerun would not)" if outcome.reused else ""
-    ended = "" if outcome.reason == "done" else f" (ended by: {outcome.reason})"
-    console.print(
-        f"search {name}: {counts or 'no trial finished'}{reused}{unfinished}{ended}", markup=False
-    )
-    if outcome.best is not None:
-        row, metric = outcome.best, plan.space.objective.metric
-        console.print(f"[bold]winner[/bold] {config_text(config_key(row['config']))}")
-        console.print(
-            f"  validation {percent(row['val_accuracy'])}, test {percent(row['test_accuracy'])},"
-            f" {duration(row['wall_time_s'])} on {row['device']}; chosen by {metric}",
-            soft_wrap=True,
-        )
-    option = "" if results == RESULTS else f" --results {results}"
-    page = f"python -m tune_mnist leaderboard --search {name}{option} --html leaderboard.html"
-    console.print(f"export the leaderboard: {page}", markup=False, soft_wrap=True, highlight=False)
-    for address in addresses:
-        console.print(f"dashboard: {address} (it ended with the search)")

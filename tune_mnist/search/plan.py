@@ -13,12 +13,10 @@ from typing import Any
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.search.environment import Machine
+from tune_mnist.search.prefixes import MAX_LISTED, shared_lengths, trainings
 from tune_mnist.search.samplers import helper
 from tune_mnist.spaces import MODELS, Config, Device, Space, collapsed, size
 from tune_mnist.training.svm_config import Engine, SvmConfig, choose_engine
-
-MAX_LISTED = 100_000
-"""Configurations of a space that is listed whole: about a second, and 50 MB."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,17 @@ class Plan:
     engine: tuple[Engine, str] | None
     notes: tuple[str, ...]
 
-    def bundle(self, config: Config) -> dict[str, float]:
-        """Return the Ray resources of a trial of this configuration."""
+    def bundle(self, config: Config, share: int = 1) -> dict[str, float]:
+        """Return the Ray resources of a trial of this configuration.
+
+        Args:
+            config: its hyperparameters.
+            share: how many bundles it gets, as far as the search has as much.
+        """
         on_gpu = config.get("device", self.device) == "gpu"
-        return {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial if on_gpu else 0.0}
+        cpus = max(self.cpus_per_trial, min(share * self.cpus_per_trial, self.cpus))
+        gpus = max(self.gpus_per_trial, min(share * self.gpus_per_trial, self.gpus))
+        return {"cpu": cpus, "gpu": gpus if on_gpu else 0.0}
 
     def bundles(self) -> list[dict[str, float]]:
         """Return each kind of bundle that the plan's trials ask for."""
@@ -107,6 +112,7 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
         notes.append(left_to_another)
     count = size(space, device)
     _check_scheduler(space, count)
+    notes += _sharing(space, device)
     plan = Plan(
         space=space,
         device=device,
@@ -121,6 +127,22 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
         notes=tuple(notes),
     )
     return replace(plan, concurrency=concurrency(plan))
+
+
+def _sharing(space: Space, device: Device) -> list[str]:
+    """Return a line each on what is trained once for several trials, and on what is not."""
+    lengths = shared_lengths(space, device)
+    if not lengths:
+        return []
+    count, many = size(space, device), trainings(space, device)
+    at = " and ".join(map(str, lengths))
+    told = [
+        f"epochs: {count} configurations are {many} trainings, measured after {at} epochs on their "
+        "way; --no-share trains each by itself"
+    ]
+    if device == "gpu" and "pin_memory" in space.parameters:
+        told.append("pin_memory: changes the time alone; each of its trials is timed, none derived")
+    return told
 
 
 def _check_scheduler(space: Space, count: int | None) -> None:

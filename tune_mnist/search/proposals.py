@@ -19,7 +19,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from tune_mnist.search.plan import MAX_LISTED
+from tune_mnist.search.prefixes import MAX_LISTED, longest_first, shared_lengths
 from tune_mnist.search.samplers import SAMPLERS
 from tune_mnist.spaces import (
     Config,
@@ -39,10 +39,17 @@ _DUPLICATES = 3  # a gp would propose the same again for ever, and takes a secon
 
 @dataclass(frozen=True)
 class Proposal:
-    """One configuration to try: its number (0, 1, ...) and its hyperparameters."""
+    """One configuration to try.
+
+    Args:
+        number: 0, 1, ... in the order of proposal.
+        config: its hyperparameters.
+        seen: how many trials had been told to the sampler by then, in the order of their rows.
+    """
 
     number: int
     config: Config
+    seen: int
 
 
 class Proposals:
@@ -65,6 +72,7 @@ class Proposals:
         self._random = random.Random(space.search.seed)
         self._seen: set[str] = set()
         self._asked: dict[int, optuna.trial.Trial] = {}
+        self._told = 0
         self._size = size(space, device)
         make_sampler = SAMPLERS[space.search.sampler]
         self._study: optuna.Study | None = None
@@ -80,14 +88,17 @@ class Proposals:
 
     def _listed(self) -> Iterator[Config]:
         """Return the whole space: points first, then the grid, shuffled if order would matter."""
-        listed = configurations(self._space, self._device)
+        points = point_configurations(self._space, self._device) if self._space.parameters else []
+        rest: Iterator[Config] = configurations(self._space, self._device)
+        rest = itertools.islice(rest, len(points), None)
         search = self._space.search
         # A scheduler compares trials with earlier ones: a sorted grid would mislead it.
-        if search.scheduler == "none" and search.sampler != "random":
-            return iter(listed)
-        points = point_configurations(self._space, self._device) if self._space.parameters else []
-        rest = list(listed)[len(points) :]
-        self._random.shuffle(rest)
+        if search.scheduler != "none" or search.sampler == "random":
+            listed = list(rest)
+            self._random.shuffle(listed)
+            rest = iter(listed)
+        if shared_lengths(self._space, self._device):
+            rest = longest_first(rest)
         return itertools.chain(points, rest)
 
     def next(self) -> Proposal | None:
@@ -97,17 +108,45 @@ class Proposals:
             config, asked = self._candidate(duplicates)
             if config is None:
                 return None
-            key = config_key(config)
-            if key not in self._seen:
-                number = len(self._seen)
-                self._seen.add(key)
-                if asked is not None:
-                    self._asked[number] = asked
-                return Proposal(number, config)
+            if config_key(config) not in self._seen:
+                return self._proposal(config, asked)
             duplicates += 1
-            if asked is not None and self._study is not None:
-                self._study.tell(asked, state=TrialState.FAIL)  # ignored by samplers
+            self._withdraw(asked)
         return None
+
+    def again(self, config: Config) -> tuple[Proposal, bool]:
+        """Propose what an earlier run of this search has proposed at this point.
+
+        Args:
+            config: what it proposed.
+        Returns: the proposal, and whether the sampler came to it by itself. If not (another
+            version of Optuna, another machine) it is told that the configuration was asked for.
+        """
+        asked = None
+        if config_key(config) not in self._seen:
+            own = self.next()
+            if own is not None and own.config == config:
+                return own, True
+            if own is not None:
+                self._seen.discard(config_key(own.config))
+                self._queue = itertools.chain([own.config], self._queue)  # its turn will come
+                self._withdraw(self._asked.pop(own.number, None))
+        if self._study is not None:
+            self._study.enqueue_trial(dict(config))
+            asked = self._study.ask()
+            suggest(self._space, asked, self._device)
+        return self._proposal(config, asked), False
+
+    def _proposal(self, config: Config, asked: optuna.trial.Trial | None) -> Proposal:
+        proposal = Proposal(len(self._seen), config, self._told)
+        self._seen.add(config_key(config))
+        if asked is not None:
+            self._asked[proposal.number] = asked
+        return proposal
+
+    def _withdraw(self, asked: optuna.trial.Trial | None) -> None:
+        if asked is not None and self._study is not None:
+            self._study.tell(asked, state=TrialState.FAIL)  # ignored by samplers
 
     def _candidate(self, duplicates: int) -> tuple[Config | None, optuna.trial.Trial | None]:
         """Return a configuration that may be a duplicate, with the sampler's trial for it."""
@@ -142,7 +181,7 @@ class Proposals:
         if number in self._asked and value is not None and told:
             self._asked[number].report(float(value), int(measured["step"]))
 
-    def tell(self, number: int, measured: Mapping[str, Any] | None, *, pruned: bool) -> None:
+    def tell(self, number: int, row: Mapping[str, Any]) -> None:
         """Tell the sampler how a trial ended.
 
         A pruned trial of several objectives has no values for Optuna: tpe then takes it as worse
@@ -150,21 +189,31 @@ class Proposals:
 
         Args:
             number: the proposal's number.
-            measured: its last measurement, by metric; None for a trial that failed.
-            pruned: the scheduler stopped it early, so this is not its final one.
+            row: its status, and its last measurement: of one that was stopped early this is not
+                its final one, and one that failed has none.
         """
+        self._told += 1
         asked = self._asked.pop(number, None)
         if asked is None or self._study is None:
             return
-        if measured is None or any(measured.get(name) is None for name in self._space.metrics):
+        lacking = any(row.get(name) is None for name in self._space.metrics)
+        if row["status"] == "failed" or lacking:
             self._study.tell(asked, state=TrialState.FAIL)
             return
         for limit in self._space.constraints:
-            asked.set_constraint(str(limit), limit.excess(float(measured[limit.metric])))
-        if pruned:
+            asked.set_constraint(str(limit), limit.excess(float(row[limit.metric])))
+        if row["status"] == "stopped":
             self._study.tell(asked, state=TrialState.PRUNED)
         else:
-            self._study.tell(asked, [float(measured[one.metric]) for one in self._space.objectives])
+            self._study.tell(asked, [float(row[one.metric]) for one in self._space.objectives])
+
+    def tell_past(
+        self, number: int, row: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Tell the sampler of a trial that is in the store: its reports, then its end."""
+        for measured in reports:
+            self.report(number, measured)
+        self.tell(number, row)
 
 
 def _study(sampler: BaseSampler, objectives: Sequence[Objective]) -> optuna.Study:

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+import ray
+from optuna.trial import FrozenTrial
 from ray import tune
 from ray.tune import Stopper, Trainable
 from ray.tune.experiment import Trial
 from ray.tune.trainable.function_trainable import wrap_function
 
 from tune_mnist.datasets import Dataset
+from tune_mnist.errors import InputError, input_error
 from tune_mnist.search.confirm import ConfirmSearcher
 from tune_mnist.search.memory import Memory
 from tune_mnist.search.plan import Plan
+from tune_mnist.search.prefixes import shared_lengths
 from tune_mnist.search.proposals import Proposals
 from tune_mnist.search.recorder import Observer, Recorder, Row, trial_name
+from tune_mnist.search.resume import Earlier, replay, unfinished
 from tune_mnist.search.schedulers import SCHEDULERS
 from tune_mnist.search.searcher import ProposalSearcher
 from tune_mnist.search.shared_gram import SharedGram, shared_gram
 from tune_mnist.search.trainable import Shared, run_trial
 from tune_mnist.search.trainings import Trainings
-from tune_mnist.search.warm_start import WarmStart
-from tune_mnist.spaces import Space, trained_rungs
+from tune_mnist.spaces import Config, Space, trained_rungs
 from tune_mnist.store.writer import Writer
 
-Reason = Literal["done", "time budget", "target", "interrupted"]
+Reason = Literal["done", "time budget", "target", "plateau", "interrupted", "lost"]
+
+SAVE_EVERY_S = 15.0
+"""Between two saved states of a ResNet: what a crash costs at most, beside its running epoch."""
+
+LOOK_EVERY_S = 3.0
+"""Between two looks at whether Ray has a node left."""
 
 _RAY_RUNS = nullcontext()
 
@@ -43,15 +55,18 @@ class Outcome:
     Args:
         counts: finished trials by status.
         reused: how many of them an earlier search had finished.
+        shared: how many of them a longer training of this search has measured on its way.
         best: the row of the completed trial that is best in the first objective and
             satisfies every constraint; None without one.
-        reason: what ended it: all its trials done, the time budget, the target, or Ctrl-C.
+        reason: what ended it: all its trials done, the time budget, the target, as many trials
+            without a better one as `plateau` allows, Ctrl-C, or a store or a Ray that was lost.
         unfinished: trials that were running when it ended, and are not in the store.
         gram_s: wall time of what SVM trials share, in no trial's own time.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     reused: int = 0
+    shared: int = 0
     best: Row | None = None
     reason: Reason = "done"
     unfinished: int = 0
@@ -59,26 +74,45 @@ class Outcome:
 
 
 class _Ending:
-    """Decides when the whole search ends: asked by Tune at every step of its loop."""
+    """Decides when the whole search ends: asked by Tune at every step of its loop.
 
-    def __init__(self, space: Space, target: float | None, seconds: float | None) -> None:
-        self._space = space
-        self._objective = space.objective
-        self._target = target
-        self._deadline = None if seconds is None else time.monotonic() + seconds
+    Args:
+        space: whose objective, target, plateau and time budget count.
+        began: when the search began, on the monotonic clock.
+    """
+
+    def __init__(self, space: Space, began: float) -> None:
+        search = space.search
+        self._space, self._objective = space, space.objective
+        self._target, self._plateau = search.target, search.plateau
+        self._deadline = None if search.time_budget_s is None else began + search.time_budget_s
+        self._since_best = 0
         self.outcome = Outcome()
+        self.lost: InputError | None = None
 
     def add(self, row: Row) -> None:
         """Count a finished trial, and keep it if it is the best."""
         outcome, name = self.outcome, self._objective.metric
         outcome.counts[row["status"]] = outcome.counts.get(row["status"], 0) + 1
         outcome.reused += "/" in (row.get("shared_with") or "")
-        if row["status"] != "completed" or not self._space.feasible(row):
-            return
-        if outcome.best is None or self._better(row[name], outcome.best[name]):
-            outcome.best = row
-        if self._target is not None and not self._better(self._target, row[name]):
-            self._end("target")
+        outcome.shared += "/" not in (row.get("shared_with") or "/")
+        self._since_best += 1
+        if row["status"] == "completed" and self._space.feasible(row):
+            if outcome.best is None or self._better(row[name], outcome.best[name]):
+                outcome.best, self._since_best = row, 0
+            if self._target is not None and not self._better(self._target, row[name]):
+                self._end("target")
+        if self._plateau is not None and self._since_best >= self._plateau:
+            self._end("plateau")
+
+    def lose(self, error: InputError) -> None:
+        """End the search: the store takes no more rows, or Ray has died."""
+        self.lost = self.lost or error
+        self._end("lost")
+
+    def seconds_left(self) -> float | None:
+        """Return how much is left of the time budget; None without one."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def _better(self, value: float, other: float) -> bool:
         return value > other if self._objective.mode == "max" else value < other
@@ -93,7 +127,7 @@ class _Ending:
 
     def reached(self) -> bool:
         """Return whether the search is over."""
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self.seconds_left() == 0:
             self._end("time budget")
         return self.outcome.reason != "done"
 
@@ -105,10 +139,13 @@ def run_search(
     observer: Observer,
     *,
     memory: Memory | None = None,
-    warm: WarmStart | None = None,
-    searcher: ConfirmSearcher | None = None,
+    first: Sequence[Config] = (),
+    observed: Sequence[FrozenTrial] = (),
+    earlier: Earlier | None = None,
+    searcher: ProposalSearcher | ConfirmSearcher | None = None,
     session: AbstractContextManager[object] = _RAY_RUNS,
     named_actors: bool = False,
+    began: float | None = None,
 ) -> Outcome:
     """Run the plan's trials on Ray; Ctrl-C ends it and keeps what finished.
 
@@ -118,35 +155,63 @@ def run_search(
         writer: receives a row the moment a trial finishes.
         observer: watches, in this thread.
         memory: finished trials of the store, which are not run again; None runs every trial.
-        warm: what earlier searches tell the sampler; None for a cold start.
+        first: configurations that a sampler which learns is given before it proposes its own.
+        observed: finished trials of earlier searches that the sampler is told (`warm_start.py`).
+        earlier: what earlier runs of this same search have done, to go on from there.
         searcher: hands out the trials instead of the plan's sampler.
         session: runs Ray; entered only if there is a trial to run.
         named_actors: one actor a trial, under the trial's name, for Ray's dashboard. A process
             keeps its first name, so none is reused and each trial costs about a second more.
+        began: when the time budget began to run, on the monotonic clock; None for now.
+    Raises: InputError: the store takes no more rows, or Ray has died; what is stored is whole.
     """
-    search = plan.space.search
-    ending = _Ending(plan.space, search.target, search.time_budget_s)
+    ending = _Ending(plan.space, time.monotonic() if began is None else began)
     data_facts = {"dataset": data.name, "data_hash": data.content_hash, "split": data.split}
-    recorder = Recorder(plan, writer, observer, data_facts, ending.add)
+    recorder = Recorder(plan, writer, observer, data_facts, ending.add, ending.lose)
+    if searcher is None:
+        fresh = Proposals(plan.space, plan.device, first, observed)
+        trainings = _trainings(plan, fresh, writer, recorder, ending, memory, earlier)
+        searcher = ProposalSearcher(trainings, plan.space, ending.seconds_left)
+    outcome = ending.outcome
+    with _on_signals(ending.interrupt):
+        if searcher.left():
+            with _gram(plan, data, observer) as gram, session:
+                _train(plan, data, searcher, recorder, ending, gram, named_actors, writer)
+    if ending.lost:
+        raise ending.lost
+    writer.compact()
+    if not outcome.unfinished:
+        shutil.rmtree(writer.checkpoints, ignore_errors=True)
+    return outcome
+
+
+def _trainings(
+    plan: Plan,
+    proposals: Proposals,
+    writer: Writer,
+    recorder: Recorder,
+    ending: _Ending,
+    memory: Memory | None,
+    earlier: Earlier | None,
+) -> Trainings:
+    """Return what the search has to train, from where an earlier run left off if there is one."""
     trainings = Trainings(
-        Proposals(
-            plan.space,
-            plan.device,
-            first=(*(warm.first if warm else ()), *(memory.order if memory else ())),
-            observed=warm.observations if warm else (),
-        ),
+        proposals,
+        plan.space,
         trials=plan.trials,
+        shares=bool(shared_lengths(plan.space, plan.device)),
         memory=memory,
-        on_reuse=recorder.reuse,
+        on_proposal=lambda proposal: writer.append_proposal(asdict(proposal)),
+        on_answer=recorder.answer,
         over=ending.reached,
     )
-    trials = searcher or ProposalSearcher(trainings, plan.space.objective)
-    outcome = ending.outcome
-    if trials.left():
-        with _gram(plan, data, observer) as gram, session:
-            _train(plan, data, trials, recorder, ending, gram, named_actors)
-    writer.compact()
-    return outcome
+    recorder.follow(trainings)
+    if earlier:
+        again, _ = replay(proposals, earlier)
+        for row in earlier.rows:
+            ending.add(row)
+        trainings.go_on(len(earlier.rows), unfinished(earlier, again))
+    return trainings
 
 
 def _train(
@@ -157,12 +222,10 @@ def _train(
     ending: _Ending,
     gram: SharedGram | None,
     named_actors: bool,
+    writer: Writer,
 ) -> None:
     search, outcome = plan.space.search, ending.outcome
-    with (
-        tempfile.TemporaryDirectory(prefix="tune_mnist-") as folder,
-        _on_signals(ending.interrupt),
-    ):
+    with _folder(plan, writer) as folder:
         if gram:
             outcome.gram_s = gram.seconds.result()
         gram_dir = gram.folder if gram else None
@@ -173,13 +236,32 @@ def _train(
             plan.device,
             gram_dir,
             rungs=trained_rungs(plan.space),
-            save_every_s=0 if search.scheduler == "pbt" else None,
+            lengths=shared_lengths(plan.space, plan.device),
+            save_every_s=_save_every_s(plan.space),
         )
         tuner = _tuner(plan, shared, searcher, recorder, ending, folder, named_actors)
         began = len(tuner.fit())
         if gram:
             gram.remove()
-    outcome.unfinished = began + outcome.reused - sum(outcome.counts.values())
+    outcome.unfinished = began - recorder.ended
+
+
+def _save_every_s(space: Space) -> float | None:
+    """Return the least seconds between two saved states; None where there is nothing to save."""
+    if space.search.scheduler == "pbt":
+        return 0.0  # a trial may take over another's state at each report
+    return SAVE_EVERY_S if space.model == "resnet" else None
+
+
+@contextmanager
+def _folder(plan: Plan, writer: Writer) -> Iterator[Path]:
+    """Give Tune a folder: in the store where trials save states that a later run goes on from."""
+    if plan.space.model == "resnet":
+        writer.checkpoints.mkdir(parents=True, exist_ok=True)
+        yield writer.checkpoints
+        return
+    with tempfile.TemporaryDirectory(prefix="tune_mnist-") as folder:
+        yield Path(folder)
 
 
 @contextmanager
@@ -198,7 +280,7 @@ def _tuner(
     searcher: ProposalSearcher | ConfirmSearcher,
     recorder: Recorder,
     ending: _Ending,
-    folder: str,
+    folder: Path,
     named_actors: bool,
 ) -> tune.Tuner:
     space = plan.space
@@ -212,10 +294,10 @@ def _tuner(
             max_concurrent_trials=_at_once(plan),
             reuse_actors=not named_actors,  # a trivial trial costs 0.07 s instead of 1.04 s
             trial_name_creator=_readable_name,
-            trial_dirname_creator=trial_name,
+            trial_dirname_creator=_folder_name,
         ),
         run_config=tune.RunConfig(
-            storage_path=folder, stop=_StopAll(ending), callbacks=[recorder], verbose=0
+            storage_path=str(folder), stop=_StopAll(ending), callbacks=[recorder], verbose=0
         ),
     )
 
@@ -226,10 +308,14 @@ def _at_once(plan: Plan) -> int | None:
 
 
 class _StopAll(Stopper):
-    """Asks `_Ending` at every step of Tune's loop."""
+    """Asks `_Ending` at every step of Tune's loop, and every few seconds whether Ray lives.
+
+    Tune waits for ever for a trial whose node has died, if there is no other node.
+    """
 
     def __init__(self, ending: _Ending) -> None:
         self._ending = ending
+        self._looked = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # see Recorder
@@ -238,15 +324,25 @@ class _StopAll(Stopper):
         return False
 
     def stop_all(self) -> bool:
+        if time.monotonic() - self._looked > LOOK_EVERY_S:
+            self._looked = time.monotonic()
+            if not any(node["Alive"] for node in ray.nodes()):
+                fix = "see that nothing kills its processes and that memory suffices"
+                self._ending.lose(input_error("Ray", "its last node has died", fix))
         return self._ending.reached()
 
 
 def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
     def bundle(trial: dict[str, Any]) -> tune.PlacementGroupFactory:
-        amounts = plan.bundle(trial["hyperparameters"])
+        amounts = plan.bundle(trial["hyperparameters"], trial.get("share", 1))
         return tune.PlacementGroupFactory([{key.upper(): n for key, n in amounts.items() if n}])
 
     return bundle
+
+
+def _folder_name(trial: Trial) -> str:
+    attempt = trial.config.get("attempt", 1)
+    return trial_name(trial) if attempt == 1 else f"{trial_name(trial)}.{attempt}"
 
 
 def _readable_name(trial: Trial) -> str:

@@ -6,6 +6,7 @@ process (threads, GPU memory) is set again or given back here.
 
 from __future__ import annotations
 
+import faulthandler
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -54,8 +55,8 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
 
     Args:
         trial: what a searcher suggested: "number", "hyperparameters", "seed" where a
-            configuration runs on several, and "restore", the folder of a saved state, where it
-            was interrupted.
+            configuration runs on several, "restore", the folder of a saved state, where it
+            was interrupted, and "seconds", after which its process ends, whatever it is doing.
         shared: put once into Ray's object store by `tune.with_parameters`.
     """
     import ray
@@ -84,15 +85,32 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         on_gpu, threads = device == "gpu", max(1, int(cpus))
         return TRAINERS[shared.model](config, shared, report, on_gpu, threads, restore)
 
-    if shared.rungs:
-        train_rungs(
-            lambda rung, ignore: train({**config, "train_fraction": rung}, ignore, None),
-            shared.rungs,
-            report,
-        )
+    with _ends_within(trial.get("seconds")), _saved_state(trial) as restore:
+        if shared.rungs:
+            train_rungs(
+                lambda rung, ignore: train({**config, "train_fraction": rung}, ignore, None),
+                shared.rungs,
+                report,
+            )
+        else:
+            train(config, report, restore)
+
+
+@contextmanager
+def _ends_within(seconds: float | None) -> Iterator[None]:
+    """End this process, whatever it is doing, unless the block ends within the seconds.
+
+    Tune cannot interrupt a trial (Ray's issue 47475). faulthandler's watchdog is a thread in C that
+    asks for no lock of Python's, so a trial that hangs in a library ends all the same.
+    """
+    if seconds is None:
+        yield
         return
-    with _saved_state(trial) as restore:
-        train(config, report, restore)
+    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @contextmanager

@@ -30,6 +30,7 @@ _SECTIONS: dict[str, type[Section]] = {
 }
 _OPTIONS = {
     "search.time_budget_s": "--time-budget",
+    "search.trial_timeout_s": "--trial-timeout",
     "resources.cpu": "--cpus-per-trial",
     "resources.gpu": "--gpus-per-trial",
     "constraints": "--where",

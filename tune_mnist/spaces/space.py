@@ -129,6 +129,14 @@ class Search(Section):
     target: float | None = Field(
         default=None, gt=0, le=1, description="a fraction above 0, at most 1", examples=[0.98]
     )
+    plateau: int | None = Field(
+        default=None, ge=1, description="a whole number of at least 1", examples=[20]
+    )
+    trial_timeout_s: float | None = Field(
+        default=None, gt=0, description="a number of seconds above 0", examples=[600]
+    )
+    retries: int = Field(default=0, ge=0, description="a whole number, 0 or more", examples=[1])
+    share: bool = Field(default=True, description="true or false", examples=["false"])
     seed: int = Field(
         default=0, ge=0, lt=2**32, description="a whole number from 0 to 2^32 - 1", examples=[0]
     )

@@ -5,6 +5,7 @@
     <root>/reports/search=<id>/00000000-00000255.parquet                      their reports
     <root>/searches/<id>.json                                                 the plan
     <root>/searches/<id>.proposals.jsonl           what its sampler proposed, in order
+    <root>/.checkpoints/<id>/                      states of the trials that run
     <root>/.writers/<id>/                          a writer's lock and its half-written file
     <root>/.quarantine/<id>/trials-<name>          a torn file that a writer of the search found
 
@@ -51,6 +52,11 @@ def plan_file(root: Path, search: str) -> Path:
 def proposals_file(root: Path, search: str) -> Path:
     """Return the file of what a search's sampler proposed."""
     return plans_folder(root) / f"{search}.proposals.jsonl"
+
+
+def checkpoints_folder(root: Path, search: str) -> Path:
+    """Return the folder of the states that a search's trials save, to be gone on from."""
+    return root / ".checkpoints" / search
 
 
 def writers_folder(root: Path) -> Path:

@@ -35,6 +35,7 @@ from tune_mnist.store.catalog import ForeignFilesError, stored_schema
 from tune_mnist.store.layout import (
     KINDS,
     Kind,
+    checkpoints_folder,
     covered,
     file_name,
     live_files,
@@ -110,6 +111,11 @@ class Writer:
         }
         done = read_trials(self._root, search=self._search, columns=["trial", "attempt"])
         self._done = set(zip(*(column.to_pylist() for column in done), strict=True))
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder for the states that the search's trials save; made by who needs it."""
+        return checkpoints_folder(self._root, self._search)
 
     def write_search(self, plan: Mapping[str, Any]) -> None:
         """Write the plan as JSON; the search is in the store from here on.
