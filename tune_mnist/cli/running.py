@@ -164,7 +164,9 @@ def _print_outcome(
     print_line(f"search {name}: {counts or 'no trial finished'}{notes}{unfinished}{ended}")
     if outcome.best is not None:
         row, metric = outcome.best, plan.space.objective.metric
-        console.print(f"[bold]winner[/bold] {config_text(config_key(row['config']))}")
+        console.print(
+            f"[bold]winner[/bold] {config_text(config_key(row['config']))}", soft_wrap=True
+        )
         print_line(
             f"  validation {percent(row['val_accuracy'])}, test {percent(row['test_accuracy'])},"
             f" {duration(row['wall_time_s'])} on {row['device']}; chosen by {metric}"

@@ -110,6 +110,11 @@ def search(
     allow_change: Annotated[
         bool, typer.Option("--allow-change", help="Go on though space, data or code changed.")
     ] = False,
+    confirm: Annotated[
+        int | None,
+        typer.Option(min=1, help="Run the best so many again on fresh seeds; see `confirm`."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Fresh seeds for each, with --confirm.")] = 5,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     dashboard: Annotated[
         bool, typer.Option("--dashboard", help="Start Ray's dashboard on 127.0.0.1.")
@@ -183,6 +188,10 @@ def search(
         began=began,
     )
     print_goals(results, searched_as, searched, within, console)
+    if confirm is not None:
+        from tune_mnist.cli.confirm import confirm as confirm_search
+
+        confirm_search(searched_as, confirm, seeds, cpus, gpus, data_dir, results)
 
 
 def going_on(results: Path, name: str, plan: Plan, data: Dataset, allow_change: bool) -> Earlier:

@@ -1,0 +1,57 @@
+"""What a search prints where nobody watches: a line a trial, few others, none of Ray's."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tune_mnist.search.environment import cpu_name
+
+SVM = """
+model: svm
+dataset: digits
+parameters:
+  C: {choice: [0.1, 1.0, 10.0]}
+search: {sampler: grid, max_concurrent: 1}
+"""
+DIVERGING = """
+model: resnet
+dataset: digits
+parameters:
+  learning_rate: 1.0e+30
+  epochs: 1
+search: {sampler: grid}
+"""
+GOLDEN = Path(__file__).with_name("piped.txt")
+
+
+def piped(folder: Path, model: str, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    (folder / "space.yaml").write_text(text)
+    command = [sys.executable, "-m", "tune_mnist", "search", model, "--space", "space.yaml"]
+    return subprocess.run(
+        [*command, "--name", "s", *options], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_piped_output_is_what_it_was(tmp_path: Path) -> None:
+    ended = piped(tmp_path, "svm", SVM)
+    both = ended.stdout + "--- stderr\n" + ended.stderr
+    plain = re.sub(r"\b\d+(\.\d+)? (s|min|h)\b", "<time>", both.replace(cpu_name(), "<cpu>"))
+    assert plain == GOLDEN.read_text()
+    assert ended.returncode == 0
+
+
+def test_a_search_without_a_success_ends_with_code_1(tmp_path: Path) -> None:
+    ended = piped(tmp_path, "resnet", DIVERGING)
+    assert ended.returncode == 1
+    assert "FloatingPointError: diverged" in ended.stdout
+    assert len((ended.stdout + ended.stderr).splitlines()) <= 1 + 10
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_search_confirm_tells_a_deterministic_model_from_a_noisy_one(tmp_path: Path) -> None:
+    ended = piped(tmp_path, "svm", SVM, "--confirm", "2", "--seeds", "2")
+    assert ended.returncode == 0
+    assert ended.stdout.count("deterministic: equal for every seed") == 2
