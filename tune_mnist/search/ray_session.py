@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tune_mnist.datasets import Dataset
+from tune_mnist.errors import input_error
 from tune_mnist.search.plan import Plan
 
 TOKEN = Path.home() / ".ray" / "auth_token"
@@ -54,6 +55,15 @@ def ray_session(
         yield
     finally:
         ray.shutdown()
+
+
+def check_alive() -> None:
+    """Raise InputError if Ray has no node left."""
+    import ray
+
+    if not any(node["Alive"] for node in ray.nodes()):
+        fix = "see that nothing kills its processes and that memory suffices"
+        raise input_error("Ray", "its last node has died", fix)
 
 
 def _object_store_bytes(data: Dataset) -> int:

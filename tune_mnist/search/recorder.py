@@ -20,6 +20,7 @@ from tune_mnist.search.environment import code_hash, git_commit, host, versions
 from tune_mnist.search.memory import Past
 from tune_mnist.search.plan import Plan
 from tune_mnist.search.proposals import Proposal
+from tune_mnist.search.ray_session import check_alive
 from tune_mnist.search.trainings import Trainings
 from tune_mnist.spaces import Config
 from tune_mnist.store.schema import REPORTS
@@ -58,7 +59,7 @@ class Recorder(Callback):
     Args:
         data_facts: the data set's columns: dataset, data_hash, split.
         on_row: called with each trial's last row after it is in the store.
-        on_lost: called with the error when the store takes no more rows.
+        on_lost: called with the error when the store takes no more rows, or Ray has died.
 
     Attributes:
         ended: how many of Tune's trials have ended.
@@ -138,6 +139,12 @@ class Recorder(Callback):
         now = _Running(trial.config["hyperparameters"], datetime.now(timezone.utc), monotonic())
         running = self._running.pop(trial.trial_id, now)
         error = trial_error(trial)
+        if died(error):
+            try:
+                check_alive()
+            except InputError as lost:  # no fault of the trial's: a resumed search runs it again
+                self._on_lost(lost)
+                return
         limit = self._plan.space.search.trial_timeout_s
         if died(error) and limit is not None and monotonic() - running.began >= limit:
             text = f"took more than {limit:g} s, and was ended (--trial-timeout)"

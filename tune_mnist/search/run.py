@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import ray
 from optuna.trial import FrozenTrial
 from ray import tune
 from ray.tune import Stopper, Trainable
@@ -21,12 +20,13 @@ from ray.tune.experiment import Trial
 from ray.tune.trainable.function_trainable import wrap_function
 
 from tune_mnist.datasets import Dataset
-from tune_mnist.errors import InputError, input_error
+from tune_mnist.errors import InputError
 from tune_mnist.search.confirm import ConfirmSearcher
 from tune_mnist.search.memory import Memory
 from tune_mnist.search.plan import Plan
 from tune_mnist.search.prefixes import shared_lengths
 from tune_mnist.search.proposals import Proposals
+from tune_mnist.search.ray_session import check_alive
 from tune_mnist.search.recorder import Observer, Recorder, Row, trial_name
 from tune_mnist.search.resume import Earlier, replay, unfinished
 from tune_mnist.search.schedulers import SCHEDULERS
@@ -326,9 +326,10 @@ class _StopAll(Stopper):
     def stop_all(self) -> bool:
         if time.monotonic() - self._looked > LOOK_EVERY_S:
             self._looked = time.monotonic()
-            if not any(node["Alive"] for node in ray.nodes()):
-                fix = "see that nothing kills its processes and that memory suffices"
-                self._ending.lose(input_error("Ray", "its last node has died", fix))
+            try:
+                check_alive()
+            except InputError as error:
+                self._ending.lose(error)
         return self._ending.reached()
 
 
