@@ -58,10 +58,16 @@ def ray_session(
 
 
 def check_alive() -> None:
-    """Raise InputError if Ray has no node left."""
+    """Raise InputError if Ray has no node left.
+
+    Ray itself takes seconds to find out; the agent that we have started is ours to look at.
+    """
+    import psutil
     import ray
 
-    if not any(node["Alive"] for node in ray.nodes()):
+    agents = [one for one in psutil.Process().children() if one.name() == "raylet"]
+    gone = agents and all(one.status() == psutil.STATUS_ZOMBIE for one in agents)
+    if gone or not any(node["Alive"] for node in ray.nodes()):
         fix = "see that nothing kills its processes and that memory suffices"
         raise input_error("Ray", "its last node has died", fix)
 
