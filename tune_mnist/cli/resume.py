@@ -67,22 +67,21 @@ def status(results: Results = Path("results")) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from tune_mnist.store.reader import list_searches
+    from tune_mnist.store.reader import read_plans
 
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in ("search", "state", "finished", "space", "data set", "started"):
         table.add_column(heading, no_wrap=True)
-    for name in list_searches(results):
-        table.add_row(name, *_state(results, name))
+    for name, plan in read_plans(results).items():
+        table.add_row(name, *_state(results, name, plan))
     Console(width=None if Console().is_terminal else 160).print(table, highlight=False)
 
 
-def _state(results: Path, name: str) -> tuple[str, str, str, str, str]:
+def _state(results: Path, name: str, plan: dict[str, Any]) -> tuple[str, str, str, str, str]:
     """Return what the table says of one search."""
     from tune_mnist.store.lock import living_writer
-    from tune_mnist.store.reader import read_search, read_trials
+    from tune_mnist.store.reader import read_trials
 
-    plan: dict[str, Any] = read_search(results, name)
     done = len(set(read_trials(results, search=name, columns=["trial"])["trial"].to_pylist()))
     of = plan.get("trials")
     writer = living_writer(results, name)

@@ -1,0 +1,60 @@
+"""`status`, `resume` and `replay` as a person types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.store.example_trials import PARAMETERS, trial
+from tune_mnist.cli import run
+from tune_mnist.store.writer import Writer
+
+PLAN = {
+    "space": {"name": "svm"},
+    "dataset": "digits",
+    "trials": 3,
+    "started": "2026-11-24T20:00:00",
+}
+
+
+def states(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    assert run(["status", "--results", str(folder)]) == 0
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()[1:]]
+
+
+def test_status_tells_done_interrupted_and_running_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, reason in (("a", "done"), ("b", None), ("c", "time budget")):
+        with Writer(tmp_path, name, PARAMETERS) as writer:
+            writer.write_search(PLAN)
+            writer.append_trial(trial("00000"), [])
+            if reason:
+                writer.end_search(reason)
+    with Writer(tmp_path, "d", PARAMETERS) as writer:
+        writer.write_search(PLAN)
+        a, b, c, d = states(tmp_path, capsys)
+    assert a == "a done 1 of 3 svm digits 2026-11-24 20:00:00"
+    assert b == "b interrupted 1 of 3 svm digits 2026-11-24 20:00:00"
+    assert c.startswith("c done (time budget) 1 of 3")
+    assert d.startswith("d running (process ")
+
+
+def test_what_is_being_written_is_not_gone_on_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Writer(tmp_path, "d", PARAMETERS) as writer:
+        writer.write_search(PLAN)
+        assert run(["resume", "d", "--results", str(tmp_path)]) == 2
+    assert "'d' is still being written by process" in capsys.readouterr().err
+
+
+def test_an_unknown_search_is_named_with_the_nearest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Writer(tmp_path, "digits-1", PARAMETERS) as writer:
+        writer.write_search(PLAN)
+    for command in ("resume", "replay"):
+        assert run([command, "digits-2", "--results", str(tmp_path)]) == 2
+        assert "did you mean digits-1?" in capsys.readouterr().err
