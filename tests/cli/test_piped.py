@@ -55,3 +55,11 @@ def test_search_confirm_tells_a_deterministic_model_from_a_noisy_one(tmp_path: P
     ended = piped(tmp_path, "svm", SVM, "--confirm", "2", "--seeds", "2")
     assert ended.returncode == 0
     assert ended.stdout.count("deterministic: equal for every seed") == 2
+
+
+def test_no_line_of_rays_is_printed_when_a_trial_is_ended(tmp_path: Path) -> None:
+    text = DIVERGING.replace("1.0e+30", "0.001").replace("epochs: 1", "epochs: 500")
+    ended = piped(tmp_path, "resnet", text, "--trial-timeout", "2")
+    assert ended.returncode == 1
+    assert "took more than 2 s" in ended.stdout
+    assert "raylet" not in ended.stdout + ended.stderr

@@ -15,7 +15,7 @@ from ray.tune.search import Searcher
 from tune_mnist.search.trainings import Trainings
 from tune_mnist.spaces import Space
 
-GRACE_S = 1.0
+GRACE_S = 0.5
 """Seconds after the time budget at which a trial ends itself, if the search has not ended it."""
 
 
