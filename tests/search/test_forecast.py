@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.search.conftest import SVM, Searched, plan_text
+from tests.search.conftest import RESNET, SVM, Searched, plan_text
 from tune_mnist.datasets import Dataset
 from tune_mnist.search.forecast import Timed, forecast
 from tune_mnist.search.memory import Memory
@@ -105,3 +105,13 @@ def test_trials_of_other_images_do_not_tell(
     search(SVM, "past")
     other = replace(few_digits, content_hash="other")
     assert plan_forecast(tmp_path / "results", plan_text(tmp_path, SVM), other, None) is None
+
+
+def test_trials_that_share_a_training_are_counted_once(
+    search: Callable[..., Searched], few_digits: Dataset, tmp_path: Path
+) -> None:
+    text = RESNET.replace("epochs: 2", "epochs: {choice: [1, 2]}").replace("trials: 2", "trials: 4")
+    search(text, "past")
+    told = plan_forecast(tmp_path / "results", plan_text(tmp_path, text), few_digits, None)
+    assert told is not None
+    assert (told.trials, told.timed, told.past) == (2, 2, 4)
