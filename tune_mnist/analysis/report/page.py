@@ -14,6 +14,7 @@ from tune_mnist.analysis.charts import Chart
 from tune_mnist.analysis.html_page import fill, write_page
 from tune_mnist.analysis.page_parts import Figure, lede, provenance
 from tune_mnist.analysis.report import figures, tables
+from tune_mnist.analysis.report.cells import Table
 from tune_mnist.analysis.report.claims import Audit, audit
 from tune_mnist.analysis.report.evidence import Finding, Verdict
 from tune_mnist.analysis.report.runs import published_runs, stored_runs
@@ -93,7 +94,7 @@ def _shown(by: str, finding: Finding) -> Judged:
     )
 
 
-def _tables(runs: pd.DataFrame, theirs: pd.DataFrame) -> list[tables.Table]:
+def _tables(runs: pd.DataFrame, theirs: pd.DataFrame) -> list[Table]:
     of = tables.ours(runs, theirs)
     full = runs[(runs["fraction"] == 1.0) & (runs["test_set"] == "standard")]
     return [

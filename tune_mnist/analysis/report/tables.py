@@ -9,13 +9,21 @@ repeats of the configuration, else none is known. docs/decisions says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from tune_mnist.analysis.ranking import duration
+from tune_mnist.analysis.report.cells import (
+    Cell,
+    Table,
+    missing,
+    percent_cell,
+    points_cell,
+    time_cell,
+    words,
+)
 from tune_mnist.analysis.report.published import published
 from tune_mnist.analysis.report.runs import (
     AS_PRINTED,
@@ -33,35 +41,6 @@ from tune_mnist.analysis.report.runs import (
 RUN = "python -m tune_mnist report run"
 Settings = pd.DataFrame
 """`runs.by_setting`."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell's text and its class: "", "number", "missing" or "noise"."""
-
-    text: str
-    css: str = "number"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the page.
-
-    Args:
-        title: with its number in the report.
-        heads: column headings.
-        rows: cells under them.
-        notes: what to know, defects of the published table first.
-        fill: the command that fills the missing cells; "" if none is missing.
-        folded: shown on demand.
-    """
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    notes: tuple[str, ...] = ()
-    fill: str = ""
-    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,7 +97,7 @@ def table_1(of: Ours) -> Table:
         cells = _compared(of, key, row["test_accuracy"])
         lacks |= any(cell.css == "missing" for cell in cells[:1])
         named = (DATASETS[row["dataset"]], KINDS[row["architecture"]], setting)
-        rows.append((*_words(named), _percent(row["test_accuracy"]), _repeats(of, key), *cells))
+        rows.append((*words(named), percent_cell(row["test_accuracy"]), _repeats(of, key), *cells))
     notes = (
         "The report chose these winners by test accuracy, so its figures are the luckiest runs of"
         " their configurations; “its repeats” are the same configuration run with pinned memory,"
@@ -138,12 +117,12 @@ def table_2(of: Ours) -> Table:
     for row in records(published("svm").dropna(subset=["test_accuracy"])):
         key = row["dataset"], row["kernel"], setting_text(row)
         mine = look_up(of.full, *key)
-        train = _missing() if mine is None else _percent(mine["train_accuracy"])
+        train = missing() if mine is None else percent_cell(mine["train_accuracy"])
         cells = _compared(of, key, row["test_accuracy"])
         lacks |= mine is None
         named = (DATASETS[key[0]], printed[key[0]], f"{key[1]} {key[2]}")
-        accuracies = _percent(row["train_accuracy"]), train, _percent(row["test_accuracy"])
-        rows.append((*_words(named), *accuracies, *cells))
+        accuracies = percent_cell(row["train_accuracy"]), train, percent_cell(row["test_accuracy"])
+        rows.append((*words(named), *accuracies, *cells))
     notes = (
         "The published table is defective. Its head reads Dataset, Kernel, C, Degree, Train, Test,"
         " but a gamma column is missing from it, so that every value from gamma on stands one"
@@ -170,10 +149,10 @@ def svm_grid(of: Ours) -> Table:
         accuracy = math.nan if theirs is None else theirs["test_accuracy"]
         values = mine or {}
         named = (DATASETS[key[0]], key[1], key[2])
-        parts = _percent(values.get("train_accuracy")), _percent(values.get("val_accuracy"))
-        time = _time(values.get("wall_time_s"))
+        parts = percent_cell(values.get("train_accuracy")), percent_cell(values.get("val_accuracy"))
+        time = time_cell(values.get("wall_time_s"))
         rows.append(
-            (*_words(named), *parts, _percent(accuracy), *_compared(of, key, accuracy), time)
+            (*words(named), *parts, percent_cell(accuracy), *_compared(of, key, accuracy), time)
         )
     notes = ("The report ran these 20 configurations on both data sets and printed two of them.",)
     title = "All SVM configurations"
@@ -192,9 +171,9 @@ def resnet_grid(of: Ours) -> Table:
         lacks |= mine is None
         named = (DATASETS[key[0]], KINDS[key[1]], key[2])
         accuracy = theirs["test_accuracy"]
-        time = _time((mine or {}).get("wall_time_s"))
+        time = time_cell((mine or {}).get("wall_time_s"))
         cells = _compared(of, key, accuracy)
-        rows.append((*_words(named), _percent(accuracy), _repeats(of, key), *cells, time))
+        rows.append((*words(named), percent_cell(accuracy), _repeats(of, key), *cells, time))
     title = "All ResNet configurations of the grid"
     return Table(title, heads, tuple(rows), (), _fill(lacks, "resnet"), folded=True)
 
@@ -203,7 +182,7 @@ def table_3(runs: pd.DataFrame) -> Table:
     """Return wall times on CPU and GPU, and the speed-up. `runs`: full size, standard test."""
 
     def text(values: dict[str, float]) -> Cell:
-        return _time(values.get("wall_time_s"))
+        return time_cell(values.get("wall_time_s"))
 
     notes = (
         "Ten epochs on FashionMNIST. Times compare within one machine alone; a speed-up of ours"
@@ -216,7 +195,7 @@ def table_4(runs: pd.DataFrame) -> Table:
     """Return test accuracies on CPU and GPU. `runs`: full size, standard test images."""
 
     def text(values: dict[str, float]) -> Cell:
-        return _percent(values.get("test_accuracy"))
+        return percent_cell(values.get("test_accuracy"))
 
     notes = (
         "The report calls its mean difference of 0.55 points “deterministic training”; a"
@@ -238,14 +217,14 @@ def _devices(
     rows, lacks = [], {"cpu": False, "gpu": False}
     for optimizer in ("sgd", "adam"):
         for kind in NETWORKS:
-            cells: list[Cell] = [*_words((optimizer, KINDS[kind]))]
+            cells: list[Cell] = [*words((optimizer, KINDS[kind]))]
             for whose in (theirs, mine):
                 of = whose[(whose["kind"] == kind) & (whose["optimizer"] == optimizer)]
                 means = of.groupby("device")[column].mean()
                 for device in ("cpu", "gpu"):
                     there = device in means.index
                     lacks[device] |= not there
-                    cells.append(text({column: means[device]}) if there else _missing())
+                    cells.append(text({column: means[device]}) if there else missing())
                 cells.append(_between(means, column))
             rows.append(tuple(cells))
     if lacks["gpu"]:
@@ -285,12 +264,12 @@ def table_5(of: Ours) -> Table:
             size = int((wanted & (whole["part"] != "devices")).sum())
             lacks |= len(mine) < size
             theirs = method[dataset.replace("-", "_")]
-            cells = [*_words((KINDS[kind], name)), _percent(theirs)]
+            cells = [*words((KINDS[kind], name)), percent_cell(theirs)]
             rows.append(
                 (
                     *cells,
                     *_best_of(mine, theirs, size),
-                    _time(method["wall_time_s"]),
+                    time_cell(method["wall_time_s"]),
                     _best_time(mine),
                 )
             )
@@ -323,16 +302,16 @@ def _not_its_best(full: Settings) -> Iterator[str]:
 def _best_of(mine: Settings, theirs: float, size: int) -> tuple[Cell, ...]:
     count = Cell(f"{len(mine)} of {size}")
     if mine.empty:
-        return _missing(), Cell("–"), _missing(), count
+        return missing(), Cell("–"), missing(), count
     by_test = mine["test_accuracy"].max()
     by_validation = highest(mine, "val_accuracy")["test_accuracy"]
-    return _percent(by_test), _points(by_test - theirs), _percent(by_validation), count
+    return percent_cell(by_test), points_cell(by_test - theirs), percent_cell(by_validation), count
 
 
 def _best_time(mine: Settings) -> Cell:
     if mine.empty:
-        return _missing()
-    return _time(highest(mine, "val_accuracy")["wall_time_s"])
+        return missing()
+    return time_cell(highest(mine, "val_accuracy")["wall_time_s"])
 
 
 _OURS = ("ours %", "difference", "noise", "on a part %")
@@ -342,10 +321,10 @@ def _compared(of: Ours, key: tuple[str, str, str], theirs: float) -> tuple[Cell,
     """Return ours at full size, its difference to the published, the noise, ours on a part."""
     mine, part = look_up(of.full, *key), _on_a_part(of, key)
     if mine is None:
-        return _missing(), Cell("–"), _noise(of, None, key), part
+        return missing(), Cell("–"), _noise(of, None, key), part
     seeds = f" ({mine['runs']:.0f} seeds)" if mine["runs"] > 1 else ""
-    accuracy = Cell(f"{_percent(mine['test_accuracy']).text}{seeds}")
-    return accuracy, _points(mine["test_accuracy"] - theirs), _noise(of, mine, key), part
+    accuracy = Cell(f"{percent_cell(mine['test_accuracy']).text}{seeds}")
+    return accuracy, points_cell(mine["test_accuracy"] - theirs), _noise(of, mine, key), part
 
 
 def _noise(of: Ours, mine: dict[str, Any] | None, key: tuple[str, str, str]) -> Cell:
@@ -381,25 +360,3 @@ def _repeats(of: Ours, key: tuple[str, str, str]) -> Cell:
 
 def _fill(lacks: bool, part: str) -> str:
     return f"{RUN} --part {part}" if lacks and part else RUN if lacks else ""
-
-
-def _words(texts: Iterable[str]) -> tuple[Cell, ...]:
-    return tuple(Cell(text, "") for text in texts)
-
-
-def _missing() -> Cell:
-    return Cell("missing", "missing")
-
-
-def _percent(fraction: float | None) -> Cell:
-    there = fraction is not None and not math.isnan(fraction)
-    return Cell(f"{100 * fraction:.2f}" if there and fraction is not None else "–")
-
-
-def _points(difference: float) -> Cell:
-    return Cell("–" if math.isnan(difference) else f"{100 * difference:+.2f}")
-
-
-def _time(seconds: float | None) -> Cell:
-    there = seconds is not None and not math.isnan(seconds)
-    return Cell(duration(seconds) if there and seconds is not None else "–")
