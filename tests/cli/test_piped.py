@@ -63,3 +63,10 @@ def test_no_line_of_rays_is_printed_when_a_trial_is_ended(tmp_path: Path) -> Non
     assert ended.returncode == 1
     assert "took more than 2 s" in ended.stdout
     assert "raylet" not in ended.stdout + ended.stderr
+
+
+def test_a_trial_measured_on_the_way_of_another_is_printed_whole(tmp_path: Path) -> None:
+    text = DIVERGING.replace("1.0e+30", "0.001").replace("epochs: 1", "epochs: {choice: [1, 2]}")
+    lines = piped(tmp_path, "resnet", text).stdout.splitlines()
+    assert lines[1].startswith("00001 completed  resnet18 batch_size=16")
+    assert "(1 measured on the way of a longer one; --no-share would train each)" in lines[2]

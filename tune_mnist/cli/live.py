@@ -66,7 +66,8 @@ class LiveView:
     def trial_finished(self, row: dict[str, Any]) -> None:
         """Count the trial; show it as the best if it is; say why if it failed."""
         trial, status = row["trial"], row["status"]
-        text, began, _ = self._running.pop(trial, ("", time.monotonic(), {}))
+        never_ran = config_text(json.dumps(row["config"])), time.monotonic(), dict[str, Any]()
+        text, began, _ = self._running.pop(trial, never_ran)
         self._finished.append(time.monotonic() - began)
         self._counts[status] = self._counts.get(status, 0) + 1
         if status == "completed" and (
