@@ -203,8 +203,10 @@ def verdict(table: Table, all_traces: dict[str, list[Trace]]) -> Figure:
     median = sorted(times)[(len(times) - 1) // 2]
     said = f"{own} there at {median:.3g} of the grid's cost, {share:.0%} of seeds within a third"
     better = "; lower mean regret in points: " + (", ".join(beaten) or "nobody")
+    third = "yes" if median <= 1 / 3 else "NO"
+    what = f"{table.name}: within a third of the grid's cost: {third}"
     return Figure(
-        f"{table.name}, the claim {'holds' if median <= 1 / 3 else 'FAILS'}", said + better
+        f"{what}; nobody better at equal cost: {'NO' if beaten else 'yes'}", said + better
     )
 
 
