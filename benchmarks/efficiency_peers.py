@@ -175,9 +175,11 @@ class Smac:
         self._smac = facade(scenario, _never_called, overwrite=True, logging_level=False)
 
     def ask(self) -> tuple[Any, Config] | None:
+        from smac.main.exceptions import ConfigurationSpaceExhaustedException
+
         try:
             info = self._smac.ask()
-        except StopIteration:
+        except (StopIteration, ConfigurationSpaceExhaustedException):
             return None
         return info, {name: self._values[name][place] for name, place in dict(info.config).items()}
 
