@@ -40,7 +40,10 @@ from tune_mnist.search.rungs import RungScheduler
 from tune_mnist.search.schedulers import SCHEDULERS
 from tune_mnist.spaces import Space
 
-CLAIM = "our default reaches the grid's best in at most a third of its cost, no peer is better at equal cost"
+CLAIM = (
+    "our default reaches the grid's best in at most a third of its cost, "
+    "no peer is better at equal cost"
+)
 SEEDS = 30
 SLOW_SEEDS = 5  # these take up to a second a proposal
 SLOW = ("gp", "SMAC3", "Syne Tune CQR")
