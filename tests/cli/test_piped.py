@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
+from rich.console import Console
+
+from tests.search.conftest import plan_text
+from tune_mnist.cli.live import LiveView
 from tune_mnist.search.environment import cpu_name
 
 SVM = """
@@ -65,8 +70,10 @@ def test_no_line_of_rays_is_printed_when_a_trial_is_ended(tmp_path: Path) -> Non
     assert "raylet" not in ended.stdout + ended.stderr
 
 
-def test_a_trial_measured_on_the_way_of_another_is_printed_whole(tmp_path: Path) -> None:
-    text = DIVERGING.replace("1.0e+30", "0.001").replace("epochs: 1", "epochs: {choice: [1, 2]}")
-    lines = piped(tmp_path, "resnet", text).stdout.splitlines()
-    assert lines[1].startswith("00001 completed  resnet18 batch_size=16")
-    assert "(1 measured on the way of a longer one; --no-share would train each)" in lines[2]
+def test_a_trial_that_never_ran_is_printed_with_its_configuration(tmp_path: Path) -> None:
+    printed = StringIO()
+    plan = plan_text(tmp_path, SVM)
+    row = {"trial": "00001", "status": "completed", "config": {"kernel": "rbf", "C": 1.0}}
+    with LiveView(plan, Console(file=printed)) as view:
+        view.trial_finished({**row, "val_accuracy": 0.5, "wall_time_s": 2.0})
+    assert printed.getvalue().startswith("00001 completed  rbf C=1  50.00%")
