@@ -39,14 +39,13 @@ def confirm(
     """Run the best trials of a search again on fresh seeds, and say whether its winner is one."""
     from rich.console import Console
 
-    from tune_mnist.cli.search import load_data
+    from tune_mnist.cli.search import load_recorded
     from tune_mnist.search.confirm import confirmation_of, plan_confirmation
     from tune_mnist.search.environment import this_machine
 
     confirmation = confirmation_of(results, search, top=top, seeds=seeds)
     recorded = confirmation.plan
-    test_set = "standard" if recorded["split"].endswith("test standard") else "holdout"
-    data = load_data(recorded["space"]["dataset"], data_dir, test_set)
+    data = load_recorded(recorded, data_dir)
     machine = this_machine(look_for_gpus=recorded["space"]["model"] != "svm")
     plan = plan_confirmation(
         confirmation, data, cpus=cpus, gpus=gpus, machine=machine, root=results

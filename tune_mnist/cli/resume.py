@@ -35,7 +35,7 @@ def resume(
     from rich.console import Console
 
     from tune_mnist.cli.running import run_planned
-    from tune_mnist.cli.search import going_on, load_data
+    from tune_mnist.cli.search import going_on, load_recorded
     from tune_mnist.search.environment import this_machine
     from tune_mnist.search.memory import Memory
     from tune_mnist.search.plan import plan_search, with_engine
@@ -45,8 +45,7 @@ def resume(
     earlier = earlier_runs(results, search)
     recorded = earlier.plan
     space = override(earlier.space, search={"trials": trials, "time_budget_s": time_budget})
-    test_set = "standard" if recorded["split"].endswith("test standard") else "holdout"
-    data = load_data(space.dataset, data_dir, test_set)
+    data = load_recorded(recorded, data_dir)
     gpus = recorded["resources"]["gpus"] if gpus is None else gpus
     machine = this_machine(look_for_gpus=gpus > 0 or space.model != "svm")
     plan = with_engine(plan_search(space, cpus=cpus, gpus=gpus, machine=machine), data, machine)

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -250,6 +250,12 @@ def load_data(dataset: str, data_dir: Path | None, test_set: str) -> Dataset:
         return load_dataset(dataset, data_dir, test_set=chosen, progress=progress)
     finally:
         bar.stop()
+
+
+def load_recorded(plan: dict[str, Any], data_dir: Path | None) -> Dataset:
+    """Read the data set that a stored plan ran on, with the test set that it had."""
+    test_set = "standard" if plan["split"].endswith("test standard") else "holdout"
+    return load_data(plan["space"]["dataset"], data_dir, test_set)
 
 
 def new_name(space: Space, data: Dataset) -> str:
