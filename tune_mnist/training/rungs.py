@@ -1,8 +1,8 @@
 """One trial as a ladder of trainings on more and more of the training images.
 
 Each rung trains afresh on its fraction and is one report, so that a scheduler can give up on a
-trial before its full cost. An SVM's time grows about with the square of the images: below the last
-rung, 1/9 and 1/3 cost a ninth more together.
+trial before its full cost. Set-up and the evaluation's images are paid again at each rung, so the
+lower rungs of an SVM cost more than the squares of their fractions.
 """
 
 from __future__ import annotations
