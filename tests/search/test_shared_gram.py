@@ -14,7 +14,7 @@ MAPS = Path("/proc/self/maps")
 
 @pytest.mark.skipif(not MAPS.exists(), reason="only Linux lists what a process maps")
 def test_the_driver_maps_nothing_of_the_matrix_so_removing_it_frees_it(few_digits: Dataset) -> None:
-    with shared_gram(few_digits, threads=1) as gram:
+    with shared_gram(few_digits, 1, over=lambda: False) as gram:
         gram.seconds.result()
         assert list(gram.folder.glob("gram-*/products.npy"))
         assert str(gram.folder) not in MAPS.read_text()

@@ -15,6 +15,7 @@ from tune_mnist.errors import InputError
 from tune_mnist.training import gram
 from tune_mnist.training.gram import open_gram
 from tune_mnist.training.pixels import standardised
+from tune_mnist.training.products import Over
 from tune_mnist.training.svm_config import gram_bytes
 
 
@@ -50,9 +51,9 @@ def test_trials_that_come_together_build_once(
     builds = []
     build = gram._build
 
-    def counted(data: Dataset, part: Path, threads: int) -> None:
+    def counted(data: Dataset, part: Path, threads: int, over: Over) -> None:
         builds.append(part)
-        build(data, part, threads)
+        build(data, part, threads, over)
 
     monkeypatch.setattr(gram, "_build", counted)
     with ThreadPoolExecutor(4) as pool:

@@ -67,8 +67,8 @@ class LiveView:
         """Count the trial; show it as the best if it is; say why if it failed."""
         trial, status = row["trial"], row["status"]
         never_ran = config_text(json.dumps(row["config"])), time.monotonic(), dict[str, Any]()
-        text, began, _ = self._running.pop(trial, never_ran)
-        self._finished.append(time.monotonic() - began)
+        text, _, _ = self._running.pop(trial, never_ran)
+        self._finished.append((row["finished"] - row["started"]).total_seconds())
         self._counts[status] = self._counts.get(status, 0) + 1
         if status == "completed" and (
             self._best is None

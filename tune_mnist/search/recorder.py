@@ -79,6 +79,7 @@ class Recorder(Callback):
         self._observer = observer
         self._on_row = on_row
         self._on_lost = on_lost
+        self._lost = False
         self._trainings: Trainings | None = None
         self._running: dict[str, _Running] = {}
         self.ended = 0
@@ -99,6 +100,16 @@ class Recorder(Callback):
     def follow(self, trainings: Trainings) -> None:
         """Tell these how each trial went; a confirmation has none to tell."""
         self._trainings = trainings
+
+    def restart_clocks(self) -> None:
+        """Begin the time of the running trials now: they have waited for what all of them share."""
+        for running in list(self._running.values()):
+            running.started, running.began = datetime.now(timezone.utc), monotonic()
+
+    def lose(self, error: InputError) -> None:
+        """End the search; a trial that fails from now on is no fault of its own."""
+        self._lost = True
+        self._on_lost(error)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Note when the trial began; one of a population comes back, perhaps changed."""
@@ -138,12 +149,14 @@ class Recorder(Callback):
         """Store a trial that failed, with its error."""
         now = _Running(trial.config["hyperparameters"], datetime.now(timezone.utc), monotonic())
         running = self._running.pop(trial.trial_id, now)
+        if self._lost:
+            return
         error = trial_error(trial)
         if died(error):
             try:
                 check_alive()
-            except InputError as lost:  # no fault of the trial's: a resumed search runs it again
-                self._on_lost(lost)
+            except InputError as lost:
+                self.lose(lost)
                 return
         limit = self._plan.space.search.trial_timeout_s
         if died(error) and limit is not None and monotonic() - running.began >= limit:
@@ -220,7 +233,7 @@ class Recorder(Callback):
         try:
             self._writer.append_trial(row, reports)
         except InputError as error:
-            self._on_lost(error)
+            self.lose(error)
             return
         if is_last:
             self._on_row(row)

@@ -8,7 +8,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from concurrent.futures import CancelledError, Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -175,7 +176,7 @@ def run_search(
     outcome = ending.outcome
     with _on_signals(ending.interrupt):
         if searcher.left():
-            with _gram(plan, data, observer) as gram, session:
+            with _gram(plan, data, observer, ending) as gram, session:
                 _train(plan, data, searcher, recorder, ending, gram, named_actors, writer)
     if ending.lost:
         raise ending.lost
@@ -227,14 +228,13 @@ def _train(
     search, outcome = plan.space.search, ending.outcome
     with _folder(plan, writer) as folder:
         if gram:
-            outcome.gram_s = gram.seconds.result()
-        gram_dir = gram.folder if gram else None
+            gram.seconds.add_done_callback(lambda built: _gram_built(built, recorder))
         shared = Shared(
             data,
             plan.space.model,
             search.seed,
             plan.device,
-            gram_dir,
+            gram.folder if gram else None,
             rungs=trained_rungs(plan.space),
             lengths=shared_lengths(plan.space, plan.device),
             save_every_s=_save_every_s(plan.space),
@@ -243,6 +243,8 @@ def _train(
         began = len(tuner.fit())
         if gram:
             gram.remove()
+            with suppress(CancelledError):
+                outcome.gram_s = gram.seconds.result()  # or what went wrong
     outcome.unfinished = began - recorder.ended
 
 
@@ -265,13 +267,24 @@ def _folder(plan: Plan, writer: Writer) -> Iterator[Path]:
 
 
 @contextmanager
-def _gram(plan: Plan, data: Dataset, observer: Observer) -> Iterator[SharedGram | None]:
+def _gram(
+    plan: Plan, data: Dataset, observer: Observer, ending: _Ending
+) -> Iterator[SharedGram | None]:
     if plan.engine is None or plan.engine[0] != "shared-gram":
         yield None
         return
     observer.preparing(plan.engine[1])
-    with shared_gram(data, plan.cpus) as gram:
+    with shared_gram(data, plan.cpus, ending.reached) as gram:
         yield gram
+
+
+def _gram_built(built: Future[float], recorder: Recorder) -> None:
+    """Let the clocks of the trials that waited begin, or end the search: called in its thread."""
+    error = built.exception()
+    if error is None:
+        recorder.restart_clocks()
+    elif isinstance(error, InputError):
+        recorder.lose(error)
 
 
 def _tuner(

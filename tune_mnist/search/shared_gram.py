@@ -1,8 +1,9 @@
 """Where all SVM trials of a search share one matrix of inner products, made before the first one.
 
-The engine itself is `training/gram.py`. Built here, with every core of the search, because trials
-that wait for it would count the waiting as their own time. The files are removed before Ray stops,
-and this process maps none of them, so their memory goes with the trials' processes.
+The engine itself is `training/gram.py`. Built here, with every core of the search, while Ray and
+the first trials' processes start; these wait for it before their own time begins. The files are
+removed before Ray stops, and this process maps none of them, so their memory goes with those
+processes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,10 +41,11 @@ class SharedGram:
 
 
 @contextmanager
-def shared_gram(data: Dataset, threads: int) -> Iterator[SharedGram]:
-    """Begin to build the data set's matrix, beside Ray's start; remove it after the block.
+def shared_gram(data: Dataset, threads: int, over: Callable[[], bool]) -> Iterator[SharedGram]:
+    """Begin to build the data set's matrix; remove it after the block.
 
-    `SharedGram.seconds` raises InputError where there is no room for it.
+    `SharedGram.seconds` raises InputError where there is no room for it, and CancelledError where
+    `over`, asked all the while, said that the search is.
     """
     size = gram_bytes(len(data.train), len(data.val) + len(data.test))
     in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 1.1 * size
@@ -52,12 +54,12 @@ def shared_gram(data: Dataset, threads: int) -> Iterator[SharedGram]:
         tempfile.TemporaryDirectory(prefix="tune_mnist-gram-", dir=where) as folder,
         ThreadPoolExecutor(1) as pool,
     ):
-        yield SharedGram(Path(folder), pool.submit(_build, data, Path(folder), threads))
+        yield SharedGram(Path(folder), pool.submit(_build, data, Path(folder), threads, over))
 
 
-def _build(data: Dataset, folder: Path, threads: int) -> float:
+def _build(data: Dataset, folder: Path, threads: int, over: Callable[[], bool]) -> float:
     from tune_mnist.training.gram import build_gram
 
     start = time.perf_counter()
-    build_gram(data, folder, threads)
+    build_gram(data, folder, threads, over)
     return time.perf_counter() - start

@@ -85,6 +85,7 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         on_gpu, threads = device == "gpu", max(1, int(cpus))
         return TRAINERS[shared.model](config, shared, report, on_gpu, threads, restore)
 
+    _wait_for_shared(shared, max(1, int(cpus)))
     with _ends_within(trial.get("seconds")), _saved_state(trial) as restore:
         if shared.rungs:
             train_rungs(
@@ -94,6 +95,20 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
             )
         else:
             train(config, report, restore)
+
+
+def _wait_for_shared(shared: Shared, threads: int) -> None:
+    """Wait until this node has the matrix that SVMs share, or build it: no trial's own time.
+
+    What the first training would have to load is loaded meanwhile.
+    """
+    if shared.gram_dir is None:
+        return
+    from tune_mnist.training.gram import build_gram
+    from tune_mnist.training.svm import load_engine
+
+    load_engine()
+    build_gram(shared.data, shared.gram_dir, threads)
 
 
 @contextmanager

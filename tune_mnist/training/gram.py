@@ -12,7 +12,7 @@ What it buys: the matrix products, most of an SVM's time, are paid once a search
 
 from __future__ import annotations
 
-import os
+import math
 import shutil
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,8 +24,14 @@ from filelock import FileLock
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
-from tune_mnist.training.pixels import standardised
-from tune_mnist.training.products import fill_cross_products, fill_products, squared_norms
+from tune_mnist.training.huge_pages import map_array, new_array
+from tune_mnist.training.products import (
+    Over,
+    fill_cross_products,
+    fill_products,
+    never,
+    squared_norms,
+)
 
 Float32 = npt.NDArray[np.float32]
 
@@ -68,7 +74,7 @@ def open_gram(data: Dataset, directory: Path, threads: int) -> Gram:
     return _map(build_gram(data, directory, threads))
 
 
-def build_gram(data: Dataset, directory: Path, threads: int) -> Path:
+def build_gram(data: Dataset, directory: Path, threads: int, over: Over = never) -> Path:
     """Build the data set's Gram matrix in `directory` unless it is there.
 
     Safe to call from many processes of one machine: one builds, under a lock that dies with it, and
@@ -78,8 +84,9 @@ def build_gram(data: Dataset, directory: Path, threads: int) -> Path:
         data: the data set.
         directory: local to the node, /dev/shm for example; made if missing.
         threads: how many the building may use.
+        over: asked several times a second whether to give up.
     Returns: its folder.
-    Raises: InputError: there is not room for it.
+    Raises: InputError: there is not room for it. CancelledError: `over` said so.
     """
     directory.mkdir(parents=True, exist_ok=True)
     folder = directory / f"gram-{data.content_hash}"
@@ -89,7 +96,7 @@ def build_gram(data: Dataset, directory: Path, threads: int) -> Path:
             shutil.rmtree(part, ignore_errors=True)  # of a builder that was killed
             part.mkdir()
             try:
-                _build(data, part, threads)
+                _build(data, part, threads, over)
             except BaseException:
                 shutil.rmtree(part)
                 raise
@@ -97,7 +104,10 @@ def build_gram(data: Dataset, directory: Path, threads: int) -> Path:
     return folder
 
 
-def _build(data: Dataset, part: Path, threads: int) -> None:
+def _build(data: Dataset, part: Path, threads: int, over: Over) -> None:
+    # Imported here: a process that only maps the matrix is spared half a second of scikit-learn.
+    from tune_mnist.training.pixels import standardised
+
     order = np.argsort(data.train.labels, kind="stable")
     train_rows, val_rows, test_rows = standardised(data)
     train_rows, eval_rows = train_rows[order], np.concatenate([val_rows, test_rows])
@@ -105,8 +115,9 @@ def _build(data: Dataset, part: Path, threads: int) -> None:
     cross = _reserve(part / "cross.npy", (len(eval_rows), len(train_rows)))
     live = train_rows.any(axis=0)
     live_rows = np.ascontiguousarray(train_rows[:, live])
-    fill_products(live_rows, products, threads)
-    fill_cross_products(np.ascontiguousarray(eval_rows[:, live]), live_rows, cross, threads)
+    fill_products(live_rows, products, threads, over)
+    live_eval_rows = np.ascontiguousarray(eval_rows[:, live])
+    fill_cross_products(live_eval_rows, live_rows, cross, threads, over)
     np.savez(
         part / "rows.npz",
         norms=products.diagonal(),
@@ -118,32 +129,25 @@ def _build(data: Dataset, part: Path, threads: int) -> None:
 
 
 def _reserve(path: Path, shape: tuple[int, int]) -> Float32:
-    """Return a new .npy file mapped for writing, all of its space allocated.
-
-    Without that a memory file system that fills up would kill the process, with no error to catch.
-    """
-    array = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-    if hasattr(os, "posix_fallocate"):
-        try:
-            with path.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-        except OSError as error:
-            raise input_error(
-                path.parent.parent,
-                f"no room for the Gram matrix, {array.nbytes / 1e9:.1f} GB more: {error.strerror}",
-                "give another directory, or none",
-            ) from error
-    return array
+    try:
+        return new_array(path, shape)
+    except OSError as error:
+        raise input_error(
+            path.parent.parent,
+            f"no room for the Gram matrix, {4 * math.prod(shape) / 1e9:.1f} GB more:"
+            f" {error.strerror}",
+            "give another directory, or none",
+        ) from error
 
 
 @lru_cache(maxsize=1)  # a trial that maps anew would pay for every page's first touch again
 def _map(folder: Path) -> Gram:
     with np.load(folder / "rows.npz") as rows:
         return Gram(
-            products=np.asarray(np.load(folder / "products.npy", mmap_mode="r")),
+            products=map_array(folder / "products.npy", "r"),
             norms=rows["norms"],
             labels=rows["labels"],
-            cross=np.asarray(np.load(folder / "cross.npy", mmap_mode="r")),
+            cross=map_array(folder / "cross.npy", "r"),
             cross_norms=rows["cross_norms"],
             features=int(rows["features"]),
             variance=float(rows["variance"]),

@@ -14,7 +14,7 @@ another waits for fresh pages of memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,14 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 Float32 = npt.NDArray[np.float32]
+Over = Callable[[], bool]
 
 TILE = 1024  # rows; 4 MiB a tile
+
+
+def never() -> bool:
+    """Return that it is not over."""
+    return False
 
 
 def squared_norms(rows: Float32) -> Float32:
@@ -32,8 +38,11 @@ def squared_norms(rows: Float32) -> Float32:
     return norms.astype(np.float32)
 
 
-def fill_products(rows: Float32, out: Float32, threads: int) -> None:
-    """Write rows @ rows.T: (n, d) float32 into (n, n) float32."""
+def fill_products(rows: Float32, out: Float32, threads: int, over: Over = never) -> None:
+    """Write rows @ rows.T: (n, d) float32 into (n, n) float32.
+
+    Raises: CancelledError: `over`, asked before each tile, said so.
+    """
     n = len(rows)
 
     def fill_tile(corner: tuple[int, int]) -> None:
@@ -44,21 +53,31 @@ def fill_products(rows: Float32, out: Float32, threads: int) -> None:
             out[j : j + TILE, i : i + TILE] = tile.T
 
     corners = [(i, j) for i in range(0, n, TILE) for j in range(0, i + 1, TILE)]
-    _for_each(corners, fill_tile, threads)
+    _for_each(corners, fill_tile, threads, over)
 
 
-def fill_cross_products(others: Float32, rows: Float32, out: Float32, threads: int) -> None:
-    """Write others @ rows.T: (m, d) and (n, d) float32 into (m, n) float32."""
+def fill_cross_products(
+    others: Float32, rows: Float32, out: Float32, threads: int, over: Over = never
+) -> None:
+    """Write others @ rows.T: (m, d) and (n, d) float32 into (m, n) float32.
+
+    Raises: CancelledError: `over`, asked before each stripe, said so.
+    """
 
     def fill_stripe(i: int) -> None:
         for j in range(0, len(rows), TILE):
             stripe = out[i : i + TILE, j : j + TILE]
             np.matmul(others[i : i + TILE], rows[j : j + TILE].T, out=stripe)
 
-    _for_each(range(0, len(others), TILE), fill_stripe, threads)
+    _for_each(range(0, len(others), TILE), fill_stripe, threads, over)
 
 
-def _for_each(items: Iterable[Any], work: Callable[[Any], None], threads: int) -> None:
+def _for_each(items: Iterable[Any], work: Callable[[Any], None], threads: int, over: Over) -> None:
+    def unless_over(item: Any) -> None:
+        if over():
+            raise CancelledError
+        work(item)
+
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, items):
+        for _ in pool.map(unless_over, items):
             pass  # map raises here what a thread raised

@@ -16,15 +16,15 @@ machine, and `engine` says which ran:
 from __future__ import annotations
 
 import time
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.svm import SVC
 
-from tune_mnist.datasets import Dataset, first_rows, kept_of_each_class
+from tune_mnist.datasets import Dataset, Images, first_rows, kept_of_each_class
 from tune_mnist.training.measurement import Measurement, Report, confusion
-from tune_mnist.training.pixels import standardised
 from tune_mnist.training.svm_config import (
     GRAM_KERNELS,
     SvmConfig,
@@ -32,6 +32,11 @@ from tune_mnist.training.svm_config import (
     intelex_installed,
 )
 from tune_mnist.training.threads import available_threads
+
+if TYPE_CHECKING:
+    from sklearn.svm import SVC
+
+    from tune_mnist.training.gram import Gram
 
 __all__ = ["SvmConfig", "choose_engine", "train"]
 
@@ -66,7 +71,27 @@ def train(
     return measurement
 
 
+@cache
+def load_engine() -> None:
+    """Load the compiled code that training on a shared matrix needs: once a process.
+
+    What loads it is a training, of two images.
+    """
+    from tune_mnist.training.compiled import read_only
+    from tune_mnist.training.gram import Gram
+
+    pair = Images(np.zeros((2, 1, 1), np.uint8), np.array([0, 1]))
+    rows = read_only(np.eye(2, dtype=np.float32))
+    others = read_only(np.concatenate([rows, rows]))
+    ones = np.ones(4, np.float32)
+    gram = Gram(rows, ones[:2], pair.labels, others, ones, features=1, variance=1.0)
+    data = Dataset("pair", pair, pair, pair, ("0", "1"), "", "")
+    _train_on(gram, SvmConfig("rbf", 1.0, 1.0), data, time.perf_counter())
+
+
 def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
+    from tune_mnist.training.pixels import standardised
+
     start = time.perf_counter()
     x_train, x_val, x_test = standardised(data)
     labels = data.train.labels
@@ -106,6 +131,8 @@ def _svc(config: SvmConfig, seed: int) -> tuple[SVC, str]:
         "cache_size": CACHE_MB,
         "random_state": seed,
     }
+    from sklearn.svm import SVC
+
     if config.kernel not in GRAM_KERNELS or not intelex_installed():
         # Sigmoid is not positive semi-definite: solvers stop at different points, and LIBSVM's is
         # the answer that others are compared with.
@@ -117,15 +144,20 @@ def _svc(config: SvmConfig, seed: int) -> tuple[SVC, str]:
 
 
 def _train_on_gram(config: SvmConfig, data: Dataset, gram_dir: Path) -> Measurement:
+    from tune_mnist.training.gram import open_gram
+
+    load_engine()
+    start = time.perf_counter()
+    return _train_on(open_gram(data, gram_dir, available_threads()), config, data, start)
+
+
+def _train_on(gram: Gram, config: SvmConfig, data: Dataset, start: float) -> Measurement:
     # Imported here: numba takes half a second, which no other trial should pay.
     from tune_mnist.training.decisions import decision_values, winners
-    from tune_mnist.training.gram import open_gram
     from tune_mnist.training.kernel_rows import KINDS, Kernel
     from tune_mnist.training.one_vs_one import fit_one_vs_one
 
-    start = time.perf_counter()
     threads = available_threads()
-    gram = open_gram(data, gram_dir, threads)
     classes, labels = np.unique(gram.labels, return_inverse=True)
     gamma = gram.scale_gamma if config.gamma == "scale" else float(config.gamma)
     kernel = Kernel(KINDS[config.kernel], gamma, config.degree)
