@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
+import ray
 from ray import cloudpickle
 from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune import Callback
@@ -47,6 +48,7 @@ class Observer(Protocol):
 
 @dataclass
 class _Running:
+    trial: Trial
     config: Config
     started: datetime
     began: float  # on the monotonic clock, which nobody sets
@@ -106,6 +108,13 @@ class Recorder(Callback):
         for running in list(self._running.values()):
             running.started, running.began = datetime.now(timezone.utc), monotonic()
 
+    def kill_running(self) -> None:
+        """End the running trials' processes: Tune asks them to stop, and waits for seconds."""
+        for running in list(self._running.values()):
+            actor = running.trial.temporary_state.ray_actor
+            if actor is not None:
+                ray.kill(actor)
+
     def lose(self, error: InputError) -> None:
         """End the search; a trial that fails from now on is no fault of its own."""
         self._lost = True
@@ -114,7 +123,7 @@ class Recorder(Callback):
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Note when the trial began; one of a population comes back, perhaps changed."""
         config = trial.config["hyperparameters"]
-        new = _Running(config, datetime.now(timezone.utc), monotonic())
+        new = _Running(trial, config, datetime.now(timezone.utc), monotonic())
         self._running.setdefault(trial.trial_id, new).config = config
         self._observer.trial_started(trial_name(trial), config)
 
@@ -147,7 +156,8 @@ class Recorder(Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Store a trial that failed, with its error."""
-        now = _Running(trial.config["hyperparameters"], datetime.now(timezone.utc), monotonic())
+        config = trial.config["hyperparameters"]
+        now = _Running(trial, config, datetime.now(timezone.utc), monotonic())
         running = self._running.pop(trial.trial_id, now)
         if self._lost:
             return

@@ -310,7 +310,10 @@ def _tuner(
             trial_dirname_creator=_folder_name,
         ),
         run_config=tune.RunConfig(
-            storage_path=str(folder), stop=_StopAll(ending), callbacks=[recorder], verbose=0
+            storage_path=str(folder),
+            stop=_StopAll(ending, recorder),
+            callbacks=[recorder],
+            verbose=0,
         ),
     )
 
@@ -326,8 +329,8 @@ class _StopAll(Stopper):
     Tune waits for ever for a trial whose node has died, if there is no other node.
     """
 
-    def __init__(self, ending: _Ending) -> None:
-        self._ending = ending
+    def __init__(self, ending: _Ending, recorder: Recorder) -> None:
+        self._ending, self._recorder = ending, recorder
         self._looked = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -342,8 +345,11 @@ class _StopAll(Stopper):
             try:
                 check_alive()
             except InputError as error:
-                self._ending.lose(error)
-        return self._ending.reached()
+                self._recorder.lose(error)
+        if self._ending.reached():
+            self._recorder.kill_running()
+            return True
+        return False
 
 
 def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
