@@ -75,7 +75,7 @@ def test_a_trial_that_never_ran_is_printed_with_its_configuration(tmp_path: Path
     printed = StringIO()
     plan = plan_text(tmp_path, SVM)
     row = {"trial": "00001", "status": "completed", "config": {"kernel": "rbf", "C": 1.0}}
-    row |= {"started": datetime(2026, 1, 1), "finished": datetime(2026, 1, 1)}
+    times = {"started": datetime(2026, 1, 1), "finished": datetime(2026, 1, 1)}
     with LiveView(plan, Console(file=printed)) as view:
-        view.trial_finished({**row, "val_accuracy": 0.5, "wall_time_s": 2.0})
+        view.trial_finished({**row, **times, "val_accuracy": 0.5, "wall_time_s": 2.0})
     assert printed.getvalue().startswith("00001 completed  rbf C=1  50.00%")

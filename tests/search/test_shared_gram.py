@@ -34,6 +34,7 @@ def slow_build(monkeypatch: pytest.MonkeyPatch) -> None:
         end = time.monotonic() + SLOW_S
         while time.monotonic() < end and not over():
             time.sleep(0.05)
+        time.sleep(0.3)  # what the driver must wait for before it removes the files
         build(data, part, threads, over)
 
     monkeypatch.setattr(gram, "_build", slowly)

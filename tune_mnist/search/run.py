@@ -242,9 +242,9 @@ def _train(
         tuner = _tuner(plan, shared, searcher, recorder, ending, folder, named_actors)
         began = len(tuner.fit())
         if gram:
-            gram.remove()
             with suppress(CancelledError):
                 outcome.gram_s = gram.seconds.result()  # or what went wrong
+            gram.remove()
     outcome.unfinished = began - recorder.ended
 
 

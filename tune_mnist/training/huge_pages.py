@@ -17,11 +17,14 @@ import ctypes
 import mmap
 import os
 import sys
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from tune_mnist.training.products import Over, never
 
 Float32 = npt.NDArray[np.float32]
 
@@ -32,18 +35,19 @@ _MAP_SHARED_FIXED = 0x11
 _PROT = {"r": 0x1, "r+": 0x3}
 
 
-def new_array(path: Path, shape: tuple[int, int]) -> Float32:
+def new_array(path: Path, shape: tuple[int, int], over: Over = never) -> Float32:
     """Return a new .npy file of float32, mapped for writing, all of its space allocated.
 
     Raises: OSError: there is no room for it. Without the allocation a memory file system that
-        fills up would kill the process that writes, with no error to catch.
+        fills up would kill the process that writes, with no error to catch. CancelledError:
+        `over`, asked all the while, said so.
     """
     created = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     if sys.platform != "linux":
         return created
     del created
     array = map_array(path, "r+")
-    _allocate(path, array)
+    _allocate(path, array, over)
     return array
 
 
@@ -76,7 +80,7 @@ def _address(room: mmap.mmap) -> int:
     return address
 
 
-def _allocate(path: Path, array: Float32) -> None:
+def _allocate(path: Path, array: Float32, over: Over) -> None:
     """Allocate each byte of the file, in huge pages as long as the system gives them."""
     size = path.stat().st_size
     begin = array.ctypes.data // _HUGE * _HUGE
@@ -84,6 +88,8 @@ def _allocate(path: Path, array: Float32) -> None:
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     with path.open("r+b") as file:
         for offset in range(0, size - _HUGE, _HUGE):
+            if over():
+                raise CancelledError
             os.posix_fallocate(file.fileno(), offset, _SMALL)
             if libc.madvise(begin + offset, _HUGE, _MADV_COLLAPSE) != 0:
                 break
