@@ -50,7 +50,7 @@ SLOW = ("gp", "SMAC3", "Syne Tune CQR")
 HORIZON = 0.34  # of the grid's cost, after which a run is given up
 PARTS = (1 / 9, 1 / 3)  # of the grid's cost, where regret is looked at
 OURS = ("tpe", "tpe asha", "tpe hyperband", "random", "random asha", "qmc", "gp", "cmaes", "nsga2")
-DEFAULT = {"svm": "tpe", "resnet": "tpe asha"}  # what search_spaces/*.yaml say
+DEFAULT = {"svm": "tpe", "resnet": "tpe hyperband"}  # what search_spaces/*.yaml say
 SHORT = ("svm_digits",)
 PEERS = {
     "Optuna TPE": False,

@@ -31,7 +31,7 @@ REFUSED: dict[tuple[SamplerName, SchedulerName, int], str] = {
     **{
         (sampler, scheduler, 2): f"{scheduler} compares trials by one objective"
         for sampler in SAMPLERS
-        for scheduler in ("hyperband", "median", "pbt")
+        for scheduler in ("median", "pbt")
     },
 }
 """The pairs that cannot work, and why; every other must run to its end."""

@@ -79,7 +79,7 @@ def _goals(space: Space) -> list[Fault]:
         what = "several objectives" if len(space.objectives) > 1 else "constraints"
         problem = f"cmaes cannot learn from {what}"
         faults.append(Fault("", "search.sampler", problem, "use tpe, gp or nsga2"))
-    if search.scheduler not in ("none", "asha") and len(space.objectives) > 1:
+    if search.scheduler in ("median", "pbt") and len(space.objectives) > 1:
         problem = f"{search.scheduler} compares trials by one objective, and there are several"
         faults.append(Fault("", "search.scheduler", problem, "use asha, which ranks by fronts"))
     return faults
