@@ -80,7 +80,7 @@ class Fidelity(Section):
         parameter: epochs, or train_fraction: how much of the training images.
         rungs: the fractions at which a trial is measured, the last one 1.0; by default 1/9, 1/3
             and 1. An SVM's cost grows faster than its images: at 9,000 the first two rungs add 31
-            to 70 % to the last one's (rungs.py). Epochs are measured one by one, and have none.
+            to 70 % to what the last one takes. Epochs are measured one by one, and have none.
     """
 
     parameter: FidelityName = Field(default="epochs", description="a fidelity")
