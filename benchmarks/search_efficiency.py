@@ -61,6 +61,7 @@ PEERS = {
     "SMAC3": False,
     "FLAML BlendSearch": False,
     "FLAML CFO": False,
+    "HalvingGridSearchCV": True,
 }
 """Whether each needs rungs, which the report's tables have not."""
 
