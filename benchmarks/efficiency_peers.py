@@ -248,13 +248,13 @@ def halving_grid(table: Table, horizon: float) -> Trace:
     """
     import numpy as np
     from sklearn.base import BaseEstimator, ClassifierMixin
-    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # switches it on
     from sklearn.model_selection import HalvingGridSearchCV
 
     factor = round(table.rungs[-1] / table.rungs[-2])
     budgets = [factor**rung for rung in range(len(table.rungs))]
 
-    class Recorded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    class Recorded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
         def __init__(self, config: str = "", budget: int = 1) -> None:
             self.config, self.budget = config, budget
 

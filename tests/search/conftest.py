@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from tune_mnist.datasets import Dataset, Images, load_dataset
+from tune_mnist.search.ending import Outcome
 from tune_mnist.search.environment import Machine
 from tune_mnist.search.memory import Memory
 from tune_mnist.search.plan import Plan, plan_search
 from tune_mnist.search.ray_session import ray_session
 from tune_mnist.search.recorder import Observer, Row
 from tune_mnist.search.resume import earlier_runs
-from tune_mnist.search.run import Outcome, run_search
+from tune_mnist.search.run import run_search
 from tune_mnist.search.warm_start import WarmStart
 from tune_mnist.spaces import Config, override, parameter_types, read_space
 from tune_mnist.store.reader import read_trials

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tune_mnist.datasets import Dataset
+    from tune_mnist.search.ending import Outcome
     from tune_mnist.search.memory import Memory
     from tune_mnist.search.plan import Plan
     from tune_mnist.search.resume import Earlier
-    from tune_mnist.search.run import Outcome
     from tune_mnist.search.warm_start import WarmStart
 
 

@@ -19,7 +19,7 @@ _QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard file a trial
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # run.py ends a search in one way, Ctrl-C included
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ending.py ends a search in one way, Ctrl-C too
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",  # the store is our memory, not Tune's snapshots
     "TUNE_WARN_THRESHOLD_S": "60",
     "RAY_USAGE_STATS_ENABLED": "0",

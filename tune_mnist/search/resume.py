@@ -131,9 +131,7 @@ def earlier_of(root: Path, name: str, plan: dict[str, Any]) -> Earlier:
     reports: dict[str, list[Row]] = defaultdict(list)
     for report in read_reports(root, search=name).to_pylist():
         reports[report["trial"]].append(report)
-    attempts: dict[int, int] = {}
-    for row in rows:
-        attempts[int(row["trial"])] = row["attempt"]
+    attempts = {int(row["trial"]): row["attempt"] for row in rows}
     retries = plan.get("space", {}).get("search", {}).get("retries", 0)
     ended = [
         {**row, "config": json.loads(row["config"])}

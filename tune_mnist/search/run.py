@@ -10,25 +10,25 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from optuna.trial import FrozenTrial
 from ray import tune
-from ray.tune import Stopper, Trainable
+from ray.tune import Trainable
 from ray.tune.experiment import Trial
 from ray.tune.trainable.function_trainable import wrap_function
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
 from tune_mnist.search.confirm import ConfirmSearcher
+from tune_mnist.search.ending import Ending, Outcome, StopAll
 from tune_mnist.search.memory import Memory
 from tune_mnist.search.plan import Plan
 from tune_mnist.search.prefixes import shared_lengths
 from tune_mnist.search.proposals import Proposals
-from tune_mnist.search.ray_session import check_alive
-from tune_mnist.search.recorder import Observer, Recorder, Row, trial_name
+from tune_mnist.search.recorder import Observer, Recorder, trial_name
 from tune_mnist.search.resume import Earlier, replay, unfinished
 from tune_mnist.search.schedulers import SCHEDULERS
 from tune_mnist.search.searcher import ProposalSearcher
@@ -38,99 +38,10 @@ from tune_mnist.search.trainings import Trainings
 from tune_mnist.spaces import Config, Space, trained_rungs
 from tune_mnist.store.writer import Writer
 
-Reason = Literal["done", "time budget", "target", "plateau", "interrupted", "lost"]
-
 SAVE_EVERY_S = 15.0
 """Between two saved states of a ResNet: what a crash costs at most, beside its running epoch."""
 
-LOOK_EVERY_S = 3.0
-"""Between two looks at whether Ray has a node left."""
-
 _RAY_RUNS = nullcontext()
-
-
-@dataclass
-class Outcome:
-    """How a search ended.
-
-    Args:
-        counts: finished trials by status.
-        reused: how many of them an earlier search had finished.
-        shared: how many of them a longer training of this search has measured on its way.
-        best: the row of the completed trial that is best in the first objective and
-            satisfies every constraint; None without one.
-        reason: what ended it: all its trials done, the time budget, the target, as many trials
-            without a better one as `plateau` allows, Ctrl-C, or a store or a Ray that was lost.
-        unfinished: trials that were running when it ended, and are not in the store.
-        gram_s: wall time of what SVM trials share, in no trial's own time.
-    """
-
-    counts: dict[str, int] = field(default_factory=dict)
-    reused: int = 0
-    shared: int = 0
-    best: Row | None = None
-    reason: Reason = "done"
-    unfinished: int = 0
-    gram_s: float = 0.0
-
-
-class _Ending:
-    """Decides when the whole search ends: asked by Tune at every step of its loop.
-
-    Args:
-        space: whose objective, target, plateau and time budget count.
-        began: when the search began, on the monotonic clock.
-    """
-
-    def __init__(self, space: Space, began: float) -> None:
-        search = space.search
-        self._space, self._objective = space, space.objective
-        self._target, self._plateau = search.target, search.plateau
-        self._deadline = None if search.time_budget_s is None else began + search.time_budget_s
-        self._since_best = 0
-        self.outcome = Outcome()
-        self.lost: InputError | None = None
-
-    def add(self, row: Row) -> None:
-        """Count a finished trial, and keep it if it is the best."""
-        outcome, name = self.outcome, self._objective.metric
-        outcome.counts[row["status"]] = outcome.counts.get(row["status"], 0) + 1
-        outcome.reused += "/" in (row.get("shared_with") or "")
-        outcome.shared += "/" not in (row.get("shared_with") or "/")
-        self._since_best += 1
-        if row["status"] == "completed" and self._space.feasible(row):
-            if outcome.best is None or self._better(row[name], outcome.best[name]):
-                outcome.best, self._since_best = row, 0
-            if self._target is not None and not self._better(self._target, row[name]):
-                self._end("target")
-        if self._plateau is not None and self._since_best >= self._plateau:
-            self._end("plateau")
-
-    def lose(self, error: InputError) -> None:
-        """End the search: the store takes no more rows, or Ray has died."""
-        self.lost = self.lost or error
-        self._end("lost")
-
-    def seconds_left(self) -> float | None:
-        """Return how much is left of the time budget; None without one."""
-        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-
-    def _better(self, value: float, other: float) -> bool:
-        return value > other if self._objective.mode == "max" else value < other
-
-    def interrupt(self, *_: Any) -> None:
-        """End the search at the next step: a signal handler."""
-        self._end("interrupted")
-
-    def _end(self, reason: Reason) -> None:
-        if self.outcome.reason == "done":
-            self.outcome.reason = reason
-
-    def reached(self) -> bool:
-        """Return whether the search is over."""
-        if self.seconds_left() == 0:
-            self._end("time budget")
-        return self.outcome.reason != "done"
 
 
 def run_search(
@@ -166,7 +77,7 @@ def run_search(
         began: when the time budget began to run, on the monotonic clock; None for now.
     Raises: InputError: the store takes no more rows, or Ray has died; what is stored is whole.
     """
-    ending = _Ending(plan.space, time.monotonic() if began is None else began)
+    ending = Ending(plan.space, time.monotonic() if began is None else began)
     data_facts = {"dataset": data.name, "data_hash": data.content_hash, "split": data.split}
     recorder = Recorder(plan, writer, observer, data_facts, ending.add, ending.lose)
     if searcher is None:
@@ -191,7 +102,7 @@ def _trainings(
     proposals: Proposals,
     writer: Writer,
     recorder: Recorder,
-    ending: _Ending,
+    ending: Ending,
     memory: Memory | None,
     earlier: Earlier | None,
 ) -> Trainings:
@@ -220,7 +131,7 @@ def _train(
     data: Dataset,
     searcher: ProposalSearcher | ConfirmSearcher,
     recorder: Recorder,
-    ending: _Ending,
+    ending: Ending,
     gram: SharedGram | None,
     named_actors: bool,
     writer: Writer,
@@ -268,7 +179,7 @@ def _folder(plan: Plan, writer: Writer) -> Iterator[Path]:
 
 @contextmanager
 def _gram(
-    plan: Plan, data: Dataset, observer: Observer, ending: _Ending
+    plan: Plan, data: Dataset, observer: Observer, ending: Ending
 ) -> Iterator[SharedGram | None]:
     if plan.engine is None or plan.engine[0] != "shared-gram":
         yield None
@@ -292,7 +203,7 @@ def _tuner(
     shared: Shared,
     searcher: ProposalSearcher | ConfirmSearcher,
     recorder: Recorder,
-    ending: _Ending,
+    ending: Ending,
     folder: Path,
     named_actors: bool,
 ) -> tune.Tuner:
@@ -311,7 +222,7 @@ def _tuner(
         ),
         run_config=tune.RunConfig(
             storage_path=str(folder),
-            stop=_StopAll(ending, recorder),
+            stop=StopAll(ending, recorder),
             callbacks=[recorder],
             verbose=0,
         ),
@@ -321,35 +232,6 @@ def _tuner(
 def _at_once(plan: Plan) -> int | None:
     """Return how many trials Tune may have begun: of a population all, most of them paused."""
     return plan.trials if plan.space.search.scheduler == "pbt" else plan.concurrency
-
-
-class _StopAll(Stopper):
-    """Asks `_Ending` at every step of Tune's loop, and every few seconds whether Ray lives.
-
-    Tune waits for ever for a trial whose node has died, if there is no other node.
-    """
-
-    def __init__(self, ending: _Ending, recorder: Recorder) -> None:
-        self._ending, self._recorder = ending, recorder
-        self._looked = time.monotonic()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # see Recorder
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False
-
-    def stop_all(self) -> bool:
-        if time.monotonic() - self._looked > LOOK_EVERY_S:
-            self._looked = time.monotonic()
-            try:
-                check_alive()
-            except InputError as error:
-                self._recorder.lose(error)
-        if self._ending.reached():
-            self._recorder.kill_running()
-            return True
-        return False
 
 
 def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
