@@ -41,7 +41,7 @@ def memory_folder() -> Iterator[Path]:
 
 def test_what_is_written_is_what_numpy_reads(folder: Path) -> None:
     file = folder / "array.npy"
-    array = new_array(file, SHAPE)
+    array = new_array(file, SHAPE, threads=2)
     assert array.shape == SHAPE
     assert not array.any()
     assert file.stat().st_blocks * 512 >= file.stat().st_size
@@ -51,7 +51,7 @@ def test_what_is_written_is_what_numpy_reads(folder: Path) -> None:
 
 def test_a_map_is_read_only_and_outlives_its_file(folder: Path) -> None:
     file = folder / "array.npy"
-    new_array(file, SHAPE)[:] = 7
+    new_array(file, SHAPE, threads=2)[:] = 7
     mapped = map_array(file, "r")
     file.unlink()
     assert (mapped == 7).all()
@@ -64,7 +64,7 @@ def test_a_map_is_read_only_and_outlives_its_file(folder: Path) -> None:
 )
 def test_addresses_are_given_back_with_the_last_array(memory_folder: Path) -> None:
     file = memory_folder / "array.npy"
-    part = new_array(file, SHAPE)[5:]
+    part = new_array(file, SHAPE, threads=2)[5:]
     assert str(file) in Path("/proc/self/maps").read_text()
     del part
     assert str(file) not in Path("/proc/self/maps").read_text()
@@ -75,7 +75,7 @@ import sys
 from pathlib import Path
 from tune_mnist.training.huge_pages import new_array
 try:
-    new_array(Path(sys.argv[1]) / "array.npy", (3000, 1000))
+    new_array(Path(sys.argv[1]) / "array.npy", (3000, 1000), threads=2)
 except OSError as error:
     print(error.strerror)
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tune_mnist.datasets import Dataset
@@ -15,7 +15,7 @@ from tune_mnist.search.plan import Plan
 TOKEN = Path.home() / ".ray" / "auth_token"
 """Where Ray keeps the token that its dashboard asks for."""
 
-_QUIET = {
+_SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no CSV, JSON and TensorBoard file a trial
@@ -24,6 +24,7 @@ _QUIET = {
     "TUNE_WARN_THRESHOLD_S": "60",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_prestart_worker_first_driver": "0",  # trials get processes of their own
 }
 
 
@@ -36,7 +37,7 @@ def ray_session(
     Args:
         on_dashboard: called with the dashboard's address; None starts no dashboard.
     """
-    os.environ.update({key: os.environ.get(key, value) for key, value in _QUIET.items()})
+    os.environ.update({key: os.environ.get(key, value) for key, value in _SETTINGS.items()})
     import ray
 
     context = ray.init(
@@ -54,7 +55,18 @@ def ray_session(
             on_dashboard(f"http://{context.dashboard_url}")
         yield
     finally:
+        _kill_autoscaler()
         ray.shutdown()
+
+
+def _kill_autoscaler() -> None:
+    """Kill a process that has nothing to scale here: it takes a second to heed Ray's SIGTERM."""
+    import psutil
+
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if any(word.endswith("autoscaler/_private/monitor.py") for word in child.cmdline()):
+                child.kill()
 
 
 def check_alive() -> None:

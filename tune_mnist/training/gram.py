@@ -111,8 +111,8 @@ def _build(data: Dataset, part: Path, threads: int, over: Over) -> None:
     order = np.argsort(data.train.labels, kind="stable")
     train_rows, val_rows, test_rows = standardised(data)
     train_rows, eval_rows = train_rows[order], np.concatenate([val_rows, test_rows])
-    products = _reserve(part / "products.npy", (len(train_rows), len(train_rows)), over)
-    cross = _reserve(part / "cross.npy", (len(eval_rows), len(train_rows)), over)
+    products = _reserve(part / "products.npy", (len(train_rows), len(train_rows)), threads, over)
+    cross = _reserve(part / "cross.npy", (len(eval_rows), len(train_rows)), threads, over)
     live = train_rows.any(axis=0)
     live_rows = np.ascontiguousarray(train_rows[:, live])
     fill_products(live_rows, products, threads, over)
@@ -128,9 +128,9 @@ def _build(data: Dataset, part: Path, threads: int, over: Over) -> None:
     )
 
 
-def _reserve(path: Path, shape: tuple[int, int], over: Over) -> Float32:
+def _reserve(path: Path, shape: tuple[int, int], threads: int, over: Over) -> Float32:
     try:
-        return new_array(path, shape, over)
+        return new_array(path, shape, threads, over)
     except OSError as error:
         raise input_error(
             path.parent.parent,

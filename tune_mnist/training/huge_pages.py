@@ -9,6 +9,7 @@ Why exact: the same bytes at the same places.
 
 What it buys: first touching 7 GB takes 2.6 s of the processor instead of 9 to 13, giving them back
 nothing instead of 1.2 s, and who strides through them misses the processor's address cache less.
+Threads share it: where a virtual machine's host has taken the memory back, it takes 15 s of one.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ import ctypes
 import mmap
 import os
 import sys
-from concurrent.futures import CancelledError
+import threading
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from tune_mnist.training.products import Over, never
+from tune_mnist.training.products import Over, in_threads, never
 
 Float32 = npt.NDArray[np.float32]
 
@@ -35,7 +36,7 @@ _MAP_SHARED_FIXED = 0x11
 _PROT = {"r": 0x1, "r+": 0x3}
 
 
-def new_array(path: Path, shape: tuple[int, int], over: Over = never) -> Float32:
+def new_array(path: Path, shape: tuple[int, int], threads: int, over: Over = never) -> Float32:
     """Return a new .npy file of float32, mapped for writing, all of its space allocated.
 
     Raises: OSError: there is no room for it. Without the allocation a memory file system that
@@ -47,7 +48,7 @@ def new_array(path: Path, shape: tuple[int, int], over: Over = never) -> Float32
         return created
     del created
     array = map_array(path, "r+")
-    _allocate(path, array, over)
+    _allocate(path, array, threads, over)
     return array
 
 
@@ -80,17 +81,20 @@ def _address(room: mmap.mmap) -> int:
     return address
 
 
-def _allocate(path: Path, array: Float32, over: Over) -> None:
+def _allocate(path: Path, array: Float32, threads: int, over: Over) -> None:
     """Allocate each byte of the file, in huge pages as long as the system gives them."""
     size = path.stat().st_size
     begin = array.ctypes.data // _HUGE * _HUGE
     libc = ctypes.CDLL(None)
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    with path.open("r+b") as file:
-        for offset in range(0, size - _HUGE, _HUGE):
-            if over():
-                raise CancelledError
+    refused = threading.Event()
+
+    def make_huge(offset: int) -> None:
+        if not refused.is_set():
             os.posix_fallocate(file.fileno(), offset, _SMALL)
             if libc.madvise(begin + offset, _HUGE, _MADV_COLLAPSE) != 0:
-                break
+                refused.set()
+
+    with path.open("r+b") as file:
+        in_threads(range(0, size - _HUGE, _HUGE), make_huge, threads, over)
         os.posix_fallocate(file.fileno(), 0, size)

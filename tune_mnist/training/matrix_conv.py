@@ -18,8 +18,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, linear, pad
+from torch.nn.functional import conv2d, pad
 
+from tune_mnist.training.matrix_product import linear, product
 from tune_mnist.training.small_map_conv import Pair, convolve_small_map
 
 _FEW_CHANNELS = 8  # below, patches are short runs and the library's kernel is the faster one
@@ -44,7 +45,8 @@ def convolve(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
             return linear(_rows(x), _rows(weight))[:, :, None, None]
         if weight.shape[2:] == (1, 1):
             pixels = x[:, :, :: stride[0], :: stride[1]].permute(0, 2, 3, 1)
-            return linear(pixels, _rows(weight)).permute(0, 3, 1, 2)
+            y = linear(pixels.reshape(-1, x.shape[1]), _rows(weight))
+            return y.view(*pixels.shape[:3], -1).permute(0, 3, 1, 2)
     if x.shape[2] * x.shape[3] < weight.shape[2] * weight.shape[3]:
         return convolve_small_map(x, weight, stride, padding)
     y: Tensor = _Convolution.apply(x, weight, stride, padding)
@@ -83,7 +85,7 @@ class _Convolution(torch.autograd.Function):
         o, i, kh, kw = weight.shape
         patches = _patches(x, (kh, kw), ctx.stride, ctx.padding)
         dy_rows = dy.permute(0, 2, 3, 1).reshape(-1, o)
-        d_weight = (dy_rows.t() @ patches).view(o, kh, kw, i).permute(0, 3, 1, 2)
+        d_weight = product(dy_rows.t(), patches.t()).view(o, kh, kw, i).permute(0, 3, 1, 2)
         dx, _, _ = torch.ops.aten.convolution_backward(
             dy,
             x,

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
 
 from tune_mnist.training.compiled import read_only
 from tune_mnist.training.kernel_rows import KINDS, Float32, Kernel
@@ -184,6 +183,8 @@ def _assemble(
         wins[rows_b] += one.wins[split:]
     violation = max(one.violation for one in solved.values())
     if violation >= eps:
+        from sklearn.exceptions import ConvergenceWarning  # a second that no other fit should pay
+
         warnings.warn(f"SMO stopped at a violation of {violation:g}", ConvergenceWarning, 3)
     support = np.flatnonzero(coefficients.any(axis=0))
     machine = Machine(

@@ -53,7 +53,7 @@ def fill_products(rows: Float32, out: Float32, threads: int, over: Over = never)
             out[j : j + TILE, i : i + TILE] = tile.T
 
     corners = [(i, j) for i in range(0, n, TILE) for j in range(0, i + 1, TILE)]
-    _for_each(corners, fill_tile, threads, over)
+    in_threads(corners, fill_tile, threads, over)
 
 
 def fill_cross_products(
@@ -69,10 +69,17 @@ def fill_cross_products(
             stripe = out[i : i + TILE, j : j + TILE]
             np.matmul(others[i : i + TILE], rows[j : j + TILE].T, out=stripe)
 
-    _for_each(range(0, len(others), TILE), fill_stripe, threads, over)
+    in_threads(range(0, len(others), TILE), fill_stripe, threads, over)
 
 
-def _for_each(items: Iterable[Any], work: Callable[[Any], None], threads: int, over: Over) -> None:
+def in_threads(
+    items: Iterable[Any], work: Callable[[Any], None], threads: int, over: Over = never
+) -> None:
+    """Do the work for each item in threads, the BLAS at one thread each.
+
+    Raises: CancelledError: `over`, asked before each item, said so. What `work` raises.
+    """
+
     def unless_over(item: Any) -> None:
         if over():
             raise CancelledError

@@ -27,6 +27,7 @@ from tune_mnist.training.fused_update import fused_optimizer
 from tune_mnist.training.image_input import INPUT_SIZE, batches, resize, shuffled
 from tune_mnist.training.kept_memory import kept_memory
 from tune_mnist.training.live_taps import keep_live_taps
+from tune_mnist.training.matrix_product import ONEDNN
 from tune_mnist.training.measurement import (
     PARTS,
     Measurement,
@@ -217,7 +218,7 @@ def _fastest_step(
     """Return the optimisation step, recorded where that is possible, and what runs it, in words."""
     engine = f"live taps, {device.type} {amp_dtype(device)}".replace("torch.", "")
     if device.type == "cpu":
-        return step, engine
+        return step, engine + (", oneDNN" if ONEDNN else ", BLAS")
     if amp_dtype(device) == torch.float16:  # its loss scaler skips steps: not the same each time
         return step, engine + ", eager"
     one_of_each_size = {len(some[1]): some for some in batches(*train_set, config.batch_size)}

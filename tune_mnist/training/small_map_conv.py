@@ -14,12 +14,14 @@ step, whatever the batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear
+
+from tune_mnist.training.matrix_product import linear
 
 Pair = tuple[int, int]
 Block = tuple[tuple[slice | int, ...], tuple[slice, ...]]
@@ -52,8 +54,11 @@ class _DenseMatrix(torch.autograd.Function):
         out = [(size[s] + 2 * padding[s] - kernel[s]) // stride[s] + 1 for s in (0, 1)]
         ctx.shape = weight.shape
         ctx.blocks = list(_blocks((kernel[0], kernel[1]), size, out, stride, padding))
-        matrix = weight.new_zeros(*out, o, *size, i)
         taps = weight.permute(0, 2, 3, 1)
+        filled = sum(taps[in_kernel].shape[1:3].numel() for _, in_kernel in ctx.blocks)
+        whole = filled == math.prod((*out, *size))  # each output pixel sees each input pixel
+        new = weight.new_empty if whole else weight.new_zeros
+        matrix = new(*out, o, *size, i)
         for in_matrix, in_kernel in ctx.blocks:
             matrix[in_matrix] = taps[in_kernel]
         return matrix
