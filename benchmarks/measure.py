@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+import numpy  # noqa: F401  # loads the BLAS that `machine` names
+from threadpoolctl import threadpool_info
+
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEADER = """\
 # Benchmark results
@@ -108,12 +111,13 @@ def compare(what: str, ours: Timings, peer: Timings, scale: float = 1.0) -> Figu
 
 
 def machine() -> str:
-    """Return processor, usable cores, memory, GPU if any, system and Python version."""
+    """Return processor, usable cores, memory, GPU if any, system, Python and BLAS kernels."""
     parts = [
         f"{_processor()}, {usable_cores()} cores, {_memory_gib():.0f} GiB",
         *_gpus(),
         f"{platform.system()} {platform.machine()}",
         f"Python {platform.python_version()}",
+        *_blas(),
     ]
     return ", ".join(parts)
 
@@ -148,6 +152,12 @@ def _memory_gib() -> float:
 
 def _gpus() -> list[str]:
     return _output(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]).splitlines()
+
+
+def _blas() -> list[str]:
+    """Return whose kernels numpy's BLAS took: on the wrong ones it is half as fast."""
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return [f"{pool['internal_api']} {pool.get('architecture', '')}".strip() for pool in pools[:1]]
 
 
 def _commit() -> str:

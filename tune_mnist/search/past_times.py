@@ -15,7 +15,7 @@ from tune_mnist.search.environment import host
 from tune_mnist.search.forecast import Forecast, Timed, forecast
 from tune_mnist.search.memory import Memory
 from tune_mnist.search.plan import Plan
-from tune_mnist.search.prefixes import length_of, prefix_key, shared_lengths
+from tune_mnist.search.prefixes import length_of, prefix_key
 from tune_mnist.search.proposals import Proposals
 from tune_mnist.spaces import Config, configurations
 from tune_mnist.store.reader import read_plans, read_trials
@@ -48,7 +48,7 @@ def plan_forecast(root: Path, plan: Plan, data: Dataset, memory: Memory | None) 
         return None
     plans = read_plans(root)
     planned = [one for one in _planned(plan, memory) if memory is None or memory.find(one) is None]
-    if shared_lengths(plan.space, plan.device):  # the longest of a training answers the others
+    if plan.lengths:  # the longest of a training answers the others
         longest = {prefix_key(one): one for one in sorted(planned, key=length_of)}
         planned = list(longest.values())
     past = [

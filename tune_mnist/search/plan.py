@@ -31,6 +31,7 @@ class Plan:
         concurrency: trials side by side at most.
         configurations: distinct configurations in the space; None if it is infinite.
         trials: trials to run at most; None if only time or a target ends the search.
+        lengths: epochs at which a longer training stands for a shorter trial (`prefixes.py`).
         engine: the implementation that trains an SVM, and why: `with_engine`; None before.
         notes: one line each for whatever was collapsed, capped or ignored.
     """
@@ -44,6 +45,7 @@ class Plan:
     concurrency: int
     configurations: int | None
     trials: int | None
+    lengths: tuple[int, ...]
     engine: tuple[Engine, str] | None
     notes: tuple[str, ...]
 
@@ -112,7 +114,8 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
         notes.append(left_to_another)
     count = size(space, device)
     _check_scheduler(space, count)
-    notes += _sharing(space, device)
+    lengths = shared_lengths(space, device)
+    notes += _sharing(space, device, lengths)
     plan = Plan(
         space=space,
         device=device,
@@ -123,15 +126,15 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
         concurrency=1,
         configurations=count,
         trials=_trials(space, count),
+        lengths=lengths,
         engine=None,
         notes=tuple(notes),
     )
     return replace(plan, concurrency=concurrency(plan))
 
 
-def _sharing(space: Space, device: Device) -> list[str]:
+def _sharing(space: Space, device: Device, lengths: tuple[int, ...]) -> list[str]:
     """Return a line each on what is trained once for several trials, and on what is not."""
-    lengths = shared_lengths(space, device)
     if not lengths:
         return []
     count, many = size(space, device), trainings(space, device)

@@ -26,7 +26,6 @@ from tune_mnist.search.confirm import ConfirmSearcher
 from tune_mnist.search.ending import Ending, Outcome, StopAll
 from tune_mnist.search.memory import Memory
 from tune_mnist.search.plan import Plan
-from tune_mnist.search.prefixes import shared_lengths
 from tune_mnist.search.proposals import Proposals
 from tune_mnist.search.recorder import Observer, Recorder, trial_name
 from tune_mnist.search.resume import Earlier, replay, unfinished
@@ -111,7 +110,7 @@ def _trainings(
         proposals,
         plan.space,
         trials=plan.trials,
-        shares=bool(shared_lengths(plan.space, plan.device)),
+        shares=bool(plan.lengths),
         memory=memory,
         on_proposal=lambda proposal: writer.append_proposal(asdict(proposal)),
         on_answer=recorder.answer,
@@ -147,7 +146,7 @@ def _train(
             plan.device,
             gram.folder if gram else None,
             rungs=trained_rungs(plan.space),
-            lengths=shared_lengths(plan.space, plan.device),
+            lengths=plan.lengths,
             save_every_s=_save_every_s(plan.space),
         )
         tuner = _tuner(plan, shared, searcher, recorder, ending, folder, named_actors)

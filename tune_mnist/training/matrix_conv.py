@@ -45,8 +45,8 @@ def convolve(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
             return linear(_rows(x), _rows(weight))[:, :, None, None]
         if weight.shape[2:] == (1, 1):
             pixels = x[:, :, :: stride[0], :: stride[1]].permute(0, 2, 3, 1)
-            y = linear(pixels.reshape(-1, x.shape[1]), _rows(weight))
-            return y.view(*pixels.shape[:3], -1).permute(0, 3, 1, 2)
+            rows = linear(pixels.reshape(-1, x.shape[1]), _rows(weight))
+            return rows.view(*pixels.shape[:3], -1).permute(0, 3, 1, 2)
     if x.shape[2] * x.shape[3] < weight.shape[2] * weight.shape[3]:
         return convolve_small_map(x, weight, stride, padding)
     y: Tensor = _Convolution.apply(x, weight, stride, padding)

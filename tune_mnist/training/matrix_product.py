@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 # The operator is torch's own, not its public interface: a version without it takes the BLAS.
-ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+ONEDNN: bool = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
