@@ -221,50 +221,6 @@ def test_cmaes_is_refused_what_it_cannot_learn_from(refuse: Refuse, text: str, l
     assert f"search.sampler: cmaes cannot learn from {line}; use tpe" in refused
 
 
-@pytest.mark.parametrize(
-    ("points", "line"),
-    [
-        ("[3]", "points[0]: 3 is not a mapping; "),
-        ("[{C: 1.0}, {gama: 1.0}]", "points[1].gama: not a parameter of svm; did you mean gamma?"),
-        ("[{C: [1, 1.0]}]", "points[0].C: 1.0 is given twice; keep one of them"),
-        ("[{C: []}]", "points[0].C: is empty; give at least one value"),
-        ("[{C: {choice: [1]}}]", "points[0].C: C cannot be {'choice': [1]}; give a number above 0"),
-        ("[{C: [1.0, -1.0]}]", "points[0].C: C cannot be -1.0; give a number above 0"),
-    ],
-)
-def test_a_faulty_point_is_refused_in_one_line(refuse: Refuse, points: str, line: str) -> None:
-    [refused] = refuse(NO_PARAMETERS + f"search: {{sampler: grid}}\npoints: {points}")
-    assert refused.startswith(f"mine.yaml: {line}")
-
-
-def test_points_that_expand_without_bounds_are_refused(refuse: Refuse) -> None:
-    many = ", ".join(str(i) for i in range(1, 201))
-    [line] = refuse(NO_PARAMETERS + f"points: [{{C: [{many}], gamma: [{many}]}}]")
-    assert line.startswith("mine.yaml: points: stand for 40000 configurations, at most 10000")
-
-
-@pytest.mark.parametrize(
-    ("point", "line"),
-    [
-        ("{kernel: poly, C: 3.0, degree: 2}", "points: C cannot be 3.0 here; it can be 1.0, 2.0"),
-        ("{kernel: poly, C: 1.0}", "points: {'kernel': 'poly', 'C': 1.0} gives no degree; it can"),
-        ("{kernel: rbf, C: 1.0, gamma: 0.1}", "gives gamma, which `parameters` does not search"),
-    ],
-)
-def test_a_point_outside_the_parameters_domains_is_refused(
-    refuse: Refuse, point: str, line: str
-) -> None:
-    parameters = KERNELS + "  C: {choice: [1, 2]}\n  degree: {choice: [2, 3]}\n"
-    [refused] = refuse(SVM + parameters + f"points: [{point}]")
-    assert line in refused
-
-
-def test_a_point_needs_no_value_where_none_matters(read: Read) -> None:
-    parameters = KERNELS + "  C: 2.0\n  degree: {choice: [2, 3]}\n"
-    space = read(SVM + parameters + "points: [{kernel: rbf}, {kernel: rbf, degree: 9}]")
-    assert len(space.points) == 2
-
-
 def test_every_fault_is_named_at_once(refuse: Refuse) -> None:
     lines = refuse(
         "model: svm\nparameters: {C: -1, gama: 1, kernel: {choice: []}}\n"
@@ -303,11 +259,6 @@ def test_a_batch_size_that_cannot_be_trained_is_refused(refuse: Refuse, batch_si
 def test_grid_on_an_infinite_space_is_refused_naming_the_parameter(refuse: Refuse) -> None:
     [line] = refuse(SVM + "  C: {uniform: [1, 2]}\nsearch: {sampler: grid}")
     assert line.startswith("mine.yaml: search.sampler: grid cannot list every value of C; use ran")
-
-
-def test_tpe_on_points_alone_is_refused(refuse: Refuse) -> None:
-    [line] = refuse(NO_PARAMETERS + "points: [{C: [1.0, 2.0]}]")
-    assert line.startswith("mine.yaml: search.sampler: tpe cannot learn from a list of points")
 
 
 def test_loss_is_to_be_small_by_default(read: Read) -> None:

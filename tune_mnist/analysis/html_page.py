@@ -38,14 +38,14 @@ def fill(template: str, *styles: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["csp_hash"] = _csp_hash
-    sheets = [(_HERE / sheet).read_text("utf-8") for sheet in ("leaderboard.css", *styles)]
+    sheets = [(_HERE / sheet).read_text("utf-8") for sheet in ("page.css", *styles)]
     return environment.get_template(template).render(
         **values,
         style=Markup("\n".join(sheets)),
         # A parser reads any line break as "\n", and the policy's hash is of what it reads.
         scripts=[
             Markup(get_plotlyjs().replace("\r\n", "\n")),
-            Markup((_HERE / "leaderboard.js").read_text("utf-8")),
+            Markup((_HERE / "page.js").read_text("utf-8")),
         ],
     )
 

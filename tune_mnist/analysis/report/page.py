@@ -21,6 +21,10 @@ from tune_mnist.analysis.report.runs import published_runs, stored_runs
 from tune_mnist.store.reader import read_reports, read_trials
 
 _MARKS: dict[Verdict, str] = {"holds": "✓", "does not hold": "✗", "not decidable": "?"}
+_PUBLISHED = (
+    "Published figures",
+    "the report and its repository's logs; results/reference/published/SOURCE.md",
+)
 _CLASSES: dict[Verdict, str] = {"holds": "yes", "does not hold": "no", "not decidable": "open"}
 
 
@@ -61,7 +65,7 @@ def render(root: Path) -> str:
         tables=_tables(runs, theirs),
         charts=_charts(runs, trials, reports),
         fractions=[f"{100 * part:g} %" for part in sorted(set(runs["fraction"]) - {1.0})],
-        provenance=provenance(mine) if len(mine) else [],
+        provenance=[_PUBLISHED, *(provenance(mine) if len(mine) else [])],
     )
 
 
