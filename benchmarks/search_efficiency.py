@@ -6,8 +6,9 @@
 Replays recorded grids (`replay.py`) on a simulated clock with two workers: our samplers through
 `Proposals`, our schedulers through `RungScheduler`, and each peer through its own ask and tell.
 "Best" is the highest validation accuracy in the table, less one standard deviation of a run's seed
-noise (SVMs have none). Regret is that of the best trial that ran to its end. What proposing takes
-is not counted. `--peers` is the python of a virtualenv with the peers (`efficiency_peers.py`);
+noise (SVMs have none). Regret is that of the best trial that ran to its end; a rival is better
+where its mean over the seeds is lower by more than two standard errors. What proposing takes is not
+counted. `--peers` is the python of a virtualenv with the peers (`efficiency_peers.py`);
 without it ours run alone. A ResNet's trial under a scheduler goes on at a rung; an SVM's begins
 anew and pays for every rung.
 """
@@ -50,7 +51,7 @@ SLOW = ("gp", "SMAC3", "Syne Tune CQR")
 HORIZON = 0.34  # of the grid's cost, after which a run is given up
 PARTS = (1 / 9, 1 / 3)  # of the grid's cost, where regret is looked at
 OURS = ("tpe", "tpe asha", "tpe hyperband", "random", "random asha", "qmc", "gp", "cmaes", "nsga2")
-DEFAULT = {"svm": "tpe", "resnet": "tpe hyperband"}  # what search_spaces/*.yaml say
+DEFAULT = "tpe"  # what search_spaces/*.yaml say, without a scheduler
 SHORT = ("svm_digits",)
 PEERS = {
     "Optuna TPE": False,
@@ -161,10 +162,6 @@ def raced(
             yield rival, traces
 
 
-def default_of(table: Table) -> str:
-    return DEFAULT[table.model] if len(table.rungs) > 1 else "tpe"
-
-
 def figure(table: Table, rival: str, traces: list[Trace]) -> Figure:
     """Return a rival's line: time to target and regrets, as parts of the grid's cost."""
     cost = table.grid_seconds()
@@ -174,7 +171,7 @@ def figure(table: Table, rival: str, traces: list[Trace]) -> Figure:
         f"{quartiles([100 * regret_at(trace, part * cost) for trace in traces])} at {part:.2f}"
         for part in PARTS
     ]
-    mark = " (default)" if rival == default_of(table) else ""
+    mark = " (default)" if rival == DEFAULT else ""
     what = f"{table.name}, {rival}{mark}, {len(traces)} seeds: part of the grid's cost to its best"
     points = f"regret in points {', '.join(regrets)}"
     return Figure(what, f"{quartiles(times)}; reached by {reached}/{len(times)}; {points}")
@@ -189,27 +186,32 @@ def quartiles(values: list[float]) -> str:
 
 def verdict(table: Table, all_traces: dict[str, list[Trace]]) -> Figure:
     """Return whether the claim holds on the table, and who is better at equal cost."""
-    cost, own = table.grid_seconds(), default_of(table)
+    cost, own = table.grid_seconds(), DEFAULT
     times = [time_to(trace, table.noise) / cost for trace in all_traces[own]]
     share = sum(one <= 1 / 3 for one in times) / len(times)
 
-    def mean_regret(rival: str, part: float) -> float:
-        return statistics.fmean(100 * regret_at(one, part * cost) for one in all_traces[rival])
+    def regrets(rival: str, part: float) -> list[float]:
+        return [100 * regret_at(one, part * cost) for one in all_traces[rival]]
 
-    beaten = [
-        f"{rival} at {part:.2f} ({mean_regret(rival, part):.3g} to {mean_regret(own, part):.3g})"
-        for part in PARTS
-        for rival in all_traces
-        if rival != own and mean_regret(rival, part) < mean_regret(own, part) - 1e-9
-    ]
+    ahead: dict[bool, list[str]] = {True: [], False: []}  # beyond what chance explains, within it
+    for part in PARTS:
+        mine = regrets(own, part)
+        for rival in all_traces:
+            theirs = regrets(rival, part)
+            less = statistics.fmean(mine) - statistics.fmean(theirs)
+            if less > 1e-9:
+                error = math.hypot(
+                    *(statistics.stdev(of) / len(of) ** 0.5 for of in (mine, theirs))
+                )
+                means = f"{statistics.fmean(theirs):.3g} to {statistics.fmean(mine):.3g}"
+                ahead[less > 2 * error].append(f"{rival} at {part:.2f} ({means})")
     median = sorted(times)[(len(times) - 1) // 2]
     said = f"{own} there at {median:.3g} of the grid's cost, {share:.0%} of seeds within a third"
-    better = "; lower mean regret in points: " + (", ".join(beaten) or "nobody")
+    said += f"; lower mean regret in points: {', '.join(ahead[True]) or 'nobody'}"
+    said += f"; by less than two standard errors: {', '.join(ahead[False]) or 'nobody'}"
     third = "yes" if median <= 1 / 3 else "NO"
     what = f"{table.name}: within a third of the grid's cost: {third}"
-    return Figure(
-        f"{what}; nobody better at equal cost: {'NO' if beaten else 'yes'}", said + better
-    )
+    return Figure(f"{what}; nobody better at equal cost: {'NO' if ahead[True] else 'yes'}", said)
 
 
 def chart(results: dict[str, dict[str, list[Trace]]], file: Path) -> None:

@@ -68,6 +68,11 @@ class TestTradeoff:
         figure = tradeoff_figure(tradeoff(ranked(tmp_path, rows)))
         assert list(figure.data[1].marker.symbol) == ["circle", "circle-open"]
 
+    def test_stopped_trial_is_not_on_the_front(self, tmp_path: Path) -> None:
+        rows = [trial("a", 0.8), trial("b", 0.9, wall_time_s=1.0, status="stopped")]
+        points = tradeoff(ranked(tmp_path, rows)).points.to_pylist()
+        assert {one["trial"]: one["on_front"] for one in points} == {"a": True, "b": False}
+
     def test_wall_times_that_span_decades_stand_on_a_log_axis(self, tmp_path: Path) -> None:
         rows = [trial("a", wall_time_s=1.0), trial("b", wall_time_s=100.0)]
         assert tradeoff_figure(tradeoff(ranked(tmp_path, rows))).layout.xaxis.type == "log"

@@ -97,11 +97,24 @@ def test_trials_that_lack_an_objective_are_counted_and_left_out(tmp_path: Path) 
     rows = [trial("a", parameters=100), trial("b")]
     [found] = pareto_sets(stored(tmp_path, rows), ("val_accuracy", "parameters"), 20)
     assert found.trials["trial"].to_pylist() == ["a"]
-    assert "1 more lack an objective" in set_sentence(found)
+    assert "1 more were stopped early or lack an objective" in set_sentence(found)
+
+
+def test_a_trial_that_was_stopped_early_beats_none(tmp_path: Path) -> None:
+    rows = [
+        trial("a", 0.8, wall_time_s=9.0),
+        trial("fast", 0.9, wall_time_s=1.0, status="stopped"),
+        trial("b", 0.9, wall_time_s=10.0),
+    ]
+    [found] = pareto_sets(stored(tmp_path, rows), ("val_accuracy", "wall_time_s"), 20)
+    assert found.trials["trial"].to_pylist() == ["b", "a"]
+    assert found.size == 2
 
 
 def test_an_objective_that_no_trial_has_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="none of 1 results has each of val_accuracy, parameters"):
+    with pytest.raises(
+        InputError, match="none of 1 results is complete and has val_accuracy, parameters"
+    ):
         pareto_sets(stored(tmp_path, [trial("a")]), ("val_accuracy", "parameters"), 20)
 
 

@@ -184,6 +184,15 @@ def test_qmc_covers_every_stretch_of_a_range(tmp_path: Path) -> None:
     assert len(sixteenths) == 16
 
 
+def test_tpe_begins_with_the_points_of_qmc(tmp_path: Path) -> None:
+    of = {
+        name: run(Proposals(make_space(tmp_path, MIXED, sampler=name), "cpu"), 8)
+        for name in ("tpe", "qmc")
+    }
+    assert of["tpe"][:6] == of["qmc"][:6]
+    assert of["tpe"] != of["qmc"]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

@@ -48,8 +48,9 @@ class Tradeoff:
 
     Args:
         points: trials, best first: trial, kind, config (JSON), val_accuracy, test_accuracy,
-            wall_time_s, on_front (no other trial is both as fast and as accurate), is_knee (the
-            one of the front where more seconds stop paying; `pareto.knee`).
+            wall_time_s, on_front (completed, and no other such trial is both as fast and as
+            accurate), is_knee (the one of the front where more seconds stop paying;
+            `pareto.knee`).
         of: how many trials there were before thinning.
         view: lowest and highest accuracy of the first view.
         below: how many points lie below it.
@@ -70,7 +71,9 @@ def tradeoff(ranked: pa.Table, most: int = MOST_POINTS) -> Tradeoff:
     """
     accuracy, seconds = floats(ranked["val_accuracy"]), floats(ranked["wall_time_s"])
     costs = np.column_stack([seconds, -accuracy])
-    front = unbeaten(costs)
+    completed = np.flatnonzero(np.asarray(ranked["status"]) == "completed")
+    front = np.zeros(len(costs), dtype=bool)
+    front[completed] = unbeaten(costs[completed])
     kept = np.union1d(thinned(len(ranked), most), np.flatnonzero(front))
     rows = ranked.take(kept)
     kinds = map(kind_text, rows["model"].to_pylist(), rows["config"].to_pylist())

@@ -1,6 +1,7 @@
 """Several objectives at once: the Pareto set, the fronts behind it (dominance.py), and its knee.
 
-The terminal's table and the page's chart both ask here.
+The terminal's table and the page's chart both ask here. A trial that was stopped early is in
+neither: its seconds are not what its configuration costs.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class ParetoSet:
         objectives: what was compared.
         size: how many trials are in the set.
         of: how many trials were compared.
-        left_out: how many trials with a rank lack one of the objectives.
+        left_out: how many trials with a rank were stopped early or lack one of the objectives.
     """
 
     trials: pa.Table
@@ -69,14 +70,14 @@ def pareto_sets(trials: pa.Table, objectives: tuple[str, ...], at_least: int) ->
         trials: rows of the store.
         objectives: two or more of `BETTER`.
         at_least: how many trials of each data set to return, if there are so many.
-    Raises: InputError: no trial with a rank has all objectives.
+    Raises: InputError: no completed trial has all objectives.
     """
     ranked = ranked_trials(trials)
-    comparable = ranked
+    comparable = ranked.filter(pc.equal(ranked["status"], "completed"))
     for name in objectives:
         comparable = comparable.filter(pc.is_finite(comparable[name].cast(pa.float64())))
     if not len(comparable):
-        problem = f"none of {len(ranked):,} results has each of {', '.join(objectives)}"
+        problem = f"none of {len(ranked):,} results is complete and has {', '.join(objectives)}"
         raise input_error("--pareto", problem, "run a search, or leave one out")
     sets = []
     for dataset in sorted(pc.unique(comparable["dataset"]).to_pylist()):
@@ -93,7 +94,7 @@ def set_sentence(found: ParetoSet) -> str:
     """Return the size of a Pareto set and its knee, for people, in one line."""
     text = f"Pareto set on {found.dataset}: {found.size:,} of {found.of:,} trials"
     if found.left_out:
-        text += f" ({found.left_out:,} more lack an objective)"
+        text += f" ({found.left_out:,} more were stopped early or lack an objective)"
     for row in found.trials.filter(found.trials["knee"]).to_pylist():
         figures = ", ".join(
             f"{heading(_FIELDS[n])} {shown(_FIELDS[n], row[n])}" for n in found.objectives

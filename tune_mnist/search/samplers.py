@@ -3,7 +3,7 @@
     grid     the enumerated space (proposals.py); needs no Optuna sampler
     random   each parameter by itself
     qmc      a scrambled Sobol sequence: covers the space more evenly than random
-    tpe      models good and bad configurations; the default
+    tpe      a Sobol sequence's first ten, then a model of good and bad configurations; the default
     gp       a Gaussian process over the parameters that every configuration has
     cmaes    an evolution strategy over the numbers that every configuration has
     nsga2    a genetic algorithm
@@ -26,22 +26,17 @@ from optuna.samplers import (
     RandomSampler,
     TPESampler,
 )
-from optuna.trial import FixedTrial
+from optuna.trial import FixedTrial, TrialState
 
 from tune_mnist.spaces import Choice, Device, SamplerName, Space, always_searched
 
+_STARTUP = 6  # finished trials before TPE's model takes over: docs/decisions/010
 _GENERATIONS = 5
 _POPULATION = (6, 50)  # fewest, and Optuna's default
 
 
 def _random(space: Space) -> BaseSampler:
     return RandomSampler(seed=space.search.seed)
-
-
-def _tpe(space: Space) -> BaseSampler:
-    # group: parameters under different conditions are modelled apart, each group jointly.
-    # constant_liar: trials still running count as bad, so parallel proposals spread out.
-    return TPESampler(seed=space.search.seed, multivariate=True, group=True, constant_liar=True)
 
 
 def _one_by_one(space: Space) -> BaseSampler:
@@ -89,6 +84,38 @@ class _WholeSpaceQmc(QMCSampler):
         return self._space_distributions
 
 
+class _SobolThenTpe(TPESampler):
+    """TPE that begins with a Sobol sequence, where Optuna's begins at random."""
+
+    def __init__(self, space: Space) -> None:
+        # group: parameters under different conditions are modelled apart, each group jointly.
+        # constant_liar: trials still running count as bad, so parallel proposals spread out.
+        super().__init__(
+            n_startup_trials=_STARTUP,
+            seed=space.search.seed,
+            multivariate=True,
+            group=True,
+            constant_liar=True,
+        )
+        self._sobol = _WholeSpaceQmc(space)
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, BaseDistribution]:
+        if _starting(study):
+            return self._sobol.infer_relative_search_space(study, trial)
+        return super().infer_relative_search_space(study, trial)
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+        if _starting(study):
+            return self._sobol.sample_relative(study, trial, search_space)
+        return super().sample_relative(study, trial, search_space)
+
+
+def _starting(study: Any) -> bool:
+    """Return whether TPE has too few finished trials for a model, as it counts them itself."""
+    finished = (TrialState.COMPLETE, TrialState.PRUNED)
+    return len(study.get_trials(deepcopy=False, states=finished)) < _STARTUP
+
+
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Return the Optuna distribution of each parameter that has more than one value."""
     found: dict[str, BaseDistribution] = {}
@@ -104,7 +131,7 @@ SAMPLERS: dict[SamplerName, Callable[[Space], BaseSampler] | None] = {
     "grid": None,
     "random": _random,
     "qmc": _WholeSpaceQmc,
-    "tpe": _tpe,
+    "tpe": _SobolThenTpe,
     "gp": _gp,
     "cmaes": _cmaes,
     "nsga2": _nsga2,
