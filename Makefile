@@ -30,7 +30,8 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP) ## the short form of every benchmark
-	for claim in svm_grid resnet_step orchestration store end_to_end search_efficiency; do \
+	for claim in svm_grid resnet_step orchestration store end_to_end search_efficiency \
+	    shared_prefixes; do \
 	  $(BIN)/python -m benchmarks.$$claim --short || exit 1; \
 	done
 

@@ -89,7 +89,8 @@ print(best.score(T, t))
 
 def ours(space: Path, folder: str) -> None:
     command = [sys.executable, "-m", "tune_mnist", "search", "svm", "--space", str(space)]
-    options = ["--cpus", "2", "--results", f"{folder}/results"]
+    # A finished trial of the last round would be reused, not run.
+    options = ["--cpus", "2", "--results", f"{folder}/results", "--rerun"]
     subprocess.run([*command, *options], check=True, capture_output=True)
 
 

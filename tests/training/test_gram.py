@@ -15,8 +15,8 @@ from tune_mnist.errors import InputError
 from tune_mnist.training import gram
 from tune_mnist.training.gram import open_gram
 from tune_mnist.training.pixels import standardised
-from tune_mnist.training.products import Over
 from tune_mnist.training.svm_config import gram_bytes
+from tune_mnist.training.threads import Over
 
 
 def test_products_are_of_standardised_rows_sorted_by_class(digits: Dataset, tmp_path: Path) -> None:

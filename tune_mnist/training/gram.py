@@ -25,13 +25,8 @@ from filelock import FileLock
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.training.huge_pages import map_array, new_array
-from tune_mnist.training.products import (
-    Over,
-    fill_cross_products,
-    fill_products,
-    never,
-    squared_norms,
-)
+from tune_mnist.training.products import fill_cross_products, fill_products, squared_norms
+from tune_mnist.training.threads import Over, never
 
 Float32 = npt.NDArray[np.float32]
 

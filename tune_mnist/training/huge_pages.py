@@ -25,7 +25,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tune_mnist.training.products import Over, in_threads, never
+from tune_mnist.training.threads import Over, in_threads, never
 
 Float32 = npt.NDArray[np.float32]
 

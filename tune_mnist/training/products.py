@@ -13,23 +13,14 @@ another waits for fresh pages of memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+
+from tune_mnist.training.threads import Over, in_threads, never
 
 Float32 = npt.NDArray[np.float32]
-Over = Callable[[], bool]
 
 TILE = 1024  # rows; 4 MiB a tile
-
-
-def never() -> bool:
-    """Return that it is not over."""
-    return False
 
 
 def squared_norms(rows: Float32) -> Float32:
@@ -70,21 +61,3 @@ def fill_cross_products(
             np.matmul(others[i : i + TILE], rows[j : j + TILE].T, out=stripe)
 
     in_threads(range(0, len(others), TILE), fill_stripe, threads, over)
-
-
-def in_threads(
-    items: Iterable[Any], work: Callable[[Any], None], threads: int, over: Over = never
-) -> None:
-    """Do the work for each item in threads, the BLAS at one thread each.
-
-    Raises: CancelledError: `over`, asked before each item, said so. What `work` raises.
-    """
-
-    def unless_over(item: Any) -> None:
-        if over():
-            raise CancelledError
-        work(item)
-
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(unless_over, items):
-            pass  # map raises here what a thread raised

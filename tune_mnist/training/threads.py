@@ -1,10 +1,15 @@
-"""How many threads a training may use: what its caller, or the machine, allows."""
+"""Threads: how many a training may use, and work shared out to them that can be called off."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from typing import Any
 
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
+
+Over = Callable[[], bool]
 
 
 def available_threads() -> int:
@@ -12,3 +17,26 @@ def available_threads() -> int:
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limits = [int(pool["num_threads"]) for pool in threadpool_info() if pool["user_api"] == "blas"]
     return min([cpus, *limits])
+
+
+def never() -> bool:
+    """Return that it is not over."""
+    return False
+
+
+def in_threads(
+    items: Iterable[Any], work: Callable[[Any], None], threads: int, over: Over = never
+) -> None:
+    """Do the work for each item in threads, the BLAS at one thread each.
+
+    Raises: CancelledError: `over`, asked before each item, said so. What `work` raises.
+    """
+
+    def unless_over(item: Any) -> None:
+        if over():
+            raise CancelledError
+        work(item)
+
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(unless_over, items):
+            pass  # map raises here what a thread raised
