@@ -49,6 +49,41 @@ def test_an_interrupted_search_ends_as_one_that_was_not(search: Search, sampler:
     assert outcomes(rows) == outcomes(whole)
 
 
+RUNGS = (
+    SVM.replace("linear, rbf", "rbf")
+    + "fidelity: {parameter: train_fraction, rungs: [0.25, 0.5, 1.0]}\n"
+    + "points: [{kernel: rbf, C: 10.0}]\n"  # first, so that the others lag behind it
+)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "values", "before"),
+    [("asha", "10.0, 1.0e-4, 2.0e-4, 3.0e-4", 1), ("median", "10.0, 1.0, 2.0, 1.0e-4", 3)],
+)
+def test_a_scheduler_still_knows_who_ran_before_the_interruption(
+    search: Search, scheduler: str, values: str, before: int
+) -> None:
+    text = RUNGS.replace("0.1, 1.0, 10.0", values)
+    settings: dict[str, Any] = {"scheduler": scheduler, "max_concurrent": 1, "seed": 2}
+    whole, rows = search(text, "whole", **settings)
+    _, some = search(text, "cut", observer=Interrupts(before), **settings)
+    outcome, again = search(text, "cut", resume=True, **settings)
+    assert len(some) == before
+    assert whole.counts["stopped"] >= 1
+    assert outcome.counts == whole.counts
+    assert outcomes(again) == outcomes(rows)
+
+
+def test_a_scheduler_knows_a_trial_that_the_store_answers(search: Search) -> None:
+    text = RUNGS.replace("0.1, 1.0, 10.0", "10.0, 1.0e-4, 2.0e-4, 3.0e-4")
+    settings: dict[str, Any] = {"scheduler": "asha", "max_concurrent": 1, "seed": 2}
+    search(text, "first", trials=1, **settings)
+    outcome, rows = search(text, "second", remember=True, **settings)
+    assert outcome.reused == 1
+    assert outcome.counts["stopped"] >= 1
+    assert rows[0]["status"] == "completed"
+
+
 def test_trials_is_the_number_in_total(search: Search) -> None:
     search(LEARNING, trials=2)
     _, rows = search(LEARNING, resume=True, trials=5)

@@ -23,6 +23,7 @@ from pydantic.main import IncEx
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.search.environment import code_hash
+from tune_mnist.search.memory import Past
 from tune_mnist.search.plan import Plan
 from tune_mnist.search.proposals import Proposal, Proposals
 from tune_mnist.search.samplers import distributions
@@ -84,6 +85,10 @@ class Earlier:
     def first(self) -> list[Config]:
         """What its sampler was to propose before anything of its own."""
         return list(self.plan.get("first", ()))
+
+    def past(self, row: Row) -> Past:
+        """Return a trial that has ended, with its curve."""
+        return Past(row["shared_with"] or row["trial"], row, self.reports.get(row["trial"], []))
 
     @property
     def observed(self) -> list[FrozenTrial]:
@@ -203,8 +208,8 @@ def replay(proposals: Proposals, earlier: Earlier) -> tuple[list[Proposal], int]
 
 
 def _tell(proposals: Proposals, earlier: Earlier, index: int) -> None:
-    row = earlier.rows[index]
-    proposals.tell_past(int(row["trial"]), row, earlier.reports.get(row["trial"], []))
+    past = earlier.past(earlier.rows[index])
+    proposals.tell_past(int(past.row["trial"]), past.row, past.reports)
 
 
 def unfinished(earlier: Earlier, proposals: Sequence[Proposal]) -> list[Training]:

@@ -18,18 +18,19 @@ from optuna.trial import FrozenTrial
 from ray import tune
 from ray.tune import Trainable
 from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
 from ray.tune.trainable.function_trainable import wrap_function
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
 from tune_mnist.search.confirm import ConfirmSearcher
 from tune_mnist.search.ending import Ending, Outcome, StopAll
-from tune_mnist.search.memory import Memory
+from tune_mnist.search.memory import Memory, Past
 from tune_mnist.search.plan import Plan
-from tune_mnist.search.proposals import Proposals
+from tune_mnist.search.proposals import Proposal, Proposals
 from tune_mnist.search.recorder import Observer, Recorder, trial_name
 from tune_mnist.search.resume import Earlier, replay, unfinished
-from tune_mnist.search.schedulers import SCHEDULERS
+from tune_mnist.search.schedulers import SCHEDULERS, remember
 from tune_mnist.search.searcher import ProposalSearcher
 from tune_mnist.search.shared_gram import SharedGram, shared_gram
 from tune_mnist.search.trainable import Shared, run_trial
@@ -79,15 +80,18 @@ def run_search(
     ending = Ending(plan.space, time.monotonic() if began is None else began)
     data_facts = {"dataset": data.name, "data_hash": data.content_hash, "split": data.split}
     recorder = Recorder(plan, writer, observer, data_facts, ending.add, ending.lose)
+    scheduler = SCHEDULERS[plan.space.search.scheduler](plan.space)
     if searcher is None:
         fresh = Proposals(plan.space, plan.device, first, observed)
-        trainings = _trainings(plan, fresh, writer, recorder, ending, memory, earlier)
+        trainings = _trainings(plan, fresh, scheduler, writer, recorder, ending, memory, earlier)
         searcher = ProposalSearcher(trainings, plan.space, ending.seconds_left)
     outcome = ending.outcome
     with _on_signals(ending.interrupt):
         if searcher.left():
             with _gram(plan, data, observer, ending) as gram, session:
-                _train(plan, data, searcher, recorder, ending, gram, named_actors, writer)
+                _train(
+                    plan, data, searcher, scheduler, recorder, ending, gram, named_actors, writer
+                )
     if ending.lost:
         raise ending.lost
     writer.compact()
@@ -99,6 +103,7 @@ def run_search(
 def _trainings(
     plan: Plan,
     proposals: Proposals,
+    scheduler: TrialScheduler,
     writer: Writer,
     recorder: Recorder,
     ending: Ending,
@@ -106,6 +111,11 @@ def _trainings(
     earlier: Earlier | None,
 ) -> Trainings:
     """Return what the search has to train, from where an earlier run left off if there is one."""
+
+    def answer(proposal: Proposal, past: Past) -> None:
+        recorder.answer(proposal, past)
+        remember(scheduler, plan.space, proposal.number, past)
+
     trainings = Trainings(
         proposals,
         plan.space,
@@ -113,7 +123,7 @@ def _trainings(
         shares=bool(plan.lengths),
         memory=memory,
         on_proposal=lambda proposal: writer.append_proposal(asdict(proposal)),
-        on_answer=recorder.answer,
+        on_answer=answer,
         over=ending.reached,
     )
     recorder.follow(trainings)
@@ -121,6 +131,7 @@ def _trainings(
         again, _ = replay(proposals, earlier)
         for row in earlier.rows:
             ending.add(row)
+            remember(scheduler, plan.space, int(row["trial"]), earlier.past(row))
         trainings.go_on(len(earlier.rows), unfinished(earlier, again))
     return trainings
 
@@ -129,6 +140,7 @@ def _train(
     plan: Plan,
     data: Dataset,
     searcher: ProposalSearcher | ConfirmSearcher,
+    scheduler: TrialScheduler,
     recorder: Recorder,
     ending: Ending,
     gram: SharedGram | None,
@@ -149,7 +161,7 @@ def _train(
             lengths=plan.lengths,
             save_every_s=_save_every_s(plan.space),
         )
-        tuner = _tuner(plan, shared, searcher, recorder, ending, folder, named_actors)
+        tuner = _tuner(plan, shared, searcher, scheduler, recorder, ending, folder, named_actors)
         began = len(tuner.fit())
         if gram:
             with suppress(CancelledError):
@@ -201,18 +213,18 @@ def _tuner(
     plan: Plan,
     shared: Shared,
     searcher: ProposalSearcher | ConfirmSearcher,
+    scheduler: TrialScheduler,
     recorder: Recorder,
     ending: Ending,
     folder: Path,
     named_actors: bool,
 ) -> tune.Tuner:
-    space = plan.space
     trainable = tune.with_parameters(run_trial, shared=shared)
     return tune.Tuner(
         tune.with_resources(_named(trainable) if named_actors else trainable, _bundle(plan)),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            scheduler=SCHEDULERS[space.search.scheduler](space),
+            scheduler=scheduler,
             num_samples=-1,  # the searcher ends the search
             max_concurrent_trials=_at_once(plan),
             reuse_actors=not named_actors,  # a trivial trial costs 0.07 s instead of 1.04 s

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -101,14 +101,15 @@ class RungScheduler(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Compare the trial at the highest rung that it has reached."""
         whole = result.get("test_accuracy") is not None
-        on = self.goes_on(trial.trial_id, trial.config["number"], result)
+        number = trial.config["number"]
+        on = self.goes_on(f"{number:05d}", number, result)
         return str(TrialScheduler.CONTINUE if on or whole else TrialScheduler.STOP)
 
     def goes_on(self, trial: str, number: int, result: Mapping[str, Any]) -> bool:
         """Return whether a trial may go on after this measurement.
 
         Args:
-            trial: its id.
+            trial: its id; under the same one nobody enters a rung twice.
             number: of its proposal, which draws its bracket: the same one if it is tried again.
             result: the measurement.
         """
@@ -119,6 +120,13 @@ class RungScheduler(FIFOScheduler):
         values = [result[objective.metric] for objective in self._objectives]
         costs = [sign * value for sign, value in zip(signs, values, strict=True)]
         return not reached or reached[-1].enter(trial, costs)
+
+    def remember(self, trial: str, number: int, curve: Iterable[Mapping[str, Any]]) -> None:
+        """Count a trial that does not run here at the rungs where its curve was measured."""
+        rungs = [rung.fidelity for rung in self._bracket(number)]
+        for measured in curve:
+            if any(abs(rung - measured["fidelity"]) < _CLOSE for rung in rungs):
+                self.goes_on(trial, number, measured)
 
     def _bracket(self, number: int) -> list[Rung]:
         draw = random.Random(f"{self._seed} {number}")

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tune_mnist.search.memory import Past
 from tune_mnist.spaces import SchedulerName, Space, changeable, rungs
 
 if TYPE_CHECKING:
@@ -70,3 +71,26 @@ SCHEDULERS: dict[SchedulerName, Callable[[Space], TrialScheduler]] = {
     "median": _median,
     "pbt": _pbt,
 }
+
+
+def remember(scheduler: TrialScheduler, space: Space, number: int, past: Past) -> None:
+    """Let a scheduler compare trials with one that it does not see run.
+
+    Args:
+        scheduler: of `space`; "none" and "pbt" compare with nothing that is past.
+        space: what is searched.
+        number: of the proposal that has its answer so: by the store, or before a resume.
+        past: its answer. The store keeps no curve of `fit_s` and `eval_s`: where they are
+            objectives, nothing is remembered.
+    """
+    from ray.tune.schedulers import MedianStoppingRule
+
+    from tune_mnist.search.rungs import RungScheduler
+
+    metrics = [objective.metric for objective in space.objectives]
+    curve = [{"parameters": past.row["parameters"], **report} for report in past.reports]
+    kept = [one for one in curve if all(one.get(name) is not None for name in metrics)]
+    if isinstance(scheduler, RungScheduler):
+        scheduler.remember(past.name, number, kept)
+    elif isinstance(scheduler, MedianStoppingRule) and kept:
+        scheduler._results[past.name] = kept  # its trials are no more than keys there
