@@ -31,7 +31,7 @@ format: $(STAMP)
 
 bench: $(STAMP) ## the short form of every benchmark
 	for claim in svm_grid resnet_step orchestration store end_to_end search_efficiency \
-	    shared_prefixes; do \
+	    shared_prefixes bfloat16; do \
 	  $(BIN)/python -m benchmarks.$$claim --short || exit 1; \
 	done
 

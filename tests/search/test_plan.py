@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,34 @@ def test_pin_memory_collapses_on_cpu_and_says_so() -> None:
     on_gpu = plan_search(shipped("report/resnet"), cpus=None, gpus=1, machine=GPU_BOX)
     assert (on_cpu.configurations, on_gpu.configurations) == (32, 64)
     assert any("pin_memory" in note for note in on_cpu.notes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        ("parameters: {precision: bfloat16}", True),
+        ("parameters: {precision: {choice: [float32, bfloat16]}}", True),
+        ("parameters: {precision: float32}", False),
+        ("points: [{precision: bfloat16}]", True),
+        (
+            "parameters: {device: {choice: [cpu, gpu]}, "
+            "precision: {choice: [bfloat16], when: {device: gpu}}}",
+            False,
+        ),
+    ],
+)
+def test_bfloat16_needs_a_processor_that_has_it(tmp_path: Path, asked: str, refused: bool) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"model: resnet\ndataset: digits\n{asked}\nsearch: {{trials: 1, sampler: grid}}\n")
+    space = read_space(file)
+    gpus = 1 if "gpu" in asked else 0
+    new, old = (replace(GPU_BOX, bfloat16=has) for has in (True, False))
+    plan_search(space, cpus=None, gpus=gpus, machine=new)
+    if refused:
+        with pytest.raises(InputError, match=r"parameters\.precision: bfloat16, .*use float32"):
+            plan_search(space, cpus=None, gpus=gpus, machine=old)
+    else:
+        plan_search(space, cpus=None, gpus=gpus, machine=old)
 
 
 def test_a_space_that_names_the_gpu_needs_one() -> None:

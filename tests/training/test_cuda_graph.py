@@ -12,9 +12,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from tune_mnist.datasets import Dataset, Images
-from tune_mnist.training import resnet, resnet_step
+from tune_mnist.training import precision, resnet
 from tune_mnist.training.cuda_graph import graphed_step, undone
 from tune_mnist.training.fused_update import fused_optimizer
+from tune_mnist.training.precision import product_dtype
 from tune_mnist.training.resnet_step import draw_network, loss_scaler, training_step
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -33,7 +34,9 @@ def test_undone_steps_leave_the_training_as_if_they_had_not_been(optimizer_name:
     for warm_up in (False, True):
         network = draw_network("resnet18", 10, seed=0)
         optimizer = fused_optimizer(network, optimizer_name, 0.01)
-        step = training_step(network, optimizer, CPU, loss_scaler(CPU))
+        step = training_step(
+            network, optimizer, CPU, torch.float32, loss_scaler(CPU, torch.float32)
+        )
         if warm_up:
             with undone(network, optimizer):
                 step(*batch(4))
@@ -49,12 +52,11 @@ def test_a_step_that_cannot_be_recorded_runs_eagerly_and_the_engine_says_why(
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     monkeypatch.setattr(resnet, "graphed_step", fail)
-    for module in (resnet, resnet_step):
-        monkeypatch.setattr(module, "amp_dtype", lambda _: torch.bfloat16)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: True)
     config = resnet.ResnetConfig("resnet18", 4, "sgd", 0.01, 1)
     network = draw_network("resnet18", 10, seed=0)
     optimizer = fused_optimizer(network, "sgd", 0.01)
-    step = training_step(network, optimizer, CPU, loss_scaler(CPU))
+    step = training_step(network, optimizer, CPU, torch.float32, loss_scaler(CPU, torch.float32))
     device = torch.device("cuda")
     _, engine = resnet._fastest_step(step, network, optimizer, config, batch(4), device)
     assert "eager (no CUDA graph: operation not permitted when stream is capturing)" in engine
@@ -72,11 +74,12 @@ def test_graphed_losses_and_weights_equal_eager_ones_step_by_step(
     )
     eager, graphed = first, copy.deepcopy(first)
     sizes = [32, 32, 7, 32, 7]
-    scaler = loss_scaler(device)
+    dtype = product_dtype(None, device)
+    scaler = loss_scaler(device, dtype)
     eager_optimizer = fused_optimizer(eager, optimizer_name, 0.001)
-    eager_step = training_step(eager, eager_optimizer, device, scaler)
+    eager_step = training_step(eager, eager_optimizer, device, dtype, scaler)
     optimizer = fused_optimizer(graphed, optimizer_name, 0.001)
-    step = training_step(graphed, optimizer, device, scaler)
+    step = training_step(graphed, optimizer, device, dtype, scaler)
     step = graphed_step(step, graphed, optimizer, [batch(32), batch(7)])
     for number, size in enumerate(sizes):
         loss, graphed_loss = eager_step(*batch(size)).clone(), step(*batch(size)).clone()

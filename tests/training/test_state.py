@@ -118,7 +118,7 @@ def test_recording_leaves_a_restored_optimizer_as_it_was(optimizer_name: str) ->
     network = draw_network("resnet18", 10, seed=0)
     optimizer = fused_optimizer(network, optimizer_name, 0.01)
     cpu = torch.device("cpu")
-    step = training_step(network, optimizer, cpu, loss_scaler(cpu))
+    step = training_step(network, optimizer, cpu, torch.float32, loss_scaler(cpu, torch.float32))
     images, labels = torch.zeros((4, 1, 32, 32), dtype=torch.uint8), torch.arange(4)
     step(images, labels)
     before = [t.clone() for state in optimizer.state.values() for t in state.values()]

@@ -46,7 +46,7 @@ def confirm(
     confirmation = confirmation_of(results, search, top=top, seeds=seeds)
     recorded = confirmation.plan
     data = load_recorded(recorded, data_dir)
-    machine = this_machine(look_for_gpus=recorded["space"]["model"] != "svm")
+    machine = this_machine(ask_torch=recorded["space"]["model"] != "svm")
     plan = plan_confirmation(
         confirmation, data, cpus=cpus, gpus=gpus, machine=machine, root=results
     )

@@ -80,7 +80,7 @@ def run(
 
     _check(part, dataset, fraction)
     parts = [part] if part else list(PARTS)
-    machine = this_machine(look_for_gpus=parts != ["svm"])
+    machine = this_machine(ask_torch=parts != ["svm"])
     device: Device = "gpu" if machine.gpus else "cpu"
     console = Console()
     if "devices" in parts and device == "cpu":

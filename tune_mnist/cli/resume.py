@@ -47,7 +47,7 @@ def resume(
     space = override(earlier.space, search={"trials": trials, "time_budget_s": time_budget})
     data = load_recorded(recorded, data_dir)
     gpus = recorded["resources"]["gpus"] if gpus is None else gpus
-    machine = this_machine(look_for_gpus=gpus > 0 or space.model != "svm")
+    machine = this_machine(ask_torch=gpus > 0 or space.model != "svm")
     plan = with_engine(plan_search(space, cpus=cpus, gpus=gpus, machine=machine), data, machine)
     run_planned(
         plan,

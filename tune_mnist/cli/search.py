@@ -158,7 +158,7 @@ def search(
         },
         resources={"cpu": cpus_per_trial, "gpu": gpus_per_trial},
     )
-    machine = this_machine(look_for_gpus=gpus > 0 or searched.model != "svm")
+    machine = this_machine(ask_torch=gpus > 0 or searched.model != "svm")
     plan = plan_search(searched, cpus=cpus, gpus=gpus, machine=machine)
     data = load_data(searched.dataset, data_dir, test_set)
     plan = with_engine(plan, data, machine)

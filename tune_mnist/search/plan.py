@@ -101,14 +101,16 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
         machine: what there is.
 
     Raises:
-        InputError: more GPUs than there are, a bundle that never fits, a search without an end,
-            a sampler or scheduler that cannot work on the space.
+        InputError: more GPUs than there are, a number format that the processor lacks, a bundle
+            that never fits, a search without an end, a sampler or scheduler that cannot work on
+            the space.
     """
     notes: list[str] = []
     gpus = _usable_gpus(space, gpus, machine, notes)
     cores = _usable_cpus(cpus, machine, notes)
     device: Device = "gpu" if gpus else "cpu"
     _check_devices(space, device)
+    _check_precision(space, device, machine)
     notes += collapsed(space, device)
     if left_to_another := helper(space, device):
         notes.append(left_to_another)
@@ -199,6 +201,23 @@ def _check_devices(space: Space, device: Device) -> None:
             "add --gpus 1 on a machine with a GPU, or leave gpu out",
             key="parameters.device",
         )
+
+
+def _check_precision(space: Space, device: Device, machine: Machine) -> None:
+    """Refuse bfloat16 on a processor that would only emulate it; a GPU answers in its trials."""
+    asked = [config for config in space.points if "precision" in config]
+    if domain := space.parameters.get("precision"):
+        on = domain.when.get("device", devices(space, device))
+        asked += [{"precision": one, "device": where} for one in domain.values() for where in on]
+    for config in asked:
+        on_cpu = config.get("device", device) == "cpu"
+        if on_cpu and config["precision"] == "bfloat16" and machine.bfloat16 is False:
+            raise input_error(
+                space.name,
+                "bfloat16, and torch sees no instructions for it on this machine's processor",
+                "use float32, or leave precision out",
+                key="parameters.precision",
+            )
 
 
 def _trials(space: Space, count: int | None) -> int | None:

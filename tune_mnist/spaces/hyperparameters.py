@@ -89,6 +89,12 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
         "epochs": Hyperparameter("passes over the training images", (int,), 2, low=1),
         "train_fraction": _TRAIN_FRACTION,
         "device": _DEVICE,
+        "precision": Hyperparameter(
+            "numbers of the matrix work; left out, float32 on a CPU, bfloat16 on a GPU",
+            (str,),
+            None,
+            ("float32", "bfloat16"),
+        ),
         "pin_memory": Hyperparameter(
             "batches go to the GPU from page-locked (true) or pageable (false) host memory; "
             "left out, the images live on the GPU",

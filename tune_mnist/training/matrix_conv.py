@@ -36,8 +36,11 @@ def convolve(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
         padding: rows and columns of zeros around x.
 
     Returns:
-        (n, o, oh, ow).
+        (n, o, oh, ow), in the type that autocast asks for.
     """
+    if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):  # elsewhere conv2d casts
+        dtype = torch.get_autocast_dtype("cpu")
+        x, weight = x.to(dtype), weight.to(dtype)
     if x.is_cuda or weight.shape[1] < _FEW_CHANNELS:
         return conv2d(x, weight, None, stride, padding)
     if padding == (0, 0):

@@ -1,8 +1,8 @@
 """Train a ResNet on one data set, as the report did: a plain function of configuration and data.
 
 torchvision's resnet18 or resnet50 from random weights, SGD with momentum 0.9 or Adam,
-cross-entropy, 32×32 input in three channels (`image_input.py`). On a GPU the matrix work runs in
-bfloat16 where the chip has it, else in float16 with a loss scaler; on a CPU in float32.
+cross-entropy, 32×32 input in three channels (`image_input.py`), matrix work in the numbers that
+`precision.py` chooses.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from tune_mnist.training.measurement import (
     add_times,
     confusion,
 )
+from tune_mnist.training.precision import Precision, product_dtype
 from tune_mnist.training.resnet_step import (
     Step,
-    amp_dtype,
     draw_network,
     evaluate,
     loss_scaler,
@@ -65,6 +65,7 @@ class ResnetConfig:
         pin_memory: matters on a GPU only. True: batches go there from page-locked host memory;
             False: from pageable memory; None: the images live on the GPU and no batch travels.
         train_fraction: in (0, 1], of the training images: the first of each class.
+        precision: of the matrix work, "float32" or "bfloat16"; None: as the device does it best.
 
     Raises:
         InputError: a value outside these; all faults at once.
@@ -77,16 +78,19 @@ class ResnetConfig:
     epochs: int
     pin_memory: bool | None = None
     train_fraction: float = 1.0
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         faults = []
         for key, known in (
             ("architecture", get_args(Architecture)),
             ("optimizer", get_args(Optimizer)),
+            ("precision", (None, *get_args(Precision))),
         ):
             value = getattr(self, key)
             if value not in known:
-                faults.append(Fault("resnet", key, f"{value!r} is unknown", nearest(value, known)))
+                words = [word for word in known if word]
+                faults.append(Fault("resnet", key, f"{value!r} is unknown", nearest(value, words)))
         if self.batch_size < 2:
             faults.append(Fault("resnet", "batch_size", f"{self.batch_size} is < 2", "use 16"))
         if self.epochs < 1:
@@ -133,8 +137,8 @@ def train(
             from then; its times are those before and after together.
 
     Raises:
-        InputError: fewer than two training images, or no state in `restore` that this training
-            can go on from.
+        InputError: fewer than two training images, a precision that the device lacks, or no state
+            in `restore` that this training can go on from.
         FloatingPointError: a loss is no longer finite: the training diverged.
     """
     train_images = first_of_each_class(data.train, config.train_fraction)
@@ -143,13 +147,14 @@ def train(
     times = dict.fromkeys(PARTS, 0.0)
     with _timed(times, "setup_s"):
         target = torch.device(device)
+        dtype = product_dtype(config.precision, target)
         network = draw_network(config.architecture, len(data.classes), seed)
         parameters = sum(weights.numel() for weights in network.parameters())
         keep_live_taps(network, INPUT_SIZE, INPUT_SIZE)
         network.to(target)
         order = torch.Generator().manual_seed(seed)
         optimizer = fused_optimizer(network, config.optimizer, config.learning_rate)
-        scaler = loss_scaler(target)
+        scaler = loss_scaler(target, dtype)
         state = State(
             f"{config.architecture}, {config.optimizer}, {len(data.classes)} classes",
             *(network, optimizer, order, scaler),
@@ -157,14 +162,14 @@ def train(
         done = restore_state(state, restore, config.epochs, times) if restore else 0
         train_set = _tensors(train_images, target if config.pin_memory is None else _HOST)
         val_set = _tensors(data.val, target)
-        step = training_step(network, optimizer, target, scaler)
+        step = training_step(network, optimizer, target, dtype, scaler)
         step, engine = _fastest_step(step, network, optimizer, config, train_set, target)
     for epoch in range(done + 1, config.epochs + 1):
         with _timed(times, "fit_s"):
             train_loss, train_accuracy = _fit(step, train_set, order, config, target)
         _check_finite("training", train_loss, epoch, config)
         with _timed(times, "eval_s"):
-            val_loss, val_accuracy, _ = evaluate(network, *val_set, target)
+            val_loss, val_accuracy, _ = evaluate(network, *val_set, target, dtype)
         _check_finite("validation", val_loss, epoch, config)
         measurement = Measurement(
             step=epoch,
@@ -179,23 +184,27 @@ def train(
         )
         add_times(measurement, times)
         if epoch == config.epochs:
-            measurement = _finished(measurement, network, data, target)
+            measurement = _finished(measurement, network, data, target, dtype)
         elif epoch in lengths:
-            measurement["prefix"] = _finished(measurement, network, data, target)
+            measurement["prefix"] = _finished(measurement, network, data, target, dtype)
         save = partial(save_state, state, epoch, dict(times)) if epoch < config.epochs else None
         report(measurement, save)
     return measurement
 
 
 def _finished(
-    measurement: Measurement, network: nn.Module, data: Dataset, device: torch.device
+    measurement: Measurement,
+    network: nn.Module,
+    data: Dataset,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> Measurement:
     """Return the measurement as a training reports it that ends here: with the test images'."""
     finished = measurement.copy()
     times = {part: measurement[part] for part in PARTS}
     with _timed(times, "eval_s"):
         images, labels = _tensors(data.test, device)
-        _, finished["test_accuracy"], predicted = evaluate(network, images, labels, device)
+        _, finished["test_accuracy"], predicted = evaluate(network, images, labels, device, dtype)
     finished["confusion"] = confusion(data.test.labels, predicted.numpy(), len(data.classes))
     add_times(finished, times)
     return finished
@@ -216,10 +225,11 @@ def _fastest_step(
     device: torch.device,
 ) -> tuple[Step, str]:
     """Return the optimisation step, recorded where that is possible, and what runs it, in words."""
-    engine = f"live taps, {device.type} {amp_dtype(device)}".replace("torch.", "")
+    dtype = product_dtype(config.precision, device)
+    engine = f"live taps, {device.type} {dtype}".replace("torch.", "")
     if device.type == "cpu":
         return step, engine + (", oneDNN" if ONEDNN else ", BLAS")
-    if amp_dtype(device) == torch.float16:  # its loss scaler skips steps: not the same each time
+    if dtype == torch.float16:  # its loss scaler skips steps: not the same each time
         return step, engine + ", eager"
     one_of_each_size = {len(some[1]): some for some in batches(*train_set, config.batch_size)}
     try:

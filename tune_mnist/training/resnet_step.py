@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tune_mnist.training.image_input import batches, normalise
+from tune_mnist.training.precision import autocast
 
 EVALUATION_BATCH = 256
 
@@ -26,33 +27,19 @@ def draw_network(architecture: str, classes: int, seed: int) -> nn.Module:
     return network
 
 
-def amp_dtype(device: torch.device) -> torch.dtype:
-    """Return the type that matrix products run in: float32 on a CPU, half as wide on a GPU."""
-    if device.type == "cpu":
-        return torch.float32
-    native = torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if native else torch.float16
-
-
-def _autocast(device: torch.device) -> torch.autocast:
-    """Without its cache of cast weights: a step uses each once, and a CUDA graph cannot keep it."""
-    dtype = amp_dtype(device)
-    enabled = dtype != torch.float32
-    return torch.autocast(device.type, dtype, enabled=enabled, cache_enabled=False)
-
-
-def loss_scaler(device: torch.device) -> torch.amp.GradScaler:
-    """Return what keeps float16 gradients from vanishing; it does nothing for wider types."""
-    return torch.amp.GradScaler(device.type, enabled=amp_dtype(device) == torch.float16)
+def loss_scaler(device: torch.device, dtype: torch.dtype) -> torch.amp.GradScaler:
+    """Return what keeps float16 gradients from vanishing; it does nothing for other types."""
+    return torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
 
 
 def training_step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     device: torch.device,
+    dtype: torch.dtype,
     scaler: torch.amp.GradScaler,
 ) -> Step:
-    """Return a function that takes one optimisation step on a batch.
+    """Return a function that takes one optimisation step on a batch, its products in `dtype`.
 
     It takes (n, c, 32, 32) uint8 images and (n,) int64 labels, and returns, as float64 on the
     device, the batch's summed loss and its number of correct answers, both before the update.
@@ -61,7 +48,7 @@ def training_step(
     def step(images: Tensor, labels: Tensor) -> Tensor:
         images = images.to(device, non_blocking=True)
         labels = labels.to(device, non_blocking=True)
-        with _autocast(device):
+        with autocast(device, dtype):
             logits = network(normalise(images))
             loss = cross_entropy(logits, labels)
         optimizer.zero_grad()
@@ -76,7 +63,11 @@ def training_step(
 
 @torch.inference_mode()
 def evaluate(
-    network: nn.Module, images: Tensor, labels: Tensor, device: torch.device
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> tuple[float, float, Tensor]:
     """Evaluate on (n, c, 32, 32) uint8 images; the network is left in training mode.
 
@@ -88,7 +79,7 @@ def evaluate(
     predicted = [torch.zeros(0, dtype=torch.int64, device=device)]
     for some, truth in batches(images, labels, EVALUATION_BATCH):
         pixels, truth = normalise(some.to(device)), truth.to(device)
-        with _autocast(device):
+        with autocast(device, dtype):
             logits = network(pixels)
         loss = cross_entropy(logits.float(), truth, reduction="sum")
         predicted.append(logits.argmax(1))

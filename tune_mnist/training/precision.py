@@ -1,0 +1,54 @@
+"""The number format of a network's matrix products.
+
+What: in bfloat16 they take and give numbers of 8 significant bits, summed in float32; weights,
+their updates, BatchNorm's statistics and the loss stay in float32 (torch's autocast). A GPU works
+so unless a configuration says float32, and in float16 if it is too old for bfloat16; a CPU works in
+float32 unless a configuration says bfloat16.
+
+What it is not: exact. It is another training, whose accuracies scatter as another seed's do.
+
+What it buys: on an AMD EPYC with AVX512_BF16 a ResNet-18 step takes 21 instead of 26 ms at batch
+16, 28 instead of 37 at batch 32, 79 instead of 119 at batch 128 (one core each).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from tune_mnist.errors import input_error
+
+Precision = Literal["float32", "bfloat16"]
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether the device has instructions for products in bfloat16."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    can = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return any(bool(can.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def product_dtype(precision: Precision | None, device: torch.device) -> torch.dtype:
+    """Return the type that matrix products run in; None is the device's own choice.
+
+    Raises: InputError: bfloat16, and the device could only emulate it.
+    """
+    if precision is None:
+        if device.type == "cpu":
+            return torch.float32
+        return torch.bfloat16 if has_bfloat16(device) else torch.float16
+    if precision == "bfloat16" and not has_bfloat16(device):
+        problem = f"bfloat16, and torch sees no instructions for it on this {device.type}"
+        raise input_error("resnet", problem, "use float32, or leave it out", "precision")
+    return torch.float32 if precision == "float32" else torch.bfloat16
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Return what runs matrix products in this type.
+
+    Without the cache of cast weights: a step uses each once, and a CUDA graph cannot keep it.
+    """
+    enabled = dtype != torch.float32
+    return torch.autocast(device.type, dtype, enabled=enabled, cache_enabled=False)
