@@ -70,7 +70,9 @@ def test_pin_memory_collapses_on_cpu_and_says_so() -> None:
 )
 def test_bfloat16_needs_a_processor_that_has_it(tmp_path: Path, asked: str, refused: bool) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text(f"model: resnet\ndataset: digits\n{asked}\nsearch: {{trials: 1, sampler: grid}}\n")
+    file.write_text(
+        f"model: resnet\ndataset: digits\n{asked}\nsearch: {{trials: 1, sampler: grid}}\n"
+    )
     space = read_space(file)
     gpus = 1 if "gpu" in asked else 0
     new, old = (replace(GPU_BOX, bfloat16=has) for has in (True, False))
