@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import ray
 
-from tests.search.conftest import Searched
+from tests.search.conftest import Searched, Silent
 from tune_mnist.search.population import perturbed
+from tune_mnist.search.recorder import Row
 from tune_mnist.spaces import Choice, Domain, IntUniform, LogUniform, Scalar, Uniform
 from tune_mnist.store.reader import read_reports
 
@@ -43,6 +45,30 @@ def test_the_worst_takes_over_the_best_and_the_schedule_says_when(
         changed += len(schedule) > 1
     assert changed
     assert sorted(row["trial"] for row in rows) == ["00000", "00001", "00002", "00003"]
+
+
+class CountsFreeCores(Silent):
+    """Notes how many of Ray's two cores are free whenever a trial reports."""
+
+    def __init__(self) -> None:
+        self.free: list[float] = []
+
+    def trial_reported(self, trial: str, measurement: Row) -> None:
+        self.free.append(ray.available_resources().get("CPU", 0.0))
+
+
+def test_one_at_a_time_a_population_is_the_same_again(search: Callable[..., Searched]) -> None:
+    found = []
+    for name in ("first", "second"):
+        random.seed(name)  # nothing may hang on Python's own generator
+        observer = CountsFreeCores()
+        text = SPACE.replace("trials: 4", "trials: 8").replace("epochs: 4", "epochs: 3")
+        text = text.replace("{choice: [1.0e-9, 0.01, 1.0e-8, 1.0e-7]}", "{uniform: [0.001, 0.1]}")
+        _, rows = search(text, name, observer, max_concurrent=1)
+        found.append(sorted((row["trial"], row["schedule"], row["val_accuracy"]) for row in rows))
+        assert min(observer.free) >= 1
+    assert found[0] == found[1]
+    assert any(len(json.loads(schedule)) > 1 for _, schedule, _ in found[0])
 
 
 def test_a_trial_of_a_population_is_never_reused(search: Callable[..., Searched]) -> None:

@@ -6,10 +6,11 @@ one of the best quarter, with that one's hyperparameters, of which those that a 
 on its way are perturbed. All trials of the search are the population; where fewer run at once, Tune
 pauses each after an epoch and lets the next one go on.
 
-Ours differs from Ray's in four things. The first population comes from a sampler, which Ray
-refuses; a value never leaves its domain; a trial keeps its own number; and its configuration holds
-its schedule, `[[fidelity, {hyperparameter: value}], ...]`: what the weights were trained with and
-after how many epochs it changed, through every trial that they have come from.
+Ours differs from Ray's in five things. The first population comes from a sampler, which Ray
+refuses; a value never leaves its domain; a trial keeps its own number; all draws are seeded, so
+that one at a time a population is the same again; and a trial's configuration holds its schedule,
+`[[fidelity, {hyperparameter: value}], ...]`: what the weights were trained with and after how many
+epochs it changed, through every trial that they have come from.
 """
 
 from __future__ import annotations
@@ -63,6 +64,13 @@ class Population(PopulationBasedTraining):
         if result.get("test_accuracy") is not None:
             return str(TrialScheduler.CONTINUE)
         return str(super().on_trial_result(tune_controller, trial, result))
+
+    def _checkpoint_or_exploit(
+        self, trial: Trial, tune_controller: Any, upper_quantile: list[Trial], lower: list[Trial]
+    ) -> None:
+        """Save the state of one of the best, or let one of the worst go on from it."""
+        better = [self._draws.choice(upper_quantile)] if trial in lower else upper_quantile
+        super()._checkpoint_or_exploit(trial, tune_controller, better, lower)
 
     def _get_new_config(self, trial: Trial, trial_to_clone: Trial) -> tuple[dict[str, Any], Any]:
         """Return the configuration with which a trial goes on from the other's state."""

@@ -15,6 +15,9 @@ from tune_mnist.search.plan import Plan
 TOKEN = Path.home() / ".ray" / "auth_token"
 """Where Ray keeps the token that its dashboard asks for."""
 
+TURN = "turn"
+"""A resource of which there is one, for those that share it out: see run.py."""
+
 _SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
@@ -44,6 +47,7 @@ def ray_session(
         address="local",
         num_cpus=plan.cpus,
         num_gpus=plan.gpus,
+        resources={TURN: 1},
         object_store_memory=_object_store_bytes(data),
         include_dashboard=on_dashboard is not None,
         dashboard_host="127.0.0.1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import signal
 import tempfile
@@ -28,6 +29,7 @@ from tune_mnist.search.ending import Ending, Outcome, StopAll
 from tune_mnist.search.memory import Memory, Past
 from tune_mnist.search.plan import Plan
 from tune_mnist.search.proposals import Proposal, Proposals
+from tune_mnist.search.ray_session import TURN
 from tune_mnist.search.recorder import Observer, Recorder, trial_name
 from tune_mnist.search.resume import Earlier, replay, unfinished
 from tune_mnist.search.schedulers import SCHEDULERS, remember
@@ -246,9 +248,18 @@ def _at_once(plan: Plan) -> int | None:
 
 
 def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
+    """Return what gives a trial its resources; those of a population take turns with them.
+
+    Tune has all of them begun, so its own limit on how many run does not hold.
+    """
+    population = plan.space.search.scheduler == "pbt"
+    turn = math.floor(1e4 / plan.concurrency) / 1e4  # Ray counts in ten thousandths
+
     def bundle(trial: dict[str, Any]) -> tune.PlacementGroupFactory:
         amounts = plan.bundle(trial["hyperparameters"], trial.get("share", 1))
-        return tune.PlacementGroupFactory([{key.upper(): n for key, n in amounts.items() if n}])
+        own = {key.upper(): n for key, n in amounts.items() if n}
+        # A bundle by itself, for the turn may lie on another node than the trial.
+        return tune.PlacementGroupFactory([own, *([{TURN: turn}] if population else [])])
 
     return bundle
 
