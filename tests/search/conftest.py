@@ -81,7 +81,7 @@ def plan_text(folder: Path, text: str, **search: object) -> Plan:
     return plan_search(space, cpus=2, gpus=0, machine=TWO_CPUS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # other packages start their own
 def running_ray(few_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     plan = plan_text(tmp_path_factory.mktemp("ray"), SVM)
     with ray_session(plan, few_digits):
