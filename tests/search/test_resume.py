@@ -92,7 +92,7 @@ def test_trials_is_the_number_in_total(search: Search) -> None:
 
 
 def test_what_ran_side_by_side_is_proposed_again(search: Search, tmp_path: Path) -> None:
-    search(LEARNING, trials=9, max_concurrent=2)
+    search(LEARNING + "resources: {cpu: 0.5}\n", trials=9, max_concurrent=4)
     earlier = earlier_runs(tmp_path / "results", "s")
     again, reproduced = replay(Proposals(earlier.space, "cpu"), earlier)
     assert reproduced == len(again) == 9
