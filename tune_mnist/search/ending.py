@@ -127,7 +127,7 @@ class StopAll(Stopper):
             try:
                 check_alive()
             except InputError as error:
-                self._recorder.lose(error)
+                self._ending.lose(error)
         if self._ending.reached():
             self._recorder.kill_running()
             return True

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
 from ray import cloudpickle
@@ -26,6 +25,9 @@ from tune_mnist.search.trainings import Trainings
 from tune_mnist.spaces import Config
 from tune_mnist.store.schema import REPORTS
 from tune_mnist.store.writer import Writer
+
+if TYPE_CHECKING:  # it knows us too
+    from tune_mnist.search.ending import Ending
 
 Row = dict[str, Any]
 
@@ -60,8 +62,8 @@ class Recorder(Callback):
 
     Args:
         data_facts: the data set's columns: dataset, data_hash, split.
-        on_row: called with each trial's last row after it is in the store.
-        on_lost: called with the error when the store takes no more rows, or Ray has died.
+        ending: counts each trial's last row after it is in the store, and ends the search when the
+            store takes no more rows, or Ray has died.
 
     Attributes:
         ended: how many of Tune's trials have ended.
@@ -73,15 +75,12 @@ class Recorder(Callback):
         writer: Writer,
         observer: Observer,
         data_facts: Row,
-        on_row: Callable[[Row], None],
-        on_lost: Callable[[InputError], None],
+        ending: Ending,
     ) -> None:
         self._plan = plan
         self._writer = writer
         self._observer = observer
-        self._on_row = on_row
-        self._on_lost = on_lost
-        self._lost = False
+        self._ending = ending
         self._trainings: Trainings | None = None
         self._running: dict[str, _Running] = {}
         self.ended = 0
@@ -114,11 +113,6 @@ class Recorder(Callback):
             actor = running.trial.temporary_state.ray_actor
             if actor is not None:
                 ray.kill(actor)
-
-    def lose(self, error: InputError) -> None:
-        """End the search; a trial that fails from now on is no fault of its own."""
-        self._lost = True
-        self._on_lost(error)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Note when the trial began; one of a population comes back, perhaps changed."""
@@ -159,14 +153,14 @@ class Recorder(Callback):
         config = trial.config["hyperparameters"]
         now = _Running(trial, config, datetime.now(timezone.utc), monotonic())
         running = self._running.pop(trial.trial_id, now)
-        if self._lost:
+        if self._ending.lost:  # then it is no fault of the trial's own
             return
         error = trial_error(trial)
         if died(error):
             try:
                 check_alive()
             except InputError as lost:
-                self.lose(lost)
+                self._ending.lose(lost)
                 return
         limit = self._plan.space.search.trial_timeout_s
         if died(error) and limit is not None and monotonic() - running.began >= limit:
@@ -243,10 +237,10 @@ class Recorder(Callback):
         try:
             self._writer.append_trial(row, reports)
         except InputError as error:
-            self.lose(error)
+            self._ending.lose(error)
             return
         if is_last:
-            self._on_row(row)
+            self._ending.add(row)
         self._observer.trial_finished(row)
 
 

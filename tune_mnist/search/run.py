@@ -81,7 +81,7 @@ def run_search(
     """
     ending = Ending(plan.space, time.monotonic() if began is None else began)
     data_facts = {"dataset": data.name, "data_hash": data.content_hash, "split": data.split}
-    recorder = Recorder(plan, writer, observer, data_facts, ending.add, ending.lose)
+    recorder = Recorder(plan, writer, observer, data_facts, ending)
     scheduler = SCHEDULERS[plan.space.search.scheduler](plan.space)
     if searcher is None:
         fresh = Proposals(plan.space, plan.device, first, observed)
@@ -152,7 +152,7 @@ def _train(
     search, outcome = plan.space.search, ending.outcome
     with _folder(plan, writer) as folder:
         if gram:
-            gram.seconds.add_done_callback(lambda built: _gram_built(built, recorder))
+            gram.seconds.add_done_callback(lambda built: _gram_built(built, recorder, ending))
         shared = Shared(
             data,
             plan.space.model,
@@ -202,13 +202,13 @@ def _gram(
         yield gram
 
 
-def _gram_built(built: Future[float], recorder: Recorder) -> None:
+def _gram_built(built: Future[float], recorder: Recorder, ending: Ending) -> None:
     """Let the clocks of the trials that waited begin, or end the search: called in its thread."""
     error = built.exception()
     if error is None:
         recorder.restart_clocks()
     elif isinstance(error, InputError):
-        recorder.lose(error)
+        ending.lose(error)
 
 
 def _tuner(
