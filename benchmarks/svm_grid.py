@@ -258,8 +258,8 @@ def main() -> None:
         ]
     print(*figures, sep="\n")
     if arguments.record:
-        short = " --short" if arguments.short else ""
-        record(CLAIM, f"python -m benchmarks.svm_grid{short}", figures)
+        form = "--short" if arguments.short else f"--rounds {arguments.rounds}"
+        record(CLAIM, f"python -m benchmarks.svm_grid {form}", figures)
 
 
 if __name__ == "__main__":
