@@ -141,7 +141,7 @@ class SyneTune:
 
 
 def _never_called(config: Any, seed: int = 0) -> float:  # ask and tell
-    raise NotImplementedError
+    raise NotImplementedError  # SMAC3 wants a function, though we ask and tell
 
 
 class Smac:

@@ -55,6 +55,7 @@ search() { # data set
   install >>"$out" 2>&1 || failed=1
   export TUNE_MNIST_DATA=/tmp/tune_mnist-data
   mkdir -p "$TUNE_MNIST_DATA"
+  # fashion-mnist comes with the last call only; a data set that is missing is named by its search
   cp -r .whl/first/mnist .whl/fashion/fashion-mnist "$TUNE_MNIST_DATA" 2>/dev/null
   section "A search of four ResNets on digits" 90 \
     python3 -m tune_mnist search resnet --dataset digits --gpus 1 --trials 4 --results "$results"

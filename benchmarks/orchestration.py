@@ -49,7 +49,7 @@ def ours(trials: int) -> float:
 
         def trial_finished(self, row: Any) -> None: ...
 
-    def trivial(trial: dict[str, Any], shared: object) -> None:  # noqa: ARG001
+    def trivial(trial: dict[str, Any], shared: object) -> None:  # noqa: ARG001  # as run_trial's
         from ray import tune
 
         value = float(trial["hyperparameters"]["C"])

@@ -35,7 +35,7 @@ def test_training_takes_every_value_that_a_space_may_have(
 ) -> None:
     defaults = {
         key: hyperparameter.default
-        for key, hyperparameter in MODELS[model].items()  # type: ignore[index]
+        for key, hyperparameter in MODELS[model].items()  # type: ignore[index]  # any text
         if hyperparameter.default is not None
     }
     TRAINED_AS[model](**{**defaults, name: value})

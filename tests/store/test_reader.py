@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,9 +44,9 @@ def test_all_trials_of_all_searches_are_read_with_their_search(store: Path) -> N
 @pytest.mark.parametrize(
     "filters", [{"search": "resnet-1"}, {"model": "resnet"}, {"dataset": "fashion-mnist"}]
 )
-def test_filters_choose_trials(store: Path, filters: dict[str, str]) -> None:
-    assert read_trials(store, **filters)["search"].to_pylist() == ["resnet-1"]  # type: ignore[arg-type]
-    assert top_trials(store, top=5, **filters)["search"].to_pylist() == ["resnet-1"]  # type: ignore[arg-type]
+def test_filters_choose_trials(store: Path, filters: dict[str, Any]) -> None:
+    assert read_trials(store, **filters)["search"].to_pylist() == ["resnet-1"]
+    assert top_trials(store, top=5, **filters)["search"].to_pylist() == ["resnet-1"]
 
 
 def test_columns_carry_unit_and_meaning(store: Path) -> None:
@@ -55,7 +56,7 @@ def test_columns_carry_unit_and_meaning(store: Path) -> None:
 
 def test_every_file_carries_unit_and_meaning_for_other_readers(store: Path) -> None:
     for kind, schema in (("trials", TRIALS), ("reports", REPORTS)):
-        (file,) = rows_folder(store, kind, "resnet-1").iterdir()  # type: ignore[arg-type]
+        (file,) = rows_folder(store, kind, "resnet-1").iterdir()  # type: ignore[arg-type]  # a str
         metadata = pq.read_schema(file).field("val_accuracy").metadata
         assert metadata.items() >= schema.field("val_accuracy").metadata.items()
 

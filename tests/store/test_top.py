@@ -51,7 +51,7 @@ def plain_ranking(rows: list[dict[str, Any]], metric: str, smaller: bool) -> lis
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     searches=st.lists(st.tuples(TRIALS, st.sampled_from(["loose", "compacted", "regrouped"]))),
-    metric=st.sampled_from(Metric.__args__),  # type: ignore[attr-defined]
+    metric=st.sampled_from(Metric.__args__),  # type: ignore[attr-defined]  # of a Literal
     top=st.integers(1, 8),
     model=st.sampled_from([None, "svm"]),
 )
