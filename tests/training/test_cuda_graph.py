@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from tune_mnist.datasets import Dataset, Images
-from tune_mnist.training import precision, resnet
+from tune_mnist.training import resnet
 from tune_mnist.training.cuda_graph import graphed_step, undone
 from tune_mnist.training.fused_update import fused_optimizer
 from tune_mnist.training.precision import product_dtype
@@ -52,13 +52,12 @@ def test_a_step_that_cannot_be_recorded_runs_eagerly_and_the_engine_says_why(
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     monkeypatch.setattr(resnet, "graphed_step", fail)
-    monkeypatch.setattr(precision, "has_bfloat16", lambda _: True)
     config = resnet.ResnetConfig("resnet18", 4, "sgd", 0.01, 1)
     network = draw_network("resnet18", 10, seed=0)
     optimizer = fused_optimizer(network, "sgd", 0.01)
     step = training_step(network, optimizer, CPU, torch.float32, loss_scaler(CPU, torch.float32))
-    device = torch.device("cuda")
-    _, engine = resnet._fastest_step(step, network, optimizer, config, batch(4), device)
+    of = (config, batch(4), torch.device("cuda"), torch.bfloat16)
+    _, engine = resnet._fastest_step(step, network, optimizer, *of)
     assert "eager (no CUDA graph: operation not permitted when stream is capturing)" in engine
 
 

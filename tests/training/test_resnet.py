@@ -209,6 +209,7 @@ def test_one_training_image_is_an_input_error(digits: Dataset) -> None:
     [
         ({"architecture": "resnet81"}, "did you mean resnet18?"),
         ({"optimizer": "adamw"}, "did you mean adam?"),
+        ({"precision": "bf16"}, "did you mean bfloat16?"),
         ({"batch_size": 1}, "batch_size"),
         ({"epochs": 0}, "epochs"),
         ({"train_fraction": 1.5}, "train_fraction"),

@@ -252,14 +252,15 @@ def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory
 
     Tune has all of them begun, so its own limit on how many run does not hold.
     """
-    population = plan.space.search.scheduler == "pbt"
-    turn = math.floor(1e4 / plan.concurrency) / 1e4  # Ray counts in ten thousandths
+    turns = []
+    if plan.space.search.scheduler == "pbt":
+        # A bundle by itself, for the turn may lie on another node than the trial.
+        turns = [{TURN: math.floor(1e4 / plan.concurrency) / 1e4}]  # Ray counts ten thousandths
 
     def bundle(trial: dict[str, Any]) -> tune.PlacementGroupFactory:
         amounts = plan.bundle(trial["hyperparameters"], trial.get("share", 1))
         own = {key.upper(): n for key, n in amounts.items() if n}
-        # A bundle by itself, for the turn may lie on another node than the trial.
-        return tune.PlacementGroupFactory([own, *([{TURN: turn}] if population else [])])
+        return tune.PlacementGroupFactory([own, *turns])
 
     return bundle
 

@@ -24,6 +24,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from tune_mnist.dominance import Costs, fronts, spread
+from tune_mnist.search.recorder import trial_name
 from tune_mnist.spaces import Objective
 
 _ETA = (2.0, 4.0)  # fewest and most trials of which one goes on
@@ -101,15 +102,14 @@ class RungScheduler(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Compare the trial at the highest rung that it has reached."""
         whole = result.get("test_accuracy") is not None
-        number = trial.config["number"]
-        on = self.goes_on(f"{number:05d}", number, result)
+        on = self.goes_on(trial_name(trial), trial.config["number"], result)
         return str(TrialScheduler.CONTINUE if on or whole else TrialScheduler.STOP)
 
     def goes_on(self, trial: str, number: int, result: Mapping[str, Any]) -> bool:
         """Return whether a trial may go on after this measurement.
 
         Args:
-            trial: its id; under the same one nobody enters a rung twice.
+            trial: its id in the store; under the same one nobody enters a rung twice.
             number: of its proposal, which draws its bracket: the same one if it is tried again.
             result: the measurement.
         """

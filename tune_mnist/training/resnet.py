@@ -163,7 +163,7 @@ def train(
         train_set = _tensors(train_images, target if config.pin_memory is None else _HOST)
         val_set = _tensors(data.val, target)
         step = training_step(network, optimizer, target, dtype, scaler)
-        step, engine = _fastest_step(step, network, optimizer, config, train_set, target)
+        step, engine = _fastest_step(step, network, optimizer, config, train_set, target, dtype)
     for epoch in range(done + 1, config.epochs + 1):
         with _timed(times, "fit_s"):
             train_loss, train_accuracy = _fit(step, train_set, order, config, target)
@@ -223,9 +223,9 @@ def _fastest_step(
     config: ResnetConfig,
     train_set: tuple[Tensor, Tensor],
     device: torch.device,
+    dtype: torch.dtype,
 ) -> tuple[Step, str]:
     """Return the optimisation step, recorded where that is possible, and what runs it, in words."""
-    dtype = product_dtype(config.precision, device)
     engine = f"live taps, {device.type} {dtype}".replace("torch.", "")
     if device.type == "cpu":
         return step, engine + (", oneDNN" if ONEDNN else ", BLAS")
