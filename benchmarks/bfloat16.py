@@ -22,7 +22,7 @@ from dataclasses import replace
 from benchmarks.measure import Figure, compare, interleave, record
 from benchmarks.resnet_step import process
 from tune_mnist.datasets import load_dataset
-from tune_mnist.training.resnet import ResnetConfig, train
+from tune_mnist.training.resnet.train import ResnetConfig, train
 
 CLAIM = "bfloat16 trains ResNets at least 1.2x as fast as float32 on a CPU, as accurately"
 

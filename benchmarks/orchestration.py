@@ -32,11 +32,11 @@ CPUS = 2
 
 def ours(trials: int) -> float:
     """Return the seconds that our search takes for that many trivial trials."""
-    import tune_mnist.search.run as search_run
+    import tune_mnist.search.on_ray.run as search_run
     from tune_mnist.datasets import load_dataset
-    from tune_mnist.search.environment import Machine
-    from tune_mnist.search.plan import plan_search
-    from tune_mnist.search.ray_session import ray_session
+    from tune_mnist.search.on_ray.ray_session import ray_session
+    from tune_mnist.search.planning.machine import Machine
+    from tune_mnist.search.planning.plan import plan_search
     from tune_mnist.spaces import parameter_types, read_space
     from tune_mnist.store.writer import Writer
 

@@ -80,7 +80,7 @@ def svm_rows(data: Dataset, *, shared: bool) -> Rows:
     """Train the grid; `shared`: on one matrix of inner products, whose making is in no row."""
     from threadpoolctl import threadpool_limits
 
-    from tune_mnist.training.svm import SvmConfig, train
+    from tune_mnist.training.svm.train import SvmConfig, train
 
     grid = svm_grid()
     parts = [(fraction, first_of_each_class(data, fraction)) for fraction in FRACTIONS]
@@ -100,7 +100,7 @@ def resnet_rows(data: Dataset) -> Rows:
     """Train the grid on seed 0, and every eleventh configuration on more seeds."""
     import torch
 
-    from tune_mnist.training.resnet import ResnetConfig, train
+    from tune_mnist.training.resnet.train import ResnetConfig, train
 
     torch.set_num_threads(1)
     grid = resnet_grid()

@@ -44,7 +44,7 @@ from torchvision import transforms
 
 from benchmarks.measure import Figure, compare, interleave, record
 from tune_mnist.datasets import Dataset, Images
-from tune_mnist.training.resnet import ResnetConfig, train
+from tune_mnist.training.resnet.train import ResnetConfig, train
 
 CLAIM = "ResNet trials at 2x the report's throughput on 2 cores, at equal losses"
 HELD_OUT = 128  # images each for validation and test

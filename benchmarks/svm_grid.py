@@ -32,7 +32,7 @@ from typing import TypedDict
 from benchmarks.measure import Figure, Timings, compare, record
 from tune_mnist.datasets import Dataset, Images, load_dataset
 from tune_mnist.store.reader import read_trials
-from tune_mnist.training.svm_config import SvmConfig
+from tune_mnist.training.svm.config import SvmConfig
 
 CLAIM = "12 SVMs of the report at least 35x faster than scikit-learn, 4x than scikit-learn-intelex"
 SEARCH_CLAIM = "search svm through Ray Tune takes at most 1.2 times its engine's time"
@@ -69,7 +69,7 @@ class Run(TypedDict):
 
 def ours(data: Dataset, configs: Sequence[SvmConfig]) -> Run:
     """Train through `train`, as the search's trials do, on one shared matrix."""
-    from tune_mnist.training.svm import train
+    from tune_mnist.training.svm.train import train
 
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
@@ -91,7 +91,7 @@ def ours(data: Dataset, configs: Sequence[SvmConfig]) -> Run:
 
 def loop(svc: type, data: Dataset, configs: Sequence[SvmConfig]) -> Run:
     """Fit and score one after another, as a person would write it."""
-    from tune_mnist.training.pixels import standardised
+    from tune_mnist.training.svm.pixels import standardised
 
     start = time.perf_counter()
     train_rows, _, test_rows = standardised(data)

@@ -13,21 +13,15 @@ import pytest
 from tests.analysis.example_store import failed, ranked, stored, trial, write_store
 from tune_mnist.analysis.ranking import (
     RANKING,
-    config_text,
-    duration,
-    heading,
-    kind_text,
-    meaning,
-    percent,
     ranked_trials,
     ranking,
-    shown,
     status_counts,
     to_csv,
     to_json,
     top_ranking,
 )
 from tune_mnist.store.reader import read_trials
+from tune_mnist.wording import config_text, duration, heading, kind_text, meaning, percent, shown
 
 
 def names(table: pa.Table) -> list[str]:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.search.conftest import plan_text
 from tune_mnist.cli.live import LiveView
-from tune_mnist.search.environment import cpu_name
+from tune_mnist.provenance import cpu_name
 
 SVM = """
 model: svm

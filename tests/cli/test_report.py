@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.report.example_runs import stored_trial, write_report_store
-from tune_mnist.analysis.report.runs import grid, records
+from tests.reproduction.example_runs import stored_trial, write_report_store
 from tune_mnist.cli import run
 from tune_mnist.cli.report import jobs, lacking
 from tune_mnist.datasets import Dataset, Images, load_dataset
+from tune_mnist.reproduction.runs import grid, records
 from tune_mnist.store.reader import read_trials
 
 

@@ -19,8 +19,8 @@ from tune_mnist.store.layout import rows_folder
 from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_plans, read_reports, read_search, read_trials, top_trials
 from tune_mnist.store.writer import Writer
-from tune_mnist.training import state
-from tune_mnist.training.gram_svc import GramSVC
+from tune_mnist.training.resnet import state
+from tune_mnist.training.svm.gram_svc import GramSVC
 
 
 class Owned:

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 
 from tune_mnist.datasets import Dataset, Images, load_dataset
-from tune_mnist.search.ending import Outcome
-from tune_mnist.search.environment import Machine
-from tune_mnist.search.memory import Memory
-from tune_mnist.search.plan import Plan, plan_search
-from tune_mnist.search.ray_session import ray_session
-from tune_mnist.search.recorder import Observer, Row
-from tune_mnist.search.resume import earlier_runs
-from tune_mnist.search.run import run_search
-from tune_mnist.search.warm_start import WarmStart
+from tune_mnist.search.history.memory import Memory
+from tune_mnist.search.history.resume import earlier_runs
+from tune_mnist.search.history.warm_start import WarmStart
+from tune_mnist.search.on_ray.ending import Outcome
+from tune_mnist.search.on_ray.ray_session import ray_session
+from tune_mnist.search.on_ray.recorder import Observer, Row
+from tune_mnist.search.on_ray.run import run_search
+from tune_mnist.search.planning.machine import Machine
+from tune_mnist.search.planning.plan import Plan, plan_search
 from tune_mnist.spaces import Config, override, parameter_types, read_space
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer
-from tune_mnist.training.svm_config import Engine
+from tune_mnist.training.svm.config import Engine
 
 TWO_CPUS = Machine(cpus=2, gpus=0, memory_bytes=8 * 2**30)
 

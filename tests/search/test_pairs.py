@@ -12,8 +12,8 @@ from ray import tune
 from tests.search.conftest import Silent, plan_text
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
-from tune_mnist.search import run
-from tune_mnist.search.trainable import Shared
+from tune_mnist.search.on_ray import run
+from tune_mnist.search.on_ray.trainable import Shared
 from tune_mnist.spaces import SamplerName, SchedulerName, parameter_types
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer

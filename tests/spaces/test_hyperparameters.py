@@ -12,8 +12,8 @@ from sklearn.svm import SVC
 from tune_mnist.errors import InputError
 from tune_mnist.spaces import MODELS, parameter_types
 from tune_mnist.spaces.hyperparameters import accept
-from tune_mnist.training.resnet import ResnetConfig
-from tune_mnist.training.svm import SvmConfig
+from tune_mnist.training.resnet.train import ResnetConfig
+from tune_mnist.training.svm.train import SvmConfig
 
 TRAINED_AS: dict[str, Any] = {"resnet": ResnetConfig, "svm": SvmConfig}
 NAMED = [

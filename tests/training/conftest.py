@@ -13,7 +13,7 @@ from tune_mnist.datasets import Dataset, load_dataset
 
 # Numba's cache notices when the file of a function changes, not when that of one it calls does.
 # So tests keep compiled code in a folder named for all of the sources; set before numba loads it.
-_sources = sorted(Path(tune_mnist.training.__file__).parent.glob("*.py"))
+_sources = sorted(Path(tune_mnist.training.__file__).parent.rglob("*.py"))
 _digest = hashlib.sha256(b"".join(path.read_bytes() for path in _sources)).hexdigest()[:16]
 os.environ.setdefault(
     "NUMBA_CACHE_DIR", str(Path(__file__).parents[2] / ".pytest_cache" / f"numba-{_digest}")

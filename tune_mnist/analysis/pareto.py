@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tune_mnist.analysis.columns import Floats, floats
-from tune_mnist.analysis.ranking import RANKING, config_text, heading, ranked_trials, shown
+from tune_mnist.analysis.ranking import RANKING, ranked_trials
 from tune_mnist.dominance import fronts
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import BETTER, check_metric
 from tune_mnist.store.schema import TRIALS, column
+from tune_mnist.wording import config_text, heading, shown
 
 _FIELDS = {field.name: field for field in (*TRIALS, *RANKING)}
 _FRONT = column("front", pa.int64(), "", "1 is the Pareto set: no trial beats one of it in all")

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from tune_mnist.store.reader import top_trials
 from tune_mnist.store.schema import TRIALS, column
+from tune_mnist.wording import config_text
 
 # One row of the ranking: what stands in it, in this order, with unit and meaning.
 RANKING = pa.schema(
@@ -36,9 +37,6 @@ RANKING = pa.schema(
         TRIALS.field("trial"),
     ]
 )
-
-# The hyperparameters that name the kind of model; their values need no key in front.
-KINDS = ("architecture", "kernel")
 
 
 def top_ranking(
@@ -95,82 +93,6 @@ def _numbered(rows: pa.Table) -> pa.Table:
     return rows.append_column(RANKING.field("rank"), rank)
 
 
-def config_text(config: str, *, exact: bool = False) -> str:
-    """Return a configuration as a person would write it: "rbf C=10 gamma=scale".
-
-    Args:
-        config: JSON object of the hyperparameters, as in the store.
-        exact: all digits of every number, not four.
-    """
-    values = json.loads(config)
-    kinds = [str(values.pop(kind)) for kind in KINDS if kind in values]
-    written = str if exact else value_text
-    return " ".join([*kinds, *(f"{key}={written(value)}" for key, value in values.items())])
-
-
-def kind_text(model: str, config: str) -> str:
-    """Return the model with its architecture or kernel: "resnet18", "svm rbf"."""
-    values = json.loads(config)
-    kind = " ".join(str(values[name]) for name in KINDS if name in values)
-    return kind if kind.startswith(model) else f"{model} {kind}".strip()
-
-
-def value_text(value: Any) -> str:
-    """Return a hyperparameter's value as people see it, a float with four digits at most."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def heading(field: pa.Field) -> str:
-    """Return a column's heading for people: "val_accuracy" reads "val accuracy %"."""
-    name = field.name.removeprefix("config.")
-    unit = _unit(field)
-    if unit == "s":
-        name = name.removesuffix("_s")
-    return str(name.replace("_", " ")) + (" %" if unit == "fraction" else "")
-
-
-def meaning(field: pa.Field) -> str:
-    """Return what a column holds, as `shown` shows it; wall times name their own units."""
-    if field.name == "config":
-        return "the hyperparameters"
-    text = str(field.metadata[b"meaning"].decode())
-    return f"{text} (percent)" if _unit(field) == "fraction" else text
-
-
-def shown(field: pa.Field, value: Any) -> str:
-    """Return a value as a table's cell shows it: percent under a heading that says so."""
-    if value is None:
-        return "–"
-    if field.name == "config":
-        return config_text(value)
-    if isinstance(value, bool):  # a mark in the rows that its heading is true of
-        return heading(field) if value else ""
-    unit = _unit(field)
-    if unit == "fraction":
-        return percent(value).removesuffix("%")
-    return duration(value) if unit == "s" else str(value)
-
-
-def percent(fraction: float) -> str:
-    """Return a fraction in percent, with the two digits that thousands of images support."""
-    return f"{fraction:.2%}"
-
-
-def duration(seconds: float) -> str:
-    """Return a wall time: "0.42 s", "12.3 s", "12 min 03 s", "2 h 05 min"."""
-    if seconds < 9.995:
-        return f"{seconds:.2f} s"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min"
-
-
 def to_json(table: pa.Table) -> str:
     """Return a `RANKING` table as a JSON array: accuracies as fractions, config as an object."""
     return json.dumps(json_rows(table), indent=2, ensure_ascii=False)
@@ -189,7 +111,3 @@ def to_csv(table: pa.Table) -> str:
     for row in table.to_pylist():
         rows.writerow(row | {"config": config_text(row["config"], exact=True)})
     return text.getvalue()
-
-
-def _unit(field: pa.Field) -> str:
-    return str(field.metadata[b"unit"].decode())

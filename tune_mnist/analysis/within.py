@@ -23,8 +23,8 @@ import pandas as pd
 import pyarrow as pa
 
 from tune_mnist.analysis.configurations import by_configuration
-from tune_mnist.analysis.ranking import config_text, duration, percent
 from tune_mnist.errors import input_error
+from tune_mnist.wording import config_text, duration, percent
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tune_mnist.cli.resume import replay, resume, status
 from tune_mnist.cli.search import search
 from tune_mnist.cli.spaces import spaces_app
 from tune_mnist.errors import InputError, SkippedWarning
+from tune_mnist.version import __version__
 
 app = typer.Typer(
     name="tune-mnist",
@@ -47,9 +48,7 @@ def _options(
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
-        import tune_mnist
-
-        print(tune_mnist.__version__)
+        print(__version__)
         raise typer.Exit
 
 

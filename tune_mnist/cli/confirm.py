@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from tune_mnist.analysis.confirmation import Standing, Standings
     from tune_mnist.datasets import Dataset
-    from tune_mnist.search.confirm import Confirmation
-    from tune_mnist.search.plan import Plan
+    from tune_mnist.search.history.confirmation import Confirmation
+    from tune_mnist.search.planning.plan import Plan
 
 SEEDS = 5
 """Fresh seeds for each configuration at most, unless said otherwise."""
@@ -40,8 +40,8 @@ def confirm(
     from rich.console import Console
 
     from tune_mnist.cli.search import load_recorded
-    from tune_mnist.search.confirm import confirmation_of, plan_confirmation
-    from tune_mnist.search.environment import this_machine
+    from tune_mnist.search.history.confirmation import confirmation_of, plan_confirmation
+    from tune_mnist.search.planning.machine import this_machine
 
     confirmation = confirmation_of(results, search, top=top, seeds=seeds)
     recorded = confirmation.plan
@@ -60,9 +60,9 @@ def run_confirmation(
     """Run what is still to be run, and print how the configurations stand."""
     from tune_mnist.analysis.confirmation import repeats, standings, wanted_seeds
     from tune_mnist.cli.live import LiveView
-    from tune_mnist.search.confirm import ConfirmSearcher, finished_rows
-    from tune_mnist.search.ray_session import ray_session
-    from tune_mnist.search.run import run_search
+    from tune_mnist.search.history.confirmation import ConfirmSearcher, finished_rows
+    from tune_mnist.search.on_ray.ray_session import ray_session
+    from tune_mnist.search.on_ray.run import run_search
     from tune_mnist.spaces import parameter_types
     from tune_mnist.store.writer import Writer
 
@@ -90,7 +90,7 @@ def run_confirmation(
 
 
 def _plan_dict(confirmation: Confirmation, plan: Plan, data: Dataset) -> dict[str, Any]:
-    from tune_mnist.search.environment import code_hash, git_commit, host, versions
+    from tune_mnist.provenance import code_hash, git_commit, host, versions
 
     return {
         **plan.as_dict(),
@@ -113,8 +113,8 @@ def _print_standings(now: Standings, confirmation: Confirmation, console: Consol
     from rich.table import Table
     from rich.text import Text
 
-    from tune_mnist.analysis.ranking import config_text
     from tune_mnist.spaces import config_key
+    from tune_mnist.wording import config_text
 
     names = [config_text(config_key(config)) for config in confirmation.configs]
     table = Table(box=None, pad_edge=False, header_style="dim")

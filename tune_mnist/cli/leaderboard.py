@@ -58,7 +58,7 @@ def leaderboard(
     _check_combination(within, pareto, format, html)
     limits = [parse_constraint(text, METRICS) for text in where or ()]
     if html is not None:
-        from tune_mnist.analysis.leaderboard import write_leaderboard
+        from tune_mnist.pages.leaderboard import write_leaderboard
 
         write_leaderboard(
             results,
@@ -141,7 +141,7 @@ def print_table(rows: pa.Table) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tune_mnist.analysis.ranking import heading, shown
+    from tune_mnist.wording import heading, shown
 
     columns = {
         field: [shown(field, value) for value in rows[field.name].to_pylist()]

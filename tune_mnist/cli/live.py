@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tune_mnist.analysis.ranking import config_text, duration, percent
-from tune_mnist.search.plan import Plan
+from tune_mnist.search.planning.plan import Plan
+from tune_mnist.wording import config_text, duration, percent
 
 _SHOWN = 12
 """Running trials shown at most: the rest is counted in one line."""

@@ -16,7 +16,7 @@ from tune_mnist.errors import input_error, nearest
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tune_mnist.search.environment import Machine
+    from tune_mnist.search.planning.machine import Machine
     from tune_mnist.spaces import Config, Device
 
 PARTS = ("winners", "svm", "resnet", "devices")
@@ -43,7 +43,7 @@ def html(
     results: Annotated[Path, typer.Option(help="Folder of the results store.")] = RESULTS,
 ) -> None:
     """Write the report's tables, figures and claims, published and ours side by side."""
-    from tune_mnist.analysis.report.page import write_report
+    from tune_mnist.reproduction.page import write_report
 
     write_report(results, file)
     print(f"wrote {file}")
@@ -76,7 +76,7 @@ def run(
     """Run what the report's grids still lack in the store; call it again to go on."""
     from rich.console import Console
 
-    from tune_mnist.search.environment import this_machine
+    from tune_mnist.search.planning.machine import this_machine
 
     _check(part, dataset, fraction)
     parts = [part] if part else list(PARTS)
@@ -96,7 +96,7 @@ def run(
 
 
 def _check(part: str | None, dataset: str | None, fraction: float) -> None:
-    from tune_mnist.analysis.report.runs import DATASETS
+    from tune_mnist.reproduction.runs import DATASETS
 
     if part not in (None, *PARTS):
         raise input_error("--part", f"{part!r} is unknown", nearest(str(part), PARTS))
@@ -109,7 +109,7 @@ def _check(part: str | None, dataset: str | None, fraction: float) -> None:
 
 def jobs(parts: Sequence[str], device: Device, *, fraction: float, seeds: int) -> Iterator[Job]:
     """Yield the searches that the parts of the report consist of on this device."""
-    from tune_mnist.analysis.report.runs import DATASETS
+    from tune_mnist.reproduction.runs import DATASETS
 
     for part in parts:
         for dataset in ["fashion-mnist"] if part == "devices" else DATASETS:
@@ -133,8 +133,8 @@ def _grid(space: str, device: Device) -> list[Config]:
 
 def _winners(configs: Sequence[Config], dataset: str) -> list[Config]:
     """Return those that the report names best on a data set: in Table 1 and in Table 2."""
-    from tune_mnist.analysis.report.runs import setting_text
-    from tune_mnist.analysis.report.tables import best_named
+    from tune_mnist.reproduction.runs import setting_text
+    from tune_mnist.reproduction.tables import best_named
 
     best = best_named(dataset)
     return [config for config in configs if (_kind(config), setting_text(config)) in best]
@@ -149,7 +149,7 @@ def lacking(root: Path, job: Job, device: Device, test_set: str) -> list[Config]
 
     The page shows a cell whatever code it came from, so what it shows is not run again.
     """
-    from tune_mnist.analysis.report.runs import setting_text, stored_runs
+    from tune_mnist.reproduction.runs import setting_text, stored_runs
     from tune_mnist.store.layout import plans_folder
 
     if not plans_folder(root).is_dir():
@@ -184,7 +184,7 @@ def _run_job(
 ) -> None:
     from tune_mnist.cli.running import run_planned
     from tune_mnist.cli.search import load_data, new_name
-    from tune_mnist.search.plan import plan_search, with_engine
+    from tune_mnist.search.planning.plan import plan_search, with_engine
     from tune_mnist.spaces import Search, find_space, read_space
 
     space = read_space(find_space(job.space)).model_copy(

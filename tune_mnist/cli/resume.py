@@ -36,10 +36,10 @@ def resume(
 
     from tune_mnist.cli.running import run_planned
     from tune_mnist.cli.search import going_on, load_recorded
-    from tune_mnist.search.environment import this_machine
-    from tune_mnist.search.memory import Memory
-    from tune_mnist.search.plan import plan_search, with_engine
-    from tune_mnist.search.resume import earlier_runs
+    from tune_mnist.search.history.memory import Memory
+    from tune_mnist.search.history.resume import earlier_runs
+    from tune_mnist.search.planning.machine import this_machine
+    from tune_mnist.search.planning.plan import plan_search, with_engine
     from tune_mnist.spaces import override
 
     earlier = earlier_runs(results, search)
@@ -105,9 +105,9 @@ def replay(
     results: Results = Path("results"),
 ) -> None:
     """Propose a search again, told each result where it was told then; is it reproduced?"""
-    from tune_mnist.search.proposals import Proposals
-    from tune_mnist.search.resume import earlier_of
-    from tune_mnist.search.resume import replay as replayed
+    from tune_mnist.search.history.resume import earlier_of
+    from tune_mnist.search.history.resume import replay as replayed
+    from tune_mnist.search.proposing.proposals import Proposals
     from tune_mnist.store.reader import read_search
 
     earlier = earlier_of(results, search, read_search(results, search))

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tune_mnist.datasets import Dataset
-    from tune_mnist.search.ending import Outcome
-    from tune_mnist.search.memory import Memory
-    from tune_mnist.search.plan import Plan
-    from tune_mnist.search.resume import Earlier
-    from tune_mnist.search.warm_start import WarmStart
+    from tune_mnist.search.history.memory import Memory
+    from tune_mnist.search.history.resume import Earlier
+    from tune_mnist.search.history.warm_start import WarmStart
+    from tune_mnist.search.on_ray.ending import Outcome
+    from tune_mnist.search.planning.plan import Plan
 
 
 def run_planned(
@@ -50,15 +50,15 @@ def run_planned(
         InputError: the store refuses the search, or takes no more rows.
         KeyboardInterrupt: it was interrupted. typer.Exit: no trial succeeded.
     """
-    from tune_mnist.analysis.ranking import duration
     from tune_mnist.cli.live import LiveView
     from tune_mnist.cli.search import forecast_text, print_notes
     from tune_mnist.errors import Fault, InputError
-    from tune_mnist.search.past_times import plan_forecast
-    from tune_mnist.search.ray_session import TOKEN, ray_session
-    from tune_mnist.search.run import run_search
+    from tune_mnist.search.history.past_times import plan_forecast
+    from tune_mnist.search.on_ray.ray_session import TOKEN, ray_session
+    from tune_mnist.search.on_ray.run import run_search
     from tune_mnist.spaces import parameter_types
     from tune_mnist.store.writer import Writer
+    from tune_mnist.wording import duration
 
     # A search that goes on has measured a part of itself: that is no forecast.
     expected = None if earlier else plan_forecast(results, plan, data, memory)
@@ -111,7 +111,7 @@ def _recorded(
     plan: Plan, data: Dataset, name: str, beginning: dict[str, Any], earlier: Earlier | None
 ) -> dict[str, Any]:
     """Return what the store keeps of the plan; a search that goes on keeps how it began."""
-    from tune_mnist.search.environment import code_hash, git_commit, host, versions
+    from tune_mnist.provenance import code_hash, git_commit, host, versions
 
     now = datetime.now(timezone.utc).isoformat()
     run = {
@@ -146,8 +146,8 @@ def _print_outcome(
     addresses: list[str],
     console: Console,
 ) -> None:
-    from tune_mnist.analysis.ranking import config_text, duration, percent
     from tune_mnist.spaces import config_key
+    from tune_mnist.wording import config_text, duration, percent
 
     counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
     parts = [

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tune_mnist.datasets import Dataset
-    from tune_mnist.search.forecast import Forecast
-    from tune_mnist.search.plan import Plan
-    from tune_mnist.search.resume import Earlier
+    from tune_mnist.search.history.resume import Earlier
+    from tune_mnist.search.planning.forecast import Forecast
+    from tune_mnist.search.planning.plan import Plan
     from tune_mnist.spaces import Space
 
 RESULTS = Path("results")
@@ -127,12 +127,12 @@ def search(
     from tune_mnist.analysis.within import check_tolerance
     from tune_mnist.cli.goals import print_goals
     from tune_mnist.cli.running import run_planned
-    from tune_mnist.search.environment import this_machine
-    from tune_mnist.search.memory import Memory
-    from tune_mnist.search.past_times import plan_forecast
-    from tune_mnist.search.plan import plan_search, with_engine
-    from tune_mnist.search.warm_start import past_rows
-    from tune_mnist.search.warm_start import warm_start as warm_from
+    from tune_mnist.search.history.memory import Memory
+    from tune_mnist.search.history.past_times import plan_forecast
+    from tune_mnist.search.history.warm_start import past_rows
+    from tune_mnist.search.history.warm_start import warm_start as warm_from
+    from tune_mnist.search.planning.machine import this_machine
+    from tune_mnist.search.planning.plan import plan_search, with_engine
     from tune_mnist.spaces import override
 
     if within is not None:
@@ -200,7 +200,7 @@ def going_on(results: Path, name: str, plan: Plan, data: Dataset, allow_change: 
     Raises: InputError: no such search, it is running, or something changed and is not allowed to.
     """
     from tune_mnist.errors import Fault, InputError
-    from tune_mnist.search.resume import differences, earlier_runs
+    from tune_mnist.search.history.resume import differences, earlier_runs
 
     earlier = earlier_runs(results, name)
     changed = differences(earlier, plan, data)
@@ -279,8 +279,8 @@ def print_notes(notes: tuple[str, ...]) -> None:
 def _print_plan(plan: Plan, expected: Forecast | None, console: Console) -> None:
     from rich.table import Table
 
-    from tune_mnist.analysis.ranking import config_text
     from tune_mnist.spaces import config_key, configurations
+    from tune_mnist.wording import config_text
 
     search = plan.space.search
     bundles = " or ".join(f"{b['cpu']:g} CPU + {b['gpu']:g} GPU" for b in plan.bundles())
@@ -313,7 +313,7 @@ def _print_plan(plan: Plan, expected: Forecast | None, console: Console) -> None
 
 def forecast_text(expected: Forecast | None) -> str:
     """Return a forecast for people: "about 40 s, 35 s to 50 s in 8 of 10 cases"."""
-    from tune_mnist.analysis.ranking import duration
+    from tune_mnist.wording import duration
 
     if expected is None:
         return "unknown: the store has too few trials like these"

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.analysis.example_store import epochs, failed, trial, write_store
+from tune_mnist.errors import InputError
+from tune_mnist.pages.leaderboard import write_leaderboard
+
+
+def page(root: Path, **selection: Any) -> str:
+    """Write the page of a store, and return it without its scripts and styles."""
+    out = root / "page.html"
+    write_leaderboard(root, out, **selection)
+    return re.sub(r"<(script|style).*?</\1>", "", out.read_text("utf-8"), flags=re.DOTALL)
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+def test_validation_accuracy_chooses_the_winner_and_the_page_says_so(tmp_path: Path) -> None:
+    rows = [trial("a", 0.7, test_accuracy=0.99), trial("b", 0.8, config={"kernel": "poly"})]
+    text = words(page(write_store(tmp_path, rows)))
+    assert "Winner on digits svm poly" in text
+    assert "Chosen by validation accuracy among 2 trials" in text
+    assert "Test accuracy never steered" in text
+
+
+def test_each_data_set_has_its_own_winner_and_ranking(tmp_path: Path) -> None:
+    rows = [trial("a", 0.7), trial("b", 0.9, dataset="mnist")]
+    html = page(write_store(tmp_path, rows))
+    assert re.findall(r"<h2[^>]*>(\w+)</h2>", html)[:2] == ["digits", "mnist"]
+    assert html.count('<tr class="first">') == 2
+
+
+def test_trials_are_counted_by_how_they_ended(tmp_path: Path) -> None:
+    rows = [trial("a"), trial("b", status="stopped"), failed("c", "lost"), failed("d", "lost")]
+    text = words(page(write_store(tmp_path, rows)))
+    assert "Trials 4 Completed 1 Stopped early 1 Failed 2" in text
+
+
+def test_failures_are_listed_by_error(tmp_path: Path) -> None:
+    rows = [trial("a"), *(failed(f"{i}", "MemoryError: no room") for i in range(7))]
+    text = words(page(write_store(tmp_path, rows)))
+    assert "7× MemoryError: no room first, trial 0: svm rbf C=10 gamma=scale on digits" in text
+    assert "and 2 more" in text
+
+
+def test_traceback_is_headed_by_its_last_line(tmp_path: Path) -> None:
+    error = 'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: odd'
+    assert "<b>1×</b> ValueError: odd" in page(write_store(tmp_path, [failed("a", error)]))
+
+
+def test_provenance_names_seed_split_data_versions_and_commit(tmp_path: Path) -> None:
+    text = words(page(write_store(tmp_path, [trial("a", seed=7)])))
+    assert "Seeds 7" in text
+    assert "digits 0123456789ab (holdout)" in text
+    assert "python 3.11.2" in text
+    assert "commit e87024f00000" in text
+
+
+def test_top_limits_the_ranking_and_says_of_how_many(tmp_path: Path) -> None:
+    html = page(write_store(tmp_path, [trial(f"{i}") for i in range(5)]), top=2)
+    assert html.count("<tr") == 3
+    assert "2 of 5 with a result" in html
+
+
+def test_page_of_one_search_leaves_out_the_others(tmp_path: Path) -> None:
+    write_store(tmp_path, [trial("a", 0.9, config={"kernel": "poly"})], "one")
+    write_store(tmp_path, [trial("a", 0.8)], "two")
+    assert "svm rbf" in page(tmp_path, search="two")
+    assert "svm poly" not in page(tmp_path, search="two")
+
+
+def test_charts_that_leave_trials_out_say_so(tmp_path: Path) -> None:
+    rows = [trial(f"{i}", 0.9, config={"C": float(i)}) for i in range(301)]
+    assert "300 of 301 trials are drawn" in page(write_store(tmp_path, rows))
+
+
+def test_same_store_gives_the_same_page(tmp_path: Path) -> None:
+    write_store(tmp_path, [trial("a", reports=epochs(0.5, 0.9)), failed("b", "lost")])
+    assert page(tmp_path) == page(tmp_path)
+
+
+def test_page_refers_to_nothing_outside_itself(tmp_path: Path) -> None:
+    html = page(write_store(tmp_path, [trial("a")]))
+    links = re.findall(r"""(?:src|href|action)\s*=\s*["']([^"']*)""", html)
+    assert all(link.startswith(("#", "data:")) for link in links)
+
+
+@pytest.mark.parametrize(
+    ("selection", "words"),
+    [
+        ({"dataset": "digit"}, "digits"),
+        ({"search": "frist"}, "first"),
+        ({"model": "resnet"}, "resnet"),
+        ({"top": 0}, "--top"),
+    ],
+)
+def test_selection_without_trials_is_refused(
+    tmp_path: Path, selection: dict[str, Any], words: str
+) -> None:
+    write_store(tmp_path, [trial("a")])
+    with pytest.raises(InputError, match=words):
+        write_leaderboard(tmp_path, tmp_path / "page.html", **selection)
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_search_without_trials_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no trial"):
+        write_leaderboard(write_store(tmp_path, []), tmp_path / "page.html")
+
+
+@pytest.mark.parametrize("name", ["missing/page.html", "store", "file/page.html"])
+def test_page_that_cannot_be_written_is_refused_and_leaves_nothing(
+    tmp_path: Path, name: str
+) -> None:
+    store = write_store(tmp_path / "store", [trial("a")])
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(InputError, match=re.escape(str(tmp_path / name))):
+        write_leaderboard(store, tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "store"]

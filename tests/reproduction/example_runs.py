@@ -1,0 +1,80 @@
+"""Made-up runs of the report's grids: frames for the checks, and stores that a page can show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tests.analysis.example_store import epochs, trial
+from tune_mnist.reproduction.runs import COLUMNS, KERNELS, RESNET, SVM, grid, records
+from tune_mnist.spaces import parameter_types
+from tune_mnist.store.writer import Writer
+
+Row = dict[str, Any]
+
+
+def whole_grid(columns: Callable[[Row], Row], seeds: int = 1) -> pd.DataFrame:
+    """Return a run of every training of the grids, with the columns that the function gives."""
+    shared = {
+        "fraction": 1.0,
+        "device": "cpu",
+        "where": "here",
+        "test_set": "standard",
+        "val_accuracy": 0.9,
+        "test_accuracy": 0.9,
+        "train_accuracy": 0.95,
+        "wall_time_s": 10.0,
+    }
+    rows = [
+        {**shared, **row, "seed": seed, "origin": f"s/{i}-{seed}", **columns({**row, "seed": seed})}
+        for i, row in enumerate(records(grid()))
+        for seed in range(seeds)
+    ]
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=COLUMNS)
+    return frame
+
+
+def config_of(row: Row) -> Row:
+    """Return the hyperparameters of a row of the grid, as a search would have them."""
+    names = SVM if row["kind"] in KERNELS else RESNET
+    whole = ("batch_size", "epochs", "degree")
+    values = {name: row[name] for name in names if not pd.isna(row[name])}
+    values = {name: int(value) if name in whole else value for name, value in values.items()}
+    return {"kernel" if row["kind"] in KERNELS else "architecture": row["kind"], **values}
+
+
+def stored_trial(number: int, row: Row, **columns: Any) -> Row:
+    """Return a row of the grid as a finished trial: accuracy rises with its number."""
+    svm = row["kind"] in KERNELS
+    accuracy = 0.9 + number / 10_000
+    config = config_of(row) | columns.pop("extra", {})
+    columns = {"gpus": 0.0, **columns}
+    counts = np.full((10, 10), 2) + np.diag(np.full(10, 900))
+    return trial(
+        f"{number:05d}",
+        accuracy,
+        model="svm" if svm else "resnet",
+        dataset=row["dataset"],
+        split="report-70/10/20 seed 42, test standard",
+        config=config,
+        cpus=1.0,
+        confusion=counts.ravel().tolist(),
+        parameters=1000,
+        multiply_adds=2000,
+        reports=[] if svm else epochs(*np.linspace(0.8, accuracy, config["epochs"])),
+        **columns,
+    )
+
+
+def write_report_store(root: Path, trials: Iterable[Row], search: str = "first") -> Path:
+    """Write the trials as one search of the store and return the store."""
+    with Writer(root, search, parameter_types()) as writer:
+        writer.write_search({"space": {"name": "report"}})
+        for row in trials:
+            columns = {name: value for name, value in row.items() if name != "reports"}
+            writer.append_trial(columns, row["reports"])
+    return root

@@ -1,0 +1,154 @@
+"""`GramSVC` is a scikit-learn estimator, and the same machine as `SVC`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tune_mnist.datasets import Dataset
+from tune_mnist.training.svm.gram_svc import GramSVC
+from tune_mnist.training.svm.pixels import standardised
+
+PARAMETERS: list[dict[str, Any]] = [
+    {},
+    {"C": 10, "gamma": 0.001},
+    {"kernel": "poly", "degree": 2, "C": 0.1},
+    {"kernel": "poly", "gamma": 0.01},
+    {"kernel": "linear"},
+]
+
+
+@pytest.fixture(scope="module")
+def rows(digits: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Training rows and labels, and rows that were not trained on."""
+    train, val, test = standardised(digits)
+    return train, digits.train.labels, np.concatenate([val, test])
+
+
+ROUNDING = {"check_methods_subset_invariance": "a float32 sum depends on the block it is part of"}
+
+
+@parametrize_with_checks([GramSVC()], expected_failed_checks=lambda _: ROUNDING)  # type: ignore[untyped-decorator]
+def test_keeps_scikit_learns_contract(
+    estimator: BaseEstimator, check: Callable[[BaseEstimator], None]
+) -> None:
+    check(estimator)
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=str)
+class TestEveryKernel:
+    def test_converged_decision_values_equal_svcs(
+        self, parameters: dict[str, Any], rows: tuple[np.ndarray, ...]
+    ) -> None:
+        x, y, test = rows
+        exact = {**parameters, "tol": 1e-6, "decision_function_shape": "ovo"}
+        ours, svc = GramSVC(**exact).fit(x, y), SVC(**exact).fit(x, y)
+        assert np.allclose(ours.decision_function(test), svc.decision_function(test), atol=1e-4)
+
+    def test_support_vectors_and_coefficients_equal_svcs(
+        self, parameters: dict[str, Any], rows: tuple[np.ndarray, ...]
+    ) -> None:
+        x, y, _ = rows
+        exact = {**parameters, "tol": 1e-6}
+        ours, svc = GramSVC(**exact).fit(x, y), SVC(**exact).fit(x, y)
+        assert ours.support_.tolist() == svc.support_.tolist()
+        assert np.allclose(
+            ours.dual_coef_, svc.dual_coef_, atol=1e-3 * np.abs(svc.dual_coef_).max()
+        )
+
+    def test_images_judged_differently_at_the_usual_tolerance_were_undecided(
+        self, parameters: dict[str, Any], rows: tuple[np.ndarray, ...]
+    ) -> None:
+        x, y, test = rows
+        ours = GramSVC(**parameters, decision_function_shape="ovo").fit(x, y)
+        differ = ours.predict(test) != SVC(**parameters).fit(x, y).predict(test)
+        closest = np.abs(ours.decision_function(test)[differ]).min(axis=1)
+        assert np.all(closest < 5 * ours.tol)
+
+    def test_exported_svc_predicts_the_same(
+        self, parameters: dict[str, Any], rows: tuple[np.ndarray, ...]
+    ) -> None:
+        x, y, test = rows
+        ours = GramSVC(**parameters, decision_function_shape="ovo").fit(x, y)
+        exported = ours.to_sklearn()
+        assert type(exported) is SVC
+        assert np.array_equal(exported.predict(test), ours.predict(test))
+        assert np.allclose(
+            exported.decision_function(test), ours.decision_function(test), atol=1e-4
+        )
+
+    def test_saved_and_loaded_it_decides_the_same(
+        self, parameters: dict[str, Any], rows: tuple[np.ndarray, ...], tmp_path: Path
+    ) -> None:
+        x, y, test = rows
+        ours = GramSVC(**parameters).fit(x, y)
+        ours.save(tmp_path / "model.npz")
+        loaded = GramSVC.load(tmp_path / "model.npz")
+        assert loaded.get_params() == ours.get_params()
+        assert np.array_equal(loaded.decision_function(test), ours.decision_function(test))
+
+
+@pytest.mark.parametrize("shape", ["ovr", "ovo"])
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_decision_function_has_svcs_shape_and_sign(
+    shape: str, classes: int, rows: tuple[np.ndarray, ...]
+) -> None:
+    x, y, test = rows
+    few = y < classes
+    exact: dict[str, Any] = {"tol": 1e-6, "decision_function_shape": shape}
+    ours, svc = GramSVC(**exact).fit(x[few], y[few]), SVC(**exact).fit(x[few], y[few])
+    expected = svc.decision_function(test)
+    assert ours.decision_function(test).shape == expected.shape
+    assert np.allclose(ours.decision_function(test), expected, atol=1e-4)
+
+
+def test_binary_coefficients_are_signed_as_svcs(rows: tuple[np.ndarray, ...]) -> None:
+    x, y, _ = rows
+    ours, svc = GramSVC(tol=1e-6).fit(x, y > 4), SVC(tol=1e-6).fit(x, y > 4)
+    assert np.allclose(ours.intercept_, svc.intercept_, atol=1e-5)
+    assert np.allclose(ours.dual_coef_, svc.dual_coef_, atol=1e-3)
+
+
+def test_a_class_that_a_fold_lacks_is_never_predicted(rows: tuple[np.ndarray, ...]) -> None:
+    x, y, test = rows
+    fold = ~np.isin(y, [0, 4])
+    predicted = GramSVC().fit(x[fold], y[fold]).predict(test)
+    assert np.array_equal(predicted, SVC().fit(x[fold], y[fold]).predict(test))
+    assert not np.isin([0, 4], predicted).any()
+
+
+def test_classes_may_have_names_and_come_back_from_a_file(
+    rows: tuple[np.ndarray, ...], tmp_path: Path
+) -> None:
+    x, y, test = rows
+    names = np.array(["even", "odd"], dtype=object)[y % 2]
+    GramSVC().fit(x, names).save(tmp_path / "model.npz")
+    assert set(GramSVC.load(tmp_path / "model.npz").predict(test)) == {"even", "odd"}
+
+
+def test_a_saved_file_holds_no_pickle(rows: tuple[np.ndarray, ...], tmp_path: Path) -> None:
+    x, y, _ = rows
+    GramSVC().fit(x, y).save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as file:
+        assert all(file[name].dtype != object for name in file.files)
+
+
+def test_clone_forgets_the_fit_and_keeps_the_parameters(rows: tuple[np.ndarray, ...]) -> None:
+    x, y, _ = rows
+    fitted = GramSVC(C=3.0, kernel="poly").fit(x, y)
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    assert not hasattr(copy, "support_")
+
+
+def test_unknown_kernel_is_refused(rows: tuple[np.ndarray, ...]) -> None:
+    x, y, _ = rows
+    with pytest.raises(ValueError, match="rbf, poly, linear, not 'sigmoid'"):
+        GramSVC(kernel="sigmoid").fit(x, y)

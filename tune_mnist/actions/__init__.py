@@ -1,0 +1,1 @@
+"""Actions: what a person can ask for, whoever asks. They print nothing."""

@@ -1,0 +1,309 @@
+"""What the leaderboard page says around its charts: counts, winner, ranking, failures, origin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tune_mnist.analysis.ranking import RANKING, ranked_trials, ranking, status_counts
+from tune_mnist.analysis.within import Cheapest, among, cheapest_within
+from tune_mnist.pages.charts import Chart, charts
+from tune_mnist.wording import (
+    FAMILY,
+    config_text,
+    duration,
+    heading,
+    kind_text,
+    meaning,
+    percent,
+    shown,
+    value_text,
+)
+
+_MOST_ERRORS = 20
+_MOST_FAILED = 5  # trials named under each error
+_MOST_NAMES = 12
+
+# Columns that are said once below the table where all its rows say the same.
+_SAID_ONCE = ("model", "search", "device", "status")
+_STATUSES = {"completed": "Completed", "stopped": "Stopped early", "failed": "Failed"}
+_CELL_CLASSES = {"config": "config", "val_accuracy": "number key"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A named figure, as text; an alarm stands out."""
+
+    name: str
+    value: str
+    alarm: bool = False
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column's heading, its meaning, whether it holds numbers, and the order that puts the
+    best on top ("ascending" or "descending")."""
+
+    name: str
+    tip: str
+    number: bool
+    first: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table's cell: the text shown, the value that sorts ("" if there is none), its classes."""
+
+    text: str
+    value: str
+    css: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """A configuration worth naming: why, its kind, its hyperparameters, its figures, a note."""
+
+    why: str
+    title: str
+    config: tuple[tuple[str, str], ...]
+    scores: tuple[Figure, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One data set. Without a single result there is no winner, and nothing below it."""
+
+    dataset: str
+    anchor: str
+    counts: str
+    winner: Named | None = None
+    cheapest: tuple[Named, ...] = ()
+    heads: tuple[Head, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    ranking_note: str = ""
+    charts: tuple[Chart, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One error and the trials that ended with it; `more` counts those not named."""
+
+    headline: str
+    text: str
+    count: int
+    trials: tuple[str, ...]
+    more: int
+
+
+def title(trials: pa.Table) -> str:
+    """Return the search's id, or how many searches there are."""
+    searches = distinct(trials, "search")
+    return searches[0] if len(searches) == 1 else f"{len(searches):,} searches"
+
+
+def lede(trials: pa.Table) -> str:
+    """Return what was searched, when and on what, in one line."""
+    began, ended = pc.min(trials["started"]).as_py(), pc.max(trials["finished"]).as_py()
+    until = "%H:%M" if began.date() == ended.date() else "%Y-%m-%d %H:%M"
+    datasets, models, devices, hosts = (
+        _listed(distinct(trials, name)) for name in ("dataset", "model", "device", "host")
+    )
+    when = f"{began:%Y-%m-%d %H:%M} to {ended:{until}} UTC"
+    return f"{models} on {datasets} · {when} · ran on {devices} ({hosts})"
+
+
+def tiles(trials: pa.Table) -> list[Figure]:
+    """Return the counts at the top of the page."""
+    counts = status_counts(trials)
+    seconds = pc.sum(trials["wall_time_s"], min_count=0).as_py()
+    return [
+        Figure("Trials", f"{len(trials):,}"),
+        *(
+            Figure(name, f"{counts[status]:,}", alarm=status == "failed" and counts[status] > 0)
+            for status, name in _STATUSES.items()
+        ),
+        Figure("Trial time in all", duration(seconds)),
+    ]
+
+
+def section(
+    trials: pa.Table, reports: pa.Table, anchor: str, *, within: float | None, top: int
+) -> Section:
+    """Return what the page shows of one data set.
+
+    Args:
+        trials: its rows of the store, at least one.
+        reports: the store's reports, of at least these trials.
+        anchor: id of the section in the page.
+        within: how far below the best the cheapest may be; None: it was not asked for.
+        top: rows of its ranking.
+    """
+    dataset = trials["dataset"][0].as_py()
+    counts = ", ".join(
+        f"{count:,} {status}" for status, count in status_counts(trials).items() if count
+    )
+    ranked = ranked_trials(trials)
+    if not len(ranked):
+        return Section(dataset, anchor, counts)
+    table = ranking(ranked[:top])
+    same = [name for name in _SAID_ONCE if _is_one(table, name)]
+    fields = [field for field in RANKING if field.name not in ("dataset", *same)]
+    note = f"{len(table):,} of {len(ranked):,} with a result"
+    said = ", ".join(f"{name} {table[name][0].as_py()}" for name in same)
+    return Section(
+        dataset,
+        anchor,
+        counts,
+        _winner(ranked),
+        () if within is None else tuple(map(_cheapest, cheapest_within(trials, within))),
+        tuple(_head(field) for field in fields),
+        tuple(tuple(_cell(field, row) for field in fields) for row in table.to_pylist()),
+        f"{note}; all rows: {said}." if said else f"{note}.",
+        tuple(charts(trials, ranked, reports, anchor)),
+    )
+
+
+def _winner(ranked: pa.Table) -> Named:
+    row = ranked[:1].to_pylist()[0]
+    chosen = f"Chosen by validation accuracy among {len(ranked):,} trials"
+    if len(ranked) == 1:
+        chosen = "The only trial with a result"
+    if row["test_accuracy"] is None:
+        note = f"{chosen}. It was not run on the test images, which never steer."
+    else:
+        flattered = "" if len(ranked) == 1 else ", which flatters that figure a little"
+        note = (
+            f"{chosen}{flattered}. Test accuracy never steered: it is the fair estimate for"
+            " new images."
+        )
+    scores = [
+        _accuracy(name, row[f"{part}_accuracy"])
+        for part, name in (("val", "validation"), ("test", "test"), ("train", "training"))
+    ]
+    scores.append(Figure("wall time", duration(row["wall_time_s"])))
+    return _named(f"Winner on {row['dataset']}", row["model"], row["config"], scores, note)
+
+
+def _cheapest(answer: Cheapest) -> Named:
+    why = f"Cheapest within {100 * answer.tolerance:g} points of the best, on {answer.device}"
+    note = among(answer)
+    note = f"{note[0].upper()}{note[1:]}."
+    if answer.model is None or answer.config is None or answer.wall_time_s is None:
+        return Named(why, "none", (), (), note)
+    scores = [
+        Figure("wall time", duration(answer.wall_time_s)),
+        _accuracy("validation", answer.val_accuracy),
+        _accuracy("test", answer.test_accuracy),
+    ]
+    return _named(why, answer.model, answer.config, scores, note)
+
+
+def _named(why: str, model: str, config: str, scores: Sequence[Figure], note: str) -> Named:
+    values = json.loads(config).items()
+    rest = tuple((name, value_text(value)) for name, value in values if name not in FAMILY)
+    return Named(why, kind_text(model, config), rest, tuple(scores), note)
+
+
+def _accuracy(part: str, fraction: float | None) -> Figure:
+    return Figure(f"{part} accuracy", "–" if fraction is None else percent(fraction))
+
+
+def _head(field: pa.Field) -> Head:
+    number = not pa.types.is_string(field.type)
+    largest_first = field.name.endswith("accuracy")
+    first = "descending" if largest_first else "ascending"
+    return Head(heading(field), meaning(field), number, first)
+
+
+def _cell(field: pa.Field, row: dict[str, Any]) -> Cell:
+    value = row[field.name]
+    css = _CELL_CLASSES.get(field.name, "quiet" if pa.types.is_string(field.type) else "number")
+    return Cell(shown(field, value), "" if value is None else str(value), css)
+
+
+def failures(failed: pa.Table) -> list[Failure]:
+    """Return the failed trials by error, the most frequent first.
+
+    Args:
+        failed: rows of the store with status failed.
+    """
+    failed = failed.set_column(
+        failed.schema.get_field_index("error"),
+        "error",
+        pc.fill_null(failed["error"], "no error was recorded"),
+    )
+    counts = failed.group_by("error").aggregate([("error", "count")])
+    order = [("error_count", "descending"), ("error", "ascending")]
+    most = counts.sort_by(order)[:_MOST_ERRORS].to_pylist()
+    return [_failure(failed.filter(pc.equal(failed["error"], row["error"]))) for row in most]
+
+
+def _failure(failed: pa.Table) -> Failure:
+    text = failed["error"][0].as_py().strip()
+    named = tuple(
+        f"{row['search']}, trial {row['trial']}: {row['model']} {config_text(row['config'])}"
+        f" on {row['dataset']}"
+        for row in failed[:_MOST_FAILED].to_pylist()
+    )
+    lines = text.splitlines()
+    headline = lines[-1] if text.startswith("Traceback") else lines[0]
+    return Failure(headline, text, len(failed), named, len(failed) - len(named))
+
+
+def failures_note(failed: pa.Table) -> str:
+    """Return how many trials failed, of how many errors, and whether all errors are listed."""
+    errors = len(pc.unique(failed["error"]))
+    listed = f", the {_MOST_ERRORS} most frequent listed" if errors > _MOST_ERRORS else ""
+    trials = "1 trial has" if len(failed) == 1 else f"{len(failed):,} trials have"
+    return f"{trials} no rank, by error ({errors:,} in all{listed})."
+
+
+def provenance(trials: pa.Table) -> list[tuple[str, str]]:
+    """Return what is needed to run the same again: seeds, split, data, versions, commit."""
+    pairs = trials.group_by(["dataset", "data_hash", "split"]).aggregate([]).sort_by("dataset")
+    data = [
+        f"{row['dataset']} {(row['data_hash'] or '')[:12]} ({row['split']})"
+        for row in pairs.to_pylist()
+    ]
+    versions: dict[str, set[str]] = {}
+    for text in distinct(trials, "versions"):
+        for library, version in json.loads(text).items():
+            versions.setdefault(library, set()).add(str(version))
+    return [
+        ("Searches", _listed(distinct(trials, "search"))),
+        ("Search spaces", _listed(distinct(trials, "space"))),
+        ("Seeds", _listed(distinct(trials, "seed"))),
+        ("Data, its hash and its split", _listed(data)),
+        ("Engines", _listed(distinct(trials, "engine"))),
+        ("tune_mnist commit", _listed(map(_short, distinct(trials, "git_commit")))),
+        ("Versions", _listed([f"{k} {' and '.join(sorted(v))}" for k, v in versions.items()])),
+    ]
+
+
+def distinct(trials: pa.Table, name: str) -> list[Any]:
+    """Return a column's distinct values, sorted, nulls left out."""
+    return sorted(pc.unique(trials[name]).drop_null().to_pylist())
+
+
+def _short(commit: str) -> str:
+    """Return a commit's first digits, with the + that says "modified"."""
+    return commit[:12] + ("+" if commit.endswith("+") else "")
+
+
+def _is_one(table: pa.Table, name: str) -> bool:
+    return len(pc.unique(table[name])) == 1
+
+
+def _listed(values: Iterable[Any]) -> str:
+    """Return values as words, cut where a list would no longer be read."""
+    words = [str(value) for value in values if value != ""]
+    if not words:
+        return "–"
+    rest = f" and {len(words) - _MOST_NAMES:,} more" if len(words) > _MOST_NAMES else ""
+    return ", ".join(words[:_MOST_NAMES]) + rest

@@ -1,0 +1,34 @@
+"""The figures that the report published, as it published them: data, one CSV a table.
+
+`results/reference/published/SOURCE.md` says where each comes from and what is wrong with it.
+Accuracies are fractions, times seconds, as in the store.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+Table = Literal["resnet", "devices", "svm", "curves", "winners", "methods"]
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def published_folder() -> Path:
+    """Return the folder of the published figures: in the wheel, else in the checkout."""
+    installed = _PACKAGE / "published"
+    checkout = _PACKAGE.parent / "results" / "reference" / "published"
+    return installed if installed.is_dir() else checkout
+
+
+def published(table: Table) -> pd.DataFrame:
+    """Return one published table.
+
+    Args:
+        table: "resnet", the 64 configurations of both networks and their rerun; "devices", CPU
+            against GPU; "svm", the 20 configurations, with accuracies where any were printed;
+            "curves", the logs, one row an epoch; "winners", Table 1; "methods", Table 5.
+    """
+    return pd.read_csv(published_folder() / f"{table}.csv", dtype={"gamma": "string"})

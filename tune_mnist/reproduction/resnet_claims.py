@@ -1,0 +1,182 @@
+"""What the report says of its ResNets, section 2, as checks of any runs of the same grid.
+
+Two and three epochs of one configuration share a training, so both count as one, at their mean.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tune_mnist.reproduction.evidence import (
+    CONFIDENCE,
+    Finding,
+    above_zero,
+    all_of,
+    interval_text,
+    mean_interval,
+    paired,
+    paired_ratio,
+    points,
+    undecided,
+    within,
+)
+from tune_mnist.reproduction.runs import DATASETS, KINDS, NETWORKS, by_setting, highest
+
+_TRAINING = ["batch_size", "optimizer", "learning_rate"]
+_GRID = 16  # settings of one network on one data set
+_HARDER = (0.08, 0.12)
+_FASTER = (2.65 / 1.1, 2.65 * 1.1)
+
+
+def resnet18_beats_resnet50(runs: pd.DataFrame) -> Finding:
+    """ResNet-18 is more accurate on both data sets, in pairs of equal hyperparameters."""
+    return all_of(_networks(_grid(runs), dataset) for dataset in DATASETS)
+
+
+def _networks(runs: pd.DataFrame, dataset: str) -> Finding:
+    pairs = paired(runs[runs["dataset"] == dataset], "kind", NETWORKS, _TRAINING)
+    differences = pairs[0] - pairs[1]
+    if not len(differences):
+        return undecided(f"{DATASETS[dataset]}: no pair")
+    mean, interval = mean_interval(differences)
+    won = f"{(differences > 0).sum()} of {len(differences)} pairs"
+    text = f"{DATASETS[dataset]}: {points(mean)} points, {interval_text(interval)}, {won}"
+    return Finding(above_zero(interval), text)
+
+
+def sgd_best_on_mnist(runs: pd.DataFrame) -> Finding:
+    """The best configuration on MNIST uses SGD, beyond seed noise."""
+    return _best_optimizer(_grid(runs), "mnist", "sgd", "adam")
+
+
+def adam_best_on_fashion(runs: pd.DataFrame) -> Finding:
+    """The best configuration on FashionMNIST uses Adam, beyond seed noise."""
+    return _best_optimizer(_grid(runs), "fashion-mnist", "adam", "sgd")
+
+
+def _best_optimizer(runs: pd.DataFrame, dataset: str, claimed: str, other: str) -> Finding:
+    """Compare the best of each optimizer, chosen by validation, on the test images.
+
+    The noise is that of their networks' repeated settings, pooled.
+    """
+    settings = by_setting(runs[(runs["dataset"] == dataset) & runs["val_accuracy"].notna()])
+    groups = [settings[settings["optimizer"] == name] for name in (claimed, other)]
+    if min(map(len, groups)) < _GRID:
+        counts = " and ".join(str(len(group)) for group in groups)
+        return undecided(f"{counts} of the grid's {_GRID} settings of each optimizer ran")
+    best = [highest(group, "val_accuracy") for group in groups]
+    difference = best[0]["test_accuracy"] - best[1]["test_accuracy"]
+    told = ", ".join(f"{KINDS[row['kind']]} {row['setting']}" for row in best)
+    text = f"{points(difference)} points between the best of each ({told})"
+    alike = runs["kind"].isin([row["kind"] for row in best])
+    sd, freedom = pooled_noise(runs[alike & (runs["dataset"] == dataset)])
+    if not freedom:
+        return undecided(f"{text}; no setting ran on two seeds, so the noise is unknown")
+    spread = sd * math.sqrt(sum(1 / row["runs"] for row in best))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * spread
+    interval = (difference - half, difference + half)
+    text += f", {interval_text(interval)} (seed noise {100 * sd:.2f}, {freedom} degrees of freedom)"
+    return Finding(above_zero(interval), text)
+
+
+def pooled_noise(runs: pd.DataFrame) -> tuple[float, int]:
+    """Return the standard deviation of the test accuracy over repeated runs, and its freedom."""
+    groups = runs.groupby(["dataset", "kind", "setting"])["test_accuracy"]
+    counts, variances = groups.count(), groups.var()
+    repeated = counts > 1
+    freedom = int((counts[repeated] - 1).sum())
+    if not freedom:
+        return math.nan, 0
+    return math.sqrt(float(((counts - 1) * variances)[repeated].sum()) / freedom), freedom
+
+
+def fashion_ten_points_harder(runs: pd.DataFrame) -> Finding:
+    """FashionMNIST's accuracy is lower by about 10 points, in pairs of equal configurations."""
+    pairs = paired(_grid(runs), "dataset", ("mnist", "fashion-mnist"), ["kind", *_TRAINING])
+    if not len(pairs[0]):
+        return undecided("no configuration ran on both")
+    mean, interval = mean_interval(pairs[0] - pairs[1])
+    text = f"{100 * mean:.2f} points lower over {len(pairs[0])} pairs, "
+    text += interval_text(interval, sign="")
+    return Finding(within(interval, _HARDER), text)
+
+
+def resnet18_trains_faster(runs: pd.DataFrame) -> Finding:
+    """ResNet-18 trains 2.65 times as fast on average: pairs on one machine, within 10 %."""
+    unit = ["where", "dataset", *_TRAINING]
+    pairs = paired(_grid(runs), "kind", ("resnet50", "resnet18"), unit, "wall_time_s")
+    if not len(pairs[0]):
+        return undecided("no pair was timed on one machine")
+    ratio, interval = paired_ratio(*pairs)
+    text = f"{ratio:.2f}× over {len(pairs[0])} pairs, {interval_text(interval, 1, '')}"
+    return Finding(within(interval, _FASTER), text)
+
+
+def test_would_choose_the_same(runs: pd.DataFrame) -> Finding:
+    """Choosing by test accuracy names the winners that validation would, and no higher figure."""
+    known = _grid(runs)
+    known = known[known["val_accuracy"].notna()]
+    groups = ((dataset, kind) for dataset in DATASETS for kind in NETWORKS)
+    return all_of(_optimism(known, runs, *group) for group in groups)
+
+
+test_would_choose_the_same.__test__ = False  # type: ignore[attr-defined]  # no test of pytest's
+
+
+def _optimism(known: pd.DataFrame, runs: pd.DataFrame, dataset: str, kind: str) -> Finding:
+    """Compare the single run that test accuracy picks with the one that validation picks."""
+    name = f"{KINDS[kind]} on {DATASETS[dataset]}"
+    mine = known[(known["dataset"] == dataset) & (known["kind"] == kind)]
+    if mine["setting"].nunique() < _GRID:
+        return undecided(f"{name}: {mine['setting'].nunique()} of {_GRID} settings")
+    by_test = highest(mine, "test_accuracy")
+    by_validation = highest(mine, "val_accuracy")
+    optimism = by_test["test_accuracy"] - by_validation["test_accuracy"]
+    text = f"{name}: {points(optimism)} points"
+    same = (runs["dataset"] == dataset) & (runs["kind"] == kind)
+    same &= runs["setting"] == by_test["setting"]
+    others = runs[same & (runs["seed"] != by_test["seed"])]["test_accuracy"]
+    if len(others):
+        above = by_test["test_accuracy"] - others.mean()
+        text += f" (and {points(above)} above its own configuration's {len(others)} other runs)"
+    return Finding("does not hold" if optimism > 0 else "holds", text)
+
+
+def has_parameters(runs: pd.DataFrame) -> Finding:
+    """The networks have 11.7 and 25.6 million parameters, as printed."""
+    claimed = {"resnet18": 11.7, "resnet50": 25.6}
+    return all_of(
+        _size(runs, kind, "parameters", millions, 0.051)  # as many digits as printed
+        for kind, millions in claimed.items()
+    )
+
+
+def has_flops(runs: pd.DataFrame) -> Finding:
+    """The networks take 37.2 and 84.3 million multiply-adds an image, to 2 %.
+
+    The report's figures are convolutions and last layer, and 4 operations a number that a
+    BatchNorm puts out; the store's leave BatchNorm out, which is 1 % less.
+    """
+    claimed = {"resnet18": 37.2, "resnet50": 84.3}
+    return all_of(
+        _size(runs, kind, "multiply_adds", millions, 0.02 * millions)
+        for kind, millions in claimed.items()
+    )
+
+
+def _size(runs: pd.DataFrame, kind: str, column: str, millions: float, within: float) -> Finding:
+    counted = runs[runs["kind"] == kind][column].dropna().unique()
+    if not len(counted):
+        return undecided(f"{KINDS[kind]}: no run recorded it")
+    right = bool(np.all(np.abs(counted / 1e6 - millions) <= within))
+    told = " and ".join(f"{count / 1e6:.2f} M" for count in counted)
+    return Finding("holds" if right else "does not hold", f"{KINDS[kind]}: {told}")
+
+
+def _grid(runs: pd.DataFrame) -> pd.DataFrame:
+    part: pd.DataFrame = runs.query("part == 'resnet'")
+    return part

@@ -1,0 +1,1 @@
+"""ResNets: one training function and the engine beneath it."""

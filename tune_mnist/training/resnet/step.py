@@ -1,0 +1,89 @@
+"""The ResNet engine: the network, one optimisation step, and the evaluation of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from tune_mnist.training.resnet.image_input import batches, normalise
+from tune_mnist.training.resnet.precision import autocast
+
+EVALUATION_BATCH = 256
+
+Step = Callable[[Tensor, Tensor], Tensor]
+
+
+def draw_network(architecture: str, classes: int, seed: int) -> nn.Module:
+    """Return torchvision's network with fresh weights from `seed`; torch's generator is kept."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        network: nn.Module = torchvision.models.get_model(
+            architecture, weights=None, num_classes=classes
+        )
+    return network
+
+
+def loss_scaler(device: torch.device, dtype: torch.dtype) -> torch.amp.GradScaler:
+    """Return what keeps float16 gradients from vanishing; it does nothing for other types."""
+    return torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
+
+
+def training_step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+    dtype: torch.dtype,
+    scaler: torch.amp.GradScaler,
+) -> Step:
+    """Return a function that takes one optimisation step on a batch, its products in `dtype`.
+
+    It takes (n, c, 32, 32) uint8 images and (n,) int64 labels, and returns, as float64 on the
+    device, the batch's summed loss and its number of correct answers, both before the update.
+    """
+
+    def step(images: Tensor, labels: Tensor) -> Tensor:
+        images = images.to(device, non_blocking=True)
+        labels = labels.to(device, non_blocking=True)
+        with autocast(device, dtype):
+            logits = network(normalise(images))
+            loss = cross_entropy(logits, labels)
+        optimizer.zero_grad()
+        torch.autograd.backward(scaler.scale(loss))
+        scaler.step(optimizer)
+        scaler.update()
+        correct = (logits.detach().argmax(1) == labels).sum()
+        return torch.stack([loss.detach().double() * len(labels), correct.double()])
+
+    return step
+
+
+@torch.inference_mode()
+def evaluate(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> tuple[float, float, Tensor]:
+    """Evaluate on (n, c, 32, 32) uint8 images; the network is left in training mode.
+
+    Returns: mean cross-entropy and accuracy, both nan where there are no images, and the predicted
+        classes, (n,) int64 on the CPU.
+    """
+    network.eval()
+    totals = torch.zeros(2, dtype=torch.float64, device=device)
+    predicted = [torch.zeros(0, dtype=torch.int64, device=device)]
+    for some, truth in batches(images, labels, EVALUATION_BATCH):
+        pixels, truth = normalise(some.to(device)), truth.to(device)
+        with autocast(device, dtype):
+            logits = network(pixels)
+        loss = cross_entropy(logits.float(), truth, reduction="sum")
+        predicted.append(logits.argmax(1))
+        totals += torch.stack([loss.double(), (predicted[-1] == truth).sum().double()])
+    network.train()
+    mean_loss, accuracy = (totals / len(images)).tolist()
+    return mean_loss, accuracy, torch.cat(predicted).cpu()

@@ -1,0 +1,271 @@
+"""Train a ResNet on one data set, as the report did: a plain function of configuration and data.
+
+torchvision's resnet18 or resnet50 from random weights, SGD with momentum 0.9 or Adam,
+cross-entropy, 32×32 input in three channels (`image_input.py`), matrix work in the numbers that
+`precision.py` chooses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from tune_mnist.datasets import Dataset, Images, first_of_each_class
+from tune_mnist.errors import Fault, InputError, input_error, nearest
+from tune_mnist.training.measurement import (
+    PARTS,
+    Measurement,
+    Part,
+    Report,
+    add_times,
+    confusion,
+)
+from tune_mnist.training.resnet.cuda_graph import graphed_step
+from tune_mnist.training.resnet.flops import forward_cost
+from tune_mnist.training.resnet.fused_update import fused_optimizer
+from tune_mnist.training.resnet.image_input import INPUT_SIZE, batches, resize, shuffled
+from tune_mnist.training.resnet.kept_memory import kept_memory
+from tune_mnist.training.resnet.live_taps import keep_live_taps
+from tune_mnist.training.resnet.matrix_product import ONEDNN
+from tune_mnist.training.resnet.precision import Precision, product_dtype
+from tune_mnist.training.resnet.state import State, restore_state, save_state
+from tune_mnist.training.resnet.step import (
+    Step,
+    draw_network,
+    evaluate,
+    loss_scaler,
+    training_step,
+)
+
+Architecture = Literal["resnet18", "resnet50"]
+Optimizer = Literal["sgd", "adam"]
+
+_HOST = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class ResnetConfig:
+    """One point of the ResNet search space.
+
+    Args:
+        architecture: torchvision's network of that name.
+        batch_size: images a step, at least 2: BatchNorm has no variance over a single image.
+        optimizer: "sgd" (momentum 0.9) or "adam" (torch's defaults).
+        learning_rate: > 0, constant over the training.
+        epochs: passes over the training images, at least 1.
+        pin_memory: matters on a GPU only. True: batches go there from page-locked host memory;
+            False: from pageable memory; None: the images live on the GPU and no batch travels.
+        train_fraction: in (0, 1], of the training images: the first of each class.
+        precision: of the matrix work, "float32" or "bfloat16"; None: as the device does it best.
+
+    Raises:
+        InputError: a value outside these; all faults at once.
+    """
+
+    architecture: Architecture
+    batch_size: int
+    optimizer: Optimizer
+    learning_rate: float
+    epochs: int
+    pin_memory: bool | None = None
+    train_fraction: float = 1.0
+    precision: Precision | None = None
+
+    def __post_init__(self) -> None:
+        faults = []
+        for key, known in (
+            ("architecture", get_args(Architecture)),
+            ("optimizer", get_args(Optimizer)),
+            ("precision", (None, *get_args(Precision))),
+        ):
+            value = getattr(self, key)
+            if value not in known:
+                words = [word for word in known if word]
+                faults.append(Fault("resnet", key, f"{value!r} is unknown", nearest(value, words)))
+        if self.batch_size < 2:
+            faults.append(Fault("resnet", "batch_size", f"{self.batch_size} is < 2", "use 16"))
+        if self.epochs < 1:
+            faults.append(Fault("resnet", "epochs", f"{self.epochs} is < 1", "use 5"))
+        if not 0 < self.learning_rate < math.inf:
+            problem = f"{self.learning_rate} is not a finite number > 0"
+            faults.append(Fault("resnet", "learning_rate", problem, "use 0.001"))
+        if not 0 < self.train_fraction <= 1:
+            problem = f"{self.train_fraction} is not in (0, 1]"
+            faults.append(Fault("resnet", "train_fraction", problem, "use 1.0"))
+        if faults:
+            raise InputError(faults)
+
+
+@kept_memory()
+def train(
+    config: ResnetConfig,
+    data: Dataset,
+    report: Report,
+    *,
+    device: str,
+    seed: int,
+    lengths: Collection[int] = (),
+    restore: Path | None = None,
+) -> Measurement:
+    """Train for `config.epochs` epochs, report after each one, return the last measurement.
+
+    An epoch visits every training image of the fraction once, in a fresh order. Train loss and
+    accuracy are averages over the epoch, each batch taken before its update, as the report took
+    them. Weights and order depend on `seed` alone, so on a CPU the same seed and number of threads
+    give the same numbers again; torch's global generator is left as it was.
+
+    Args:
+        config: the hyperparameters.
+        data: images of any size, grey or RGB; only read.
+        report: called after each epoch, with what saves the state unless it was the last; what
+            it raises ends the training.
+        device: "cpu" or "cuda".
+        seed: >= 0.
+        lengths: numbers of epochs, of which those before the end are reported with a `prefix`:
+            what a training of that length would have reported last. Looking costs this training
+            time, but none of the times it reports.
+        restore: folder of a saved state to go on from. Learning rate and batch size may differ
+            from then; its times are those before and after together.
+
+    Raises:
+        InputError: fewer than two training images, a precision that the device lacks, or no state
+            in `restore` that this training can go on from.
+        FloatingPointError: a loss is no longer finite: the training diverged.
+    """
+    train_images = first_of_each_class(data.train, config.train_fraction)
+    if len(train_images) < 2:
+        raise input_error(data.name, "fewer than 2 training images", "BatchNorm needs 2 a batch")
+    times = dict.fromkeys(PARTS, 0.0)
+    with _timed(times, "setup_s"):
+        target = torch.device(device)
+        dtype = product_dtype(config.precision, target)
+        network = draw_network(config.architecture, len(data.classes), seed)
+        parameters = sum(weights.numel() for weights in network.parameters())
+        keep_live_taps(network, INPUT_SIZE, INPUT_SIZE)
+        network.to(target)
+        order = torch.Generator().manual_seed(seed)
+        optimizer = fused_optimizer(network, config.optimizer, config.learning_rate)
+        scaler = loss_scaler(target, dtype)
+        state = State(
+            f"{config.architecture}, {config.optimizer}, {len(data.classes)} classes",
+            *(network, optimizer, order, scaler),
+        )
+        done = restore_state(state, restore, config.epochs, times) if restore else 0
+        train_set = _tensors(train_images, target if config.pin_memory is None else _HOST)
+        val_set = _tensors(data.val, target)
+        step = training_step(network, optimizer, target, dtype, scaler)
+        step, engine = _fastest_step(step, network, optimizer, config, train_set, target, dtype)
+    for epoch in range(done + 1, config.epochs + 1):
+        with _timed(times, "fit_s"):
+            train_loss, train_accuracy = _fit(step, train_set, order, config, target)
+        _check_finite("training", train_loss, epoch, config)
+        with _timed(times, "eval_s"):
+            val_loss, val_accuracy, _ = evaluate(network, *val_set, target, dtype)
+        _check_finite("validation", val_loss, epoch, config)
+        measurement = Measurement(
+            step=epoch,
+            fidelity=float(epoch),
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            parameters=parameters,
+            multiply_adds=forward_cost(config.architecture, len(data.classes)).multiply_adds,
+            engine=engine,
+        )
+        add_times(measurement, times)
+        if epoch == config.epochs:
+            measurement = _finished(measurement, network, data, target, dtype)
+        elif epoch in lengths:
+            measurement["prefix"] = _finished(measurement, network, data, target, dtype)
+        save = partial(save_state, state, epoch, dict(times)) if epoch < config.epochs else None
+        report(measurement, save)
+    return measurement
+
+
+def _finished(
+    measurement: Measurement,
+    network: nn.Module,
+    data: Dataset,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Measurement:
+    """Return the measurement as a training reports it that ends here: with the test images'."""
+    finished = measurement.copy()
+    times = {part: measurement[part] for part in PARTS}
+    with _timed(times, "eval_s"):
+        images, labels = _tensors(data.test, device)
+        _, finished["test_accuracy"], predicted = evaluate(network, images, labels, device, dtype)
+    finished["confusion"] = confusion(data.test.labels, predicted.numpy(), len(data.classes))
+    add_times(finished, times)
+    return finished
+
+
+def _tensors(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the images at the network's size and a copy of their labels, on the device."""
+    labels = torch.from_numpy(images.labels.copy())
+    return resize(images.images).to(device), labels.to(device)
+
+
+def _fastest_step(
+    step: Step,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    config: ResnetConfig,
+    train_set: tuple[Tensor, Tensor],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> tuple[Step, str]:
+    """Return the optimisation step, recorded where that is possible, and what runs it, in words."""
+    engine = f"live taps, {device.type} {dtype}".replace("torch.", "")
+    if device.type == "cpu":
+        return step, engine + (", oneDNN" if ONEDNN else ", BLAS")
+    if dtype == torch.float16:  # its loss scaler skips steps: not the same each time
+        return step, engine + ", eager"
+    one_of_each_size = {len(some[1]): some for some in batches(*train_set, config.batch_size)}
+    try:
+        recorded = graphed_step(step, network, optimizer, one_of_each_size.values())
+    except RuntimeError as error:
+        return step, f"{engine}, eager (no CUDA graph: {str(error).splitlines()[0]})"
+    return recorded, engine + ", CUDA graph"
+
+
+def _fit(
+    step: Step,
+    train_set: tuple[Tensor, Tensor],
+    order: torch.Generator,
+    config: ResnetConfig,
+    device: torch.device,
+) -> tuple[float, float]:
+    """Train for one epoch; return its mean loss and its accuracy."""
+    pinned = device.type == "cuda" and config.pin_memory is True
+    totals = torch.zeros(2, dtype=torch.float64, device=device)
+    for images, labels in batches(*shuffled(*train_set, order, pinned=pinned), config.batch_size):
+        totals += step(images, labels)
+    mean_loss, accuracy = (totals / len(train_set[1])).tolist()
+    return mean_loss, accuracy
+
+
+def _check_finite(name: str, loss: float, epoch: int, config: ResnetConfig) -> None:
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"diverged: the {name} loss is {loss} in epoch {epoch} "
+            f"({config.optimizer}, learning_rate {config.learning_rate})"
+        )
+
+
+@contextmanager
+def _timed(times: dict[Part, float], part: Part) -> Iterator[None]:
+    """Add the block's wall seconds to `times[part]`."""
+    start = perf_counter()
+    yield
+    times[part] += perf_counter() - start

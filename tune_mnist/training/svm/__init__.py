@@ -1,0 +1,1 @@
+"""Support-vector machines: one training function and the engine beneath it."""

@@ -1,0 +1,217 @@
+"""`GramSVC`: the shared-Gram engine as a scikit-learn estimator, for rows of one's own.
+
+It fits what `sklearn.svm.SVC(coef0=0)` fits, to the same tolerance, with kernels rbf, poly and
+linear. Inner products are float32: features should be of moderate size, standardised for example.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.svm import SVC
+from sklearn.utils.multiclass import _ovr_decision_function, check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from tune_mnist.training.svm.decisions import decision_values, winners
+from tune_mnist.training.svm.kernel_rows import KINDS, Float32, Kernel
+from tune_mnist.training.svm.one_vs_one import Machine, fit_one_vs_one
+from tune_mnist.training.svm.products import fill_products, squared_norms
+from tune_mnist.training.svm.threads import available_threads
+
+Float64 = npt.NDArray[np.float64]
+
+BLOCK = 4096  # rows whose products with the support vectors are held at a time
+
+
+class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """C-support-vector classification on float32 inner products.
+
+    Args:
+        C: > 0, the price of a training error.
+        kernel: "rbf", "poly" or "linear".
+        degree: >= 1, of the poly kernel alone.
+        gamma: > 0, or "scale", 1 / (features * variance of X).
+        tol: > 0, the KKT violation to stop below.
+        decision_function_shape: "ovr" or "ovo", as in SVC.
+
+    Attributes, as in SVC: `classes_`, `support_`, `support_vectors_` (float32), `n_support_`,
+    `dual_coef_`, `intercept_`, `n_iter_`, `n_features_in_`.
+    """
+
+    def __init__(
+        self,
+        *,
+        C: float = 1.0,
+        kernel: str = "rbf",
+        degree: int = 3,
+        gamma: str | float = "scale",
+        tol: float = 1e-3,
+        decision_function_shape: str = "ovr",
+    ) -> None:
+        self.C = C
+        self.kernel = kernel
+        self.degree = degree
+        self.gamma = gamma
+        self.tol = tol
+        self.decision_function_shape = decision_function_shape
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> GramSVC:
+        """Fit to X (n, d) and class labels y (n,); holds n * n float32 while it works.
+
+        Raises: ValueError: a hyperparameter, X or y that SVC would refuse too, or kernel values
+            that overflow float32.
+        """
+        unsorted, targets = validate_data(self, X, y, dtype=np.float32, order="C")
+        check_classification_targets(targets)
+        self.classes_, labels = np.unique(targets, return_inverse=True)
+        order = np.argsort(labels, kind="stable")
+        rows: Float32 = unsorted[order]
+        products = np.empty((len(rows), len(rows)), np.float32)
+        threads = available_threads()
+        fill_products(rows, products, threads)
+        fitted = fit_one_vs_one(
+            products,
+            products.diagonal().copy(),
+            labels[order],
+            self._kernel(rows),
+            C=self.C,
+            eps=self.tol,
+            threads=threads,
+        )
+        self.support_ = order[fitted.support]
+        self.support_vectors_: Float32 = rows[fitted.support]
+        self.n_iter_ = fitted.iterations
+        self._machine = fitted.machine
+        return self
+
+    def _kernel(self, rows: Float32) -> Kernel:
+        if self.kernel not in KINDS:
+            raise ValueError(f"kernel must be one of {', '.join(KINDS)}, not {self.kernel!r}")
+        if self.gamma != "scale":
+            return Kernel(KINDS[self.kernel], float(self.gamma), self.degree)
+        variance = float(rows.var(dtype=np.float64))
+        gamma = 1.0 / (rows.shape[1] * variance) if variance else 1.0
+        return Kernel(KINDS[self.kernel], gamma, self.degree)
+
+    @property
+    def _sign(self) -> float:
+        return -1.0 if len(self.classes_) == 2 else 1.0  # SVC turns binary problems round
+
+    @property
+    def n_support_(self) -> npt.NDArray[np.int64]:
+        """Number of support vectors of each class, (k,)."""
+        return np.diff(self._machine.starts)
+
+    @property
+    def dual_coef_(self) -> Float64:
+        """(k-1, s), laid out and signed as SVC's."""
+        return self._sign * self._machine.coefficients
+
+    @property
+    def intercept_(self) -> Float64:
+        """(k(k-1)/2,), signed as SVC's."""
+        return self._sign * self._machine.biases
+
+    def _decisions(self, X: npt.ArrayLike) -> Float64:
+        check_is_fitted(self)
+        rows: Float32 = validate_data(self, X, dtype=np.float32, order="C", reset=False)
+        columns = np.arange(len(self.support_))
+        threads = available_threads()
+        blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+        return np.concatenate(
+            [
+                decision_values(
+                    self._machine, block @ self.support_vectors_.T, squared_norms(block),
+                    columns, threads,
+                )
+                for block in blocks
+            ]
+        )  # fmt: skip
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Return the class of each row of X (m, d): (m,), of the type of `classes_`."""
+        decisions = self._decisions(X)
+        predicted: npt.NDArray[Any] = self.classes_[winners(decisions, len(self.classes_))]
+        return predicted
+
+    def decision_function(self, X: npt.ArrayLike) -> Float64:
+        """Return SVC's decision values of X (m, d).
+
+        Returns: (m,) for two classes; else (m, k) for "ovr", (m, k(k-1)/2) for "ovo".
+        """
+        decisions = self._decisions(X)
+        if len(self.classes_) == 2:
+            return -decisions.ravel()
+        if self.decision_function_shape == "ovo":
+            return decisions
+        by_class: Float64 = _ovr_decision_function(decisions < 0, -decisions, len(self.classes_))
+        return by_class
+
+    def to_sklearn(self) -> SVC:
+        """Return an ordinary fitted `sklearn.svm.SVC` that holds the same machine."""
+        check_is_fitted(self)
+        params = self.get_params()
+        if params["gamma"] == "scale":
+            params["gamma"] = self._machine.kernel.gamma
+        svc = SVC(**params, coef0=0.0)
+        svc.classes_ = self.classes_
+        svc.class_weight_ = np.ones(len(self.classes_))
+        svc.support_ = self.support_.astype(np.int32)
+        svc.support_vectors_ = self.support_vectors_.astype(np.float64)
+        svc._n_support = self.n_support_.astype(np.int32)
+        svc.dual_coef_, svc._dual_coef_ = self.dual_coef_, self._machine.coefficients
+        svc.intercept_, svc._intercept_ = self.intercept_, self._machine.biases
+        svc._probA = svc._probB = np.empty(0)
+        svc._effective_probability = False
+        svc._gamma = self._machine.kernel.gamma
+        svc._sparse = False
+        svc._num_iter = svc.n_iter_ = self.n_iter_.astype(np.int32)
+        svc.fit_status_ = 0
+        svc.n_features_in_ = self.n_features_in_
+        svc.shape_fit_ = (len(self.support_), self.n_features_in_)
+        return svc
+
+    def save(self, path: Path) -> None:
+        """Write the fitted estimator to one .npz file, without pickle; whole or not at all."""
+        check_is_fitted(self)
+        aside = path.with_name(f"{path.name}.{os.getpid()}.part")
+        with aside.open("wb") as file:
+            np.savez(
+                file,
+                params=json.dumps(self.get_params()),
+                kernel=np.array(self._machine.kernel, np.float64),
+                classes=np.array(self.classes_.tolist()),
+                support=self.support_,
+                support_vectors=self.support_vectors_,
+                support_norms=self._machine.support_norms,
+                starts=self._machine.starts,
+                coefficients=self._machine.coefficients,
+                biases=self._machine.biases,
+                iterations=self.n_iter_,
+            )
+        aside.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> GramSVC:
+        """Return an estimator that `save` wrote. Raises: OSError or ValueError if it is none."""
+        with np.load(path, allow_pickle=False) as file:
+            model = cls(**json.loads(str(file["params"])))
+            kind, gamma, degree = file["kernel"]
+            model._machine = Machine(
+                kernel=Kernel(int(kind), float(gamma), int(degree)),
+                support_norms=file["support_norms"],
+                starts=file["starts"],
+                coefficients=file["coefficients"],
+                biases=file["biases"],
+            )
+            model.classes_ = file["classes"]
+            model.support_, model.support_vectors_ = file["support"], file["support_vectors"]
+            model.n_iter_ = file["iterations"]
+        model.n_features_in_ = model.support_vectors_.shape[1]
+        return model

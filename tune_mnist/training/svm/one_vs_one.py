@@ -1,0 +1,202 @@
+"""All one-vs-one problems of a C-SVC, side by side in threads, in LIBSVM's layout.
+
+What: k(k-1)/2 problems over rows sorted by class, the largest first, each solved by one thread
+that holds no GIL; every thread keeps one block of scratch for its cache of kernel rows.
+
+Why exact: the problems share nothing but the products they read.
+
+What it buys: as many cores as the trial has. The solver's residuals also tell, for free, which
+training rows win all k-1 problems of their own class: those have k-1 votes where no other class
+can have more than k-2, so their prediction is known and only the rest need `decisions`.
+"""
+
+from __future__ import annotations
+
+import queue
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tune_mnist.training.svm.compiled import read_only
+from tune_mnist.training.svm.kernel_rows import KINDS, Float32, Kernel
+from tune_mnist.training.svm.smo import Pair, solve_pair
+
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+
+CACHE_BYTES = 2 << 30  # kernel rows of all threads together; the report gives its SVC as much
+
+LEAST_LIMIT, LIMIT_A_ROW = 10_000_000, 100  # iterations after which LIBSVM gives up
+
+
+@dataclass(frozen=True, eq=False)
+class Machine:
+    """What decides: k(k-1)/2 solved problems with s support vectors, sorted by class.
+
+    Args:
+        kernel: the kernel.
+        support_norms: (s,) float32, the support vectors' squared norms.
+        starts: (k+1,) class c's support vectors are starts[c]:starts[c+1].
+        coefficients: (k-1, s) y alpha: of a vector of class c, row r is its problem with class r,
+            or with class r+1 if r >= c.
+        biases: (k(k-1)/2,) LIBSVM's -rho, pairs in the order (0, 1), (0, 2), ..., (k-2, k-1).
+    """
+
+    kernel: Kernel
+    support_norms: Float32
+    starts: Int64
+    coefficients: Float64
+    biases: Float64
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A machine and how it came about.
+
+    Args:
+        machine: the solved problems.
+        support: (s,) positions of its support vectors among the sorted training rows, ascending.
+        surely_right: (n,) rows fitted to that win all problems of their own class.
+        iterations: (k(k-1)/2,) steps taken.
+    """
+
+    machine: Machine
+    support: Int64
+    surely_right: npt.NDArray[np.bool_]
+    iterations: Int64
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """One pair's solution: class a's rows first, then class b's."""
+
+    dual: Float64
+    wins: npt.NDArray[np.bool_]
+    bias: float
+    violation: float
+    iterations: int
+
+
+def fit_one_vs_one(
+    products: Float32,
+    norms: Float32,
+    labels: Int64,
+    kernel: Kernel,
+    *,
+    C: float,
+    eps: float,
+    threads: int,
+    used: Int64 | None = None,
+) -> Fitted:
+    """Fit one C-SVC, to all rows or to the first of each class; nothing is copied for that.
+
+    Args:
+        products: (n, n) float32 inner products of the training rows.
+        norms: (n,) float32, its diagonal.
+        labels: (n,) ascending class numbers 0..k-1, each present, k >= 2.
+        kernel: the kernel.
+        C: > 0.
+        eps: > 0, the KKT violation to stop below; LIBSVM's default is 1e-3.
+        threads: problems solved at a time.
+        used: (k,) >= 1, how many rows of each class, its first ones, are fitted to; None: all.
+    Raises: ValueError: fewer than two classes, or kernel values that overflow float32.
+    Warns: ConvergenceWarning: a problem ran into LIBSVM's limit on iterations.
+    """
+    _check_range(norms, kernel)
+    products, norms = read_only(products), read_only(norms)
+    k = int(labels[-1]) + 1
+    if k < 2:
+        raise ValueError("The number of classes has to be greater than one; got 1 class")
+    starts = np.searchsorted(labels, np.arange(k + 1))
+    sizes = np.diff(starts) if used is None else used
+    stops = starts[:-1] + sizes
+    pairs = [(a, b) for a in range(k) for b in range(a + 1, k)]
+    scratch: queue.SimpleQueue[tuple[Float32, Float32]] = queue.SimpleQueue()
+    for _ in range(threads):
+        scratch.put(_scratch(int(np.sort(sizes)[-2:].sum()), threads))
+
+    def solve(pair: tuple[int, int]) -> _Solved:
+        a, b = pair
+        buffers = scratch.get()
+        problem = Pair(products, norms, starts[a], stops[a], starts[b], stops[b])
+        solved = _solve(problem, kernel, C, eps, buffers)
+        scratch.put(buffers)
+        return solved
+
+    by_size = sorted(pairs, key=lambda pair: -sizes[list(pair)].sum())
+    with ThreadPoolExecutor(threads) as pool:
+        solved = dict(zip(by_size, pool.map(solve, by_size), strict=True))
+    return _assemble(kernel, norms, starts, stops, {pair: solved[pair] for pair in pairs}, eps)
+
+
+def _check_range(norms: Float32, kernel: Kernel) -> None:
+    if kernel.kind != KINDS["poly"]:
+        return
+    with np.errstate(over="ignore"):
+        largest = np.float32(kernel.gamma * float(norms.max())) ** kernel.degree
+    if not np.isfinite(largest):
+        raise ValueError(
+            f"kernel values overflow float32 at gamma={kernel.gamma}, degree={kernel.degree}"
+        )
+
+
+def _scratch(rows: int, threads: int) -> tuple[Float32, Float32]:
+    """Return one thread's cache of kernel rows; its pages cost nothing until written."""
+    capacity = min(rows, max(2, CACHE_BYTES // (8 * rows * threads)))
+    return np.empty((capacity, rows), np.float32), np.empty((capacity, rows), np.float32)
+
+
+def _solve(
+    problem: Pair, kernel: Kernel, C: float, eps: float, buffers: tuple[Float32, Float32]
+) -> _Solved:
+    first = problem.stop - problem.start
+    n = first + problem.other_stop - problem.other_start
+    dual, residual = np.empty(n), np.empty(n)
+    limit = max(LEAST_LIMIT, LIMIT_A_ROW * n)
+    bias, violation, iterations = solve_pair(
+        problem, kernel, float(C), float(eps), limit, *buffers, dual, residual
+    )
+    y = np.where(np.arange(n) < first, 1.0, -1.0)
+    for_first = y - residual + bias > 0
+    return _Solved(dual, for_first == (y > 0), bias, violation, iterations)
+
+
+def _assemble(
+    kernel: Kernel,
+    norms: Float32,
+    starts: Int64,
+    stops: Int64,
+    solved: dict[tuple[int, int], _Solved],
+    eps: float,
+) -> Fitted:
+    k, n = len(starts) - 1, int(starts[-1])
+    coefficients = np.zeros((k - 1, n))
+    wins = np.zeros(n, np.int64)
+    for (a, b), one in solved.items():
+        rows_a, rows_b = slice(starts[a], stops[a]), slice(starts[b], stops[b])
+        split = rows_a.stop - rows_a.start
+        coefficients[b - 1, rows_a], coefficients[a, rows_b] = one.dual[:split], one.dual[split:]
+        wins[rows_a] += one.wins[:split]
+        wins[rows_b] += one.wins[split:]
+    violation = max(one.violation for one in solved.values())
+    if violation >= eps:
+        from sklearn.exceptions import ConvergenceWarning  # a second that no other fit should pay
+
+        warnings.warn(f"SMO stopped at a violation of {violation:g}", ConvergenceWarning, 3)
+    support = np.flatnonzero(coefficients.any(axis=0))
+    machine = Machine(
+        kernel=kernel,
+        support_norms=norms[support],
+        starts=np.searchsorted(support, starts),
+        coefficients=np.ascontiguousarray(coefficients[:, support]),
+        biases=np.array([one.bias for one in solved.values()]),
+    )
+    return Fitted(
+        machine=machine,
+        support=support,
+        surely_right=wins == k - 1,
+        iterations=np.array([one.iterations for one in solved.values()]),
+    )

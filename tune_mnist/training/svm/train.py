@@ -1,0 +1,211 @@
+"""One support-vector machine: standardised pixels, LIBSVM's C-SVC, accuracies on three sets.
+
+Pixels become [-1, 1], then each pixel is standardised with the training images' mean and
+deviation, as the report does. With a `train_fraction` the machine is fitted to, and its training
+accuracy measured on, the first images of each class; the standardisation and gamma="scale" remain
+those of all training images, which takes none of their labels: so one matrix serves every
+fraction, and fractions differ in nothing but what is learned from. Three engines give the same
+machine, and `engine` says which ran:
+
+    shared-gram            one matrix of inner products for the whole search (gram.py); by far the
+                           fastest, where memory holds it
+    scikit-learn-intelex   SVC on oneDAL; x86-64 only
+    scikit-learn           SVC on LIBSVM; anywhere, and for sigmoid always
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from tune_mnist.datasets import Dataset, Images, first_rows, kept_of_each_class
+from tune_mnist.training.measurement import Measurement, Report, confusion
+from tune_mnist.training.svm.config import (
+    GRAM_KERNELS,
+    SvmConfig,
+    choose_engine,
+    intelex_installed,
+)
+from tune_mnist.training.svm.threads import available_threads
+
+if TYPE_CHECKING:
+    from sklearn.svm import SVC
+
+    from tune_mnist.training.svm.gram import Gram
+
+__all__ = ["SvmConfig", "choose_engine", "train"]
+
+Int64 = npt.NDArray[np.int64]
+
+CACHE_MB = 2000.0  # SVC's kernel rows; the report's value
+TOLERANCE = 1e-3  # the KKT violation to stop below; LIBSVM's default
+
+
+def train(
+    config: SvmConfig, data: Dataset, report: Report, *, seed: int, gram_dir: Path | None = None
+) -> Measurement:
+    """Fit one SVM on `data.train` and measure it on train, validation and test.
+
+    Args:
+        config: the hyperparameters.
+        data: images of one size; its arrays are not written to.
+        report: called once, with what is returned; there is no state to save.
+        seed: given to SVC, whose fit is deterministic: equal for every seed.
+        gram_dir: where trials share the matrix of inner products, as `choose_engine` advised; the
+            first trial's `setup_s` includes its making. None for an SVC of one's own.
+    Returns: one complete measurement, step 1; its fidelity is the fraction of the training images.
+    Raises:
+        ValueError: the training images hold fewer than two classes.
+        InputError: the matrix does not fit into `gram_dir`.
+    """
+    if gram_dir is not None and config.kernel in GRAM_KERNELS:
+        measurement = _train_on_gram(config, data, gram_dir)
+    else:
+        measurement = _train_svc(config, data, seed)
+    report(measurement, None)
+    return measurement
+
+
+@cache
+def load_engine() -> None:
+    """Load the compiled code that training on a shared matrix needs: once a process.
+
+    What loads it is a training, of two images.
+    """
+    from tune_mnist.training.svm.compiled import read_only
+    from tune_mnist.training.svm.gram import Gram
+
+    pair = Images(np.zeros((2, 1, 1), np.uint8), np.array([0, 1]))
+    rows = read_only(np.eye(2, dtype=np.float32))
+    others = read_only(np.concatenate([rows, rows]))
+    ones = np.ones(4, np.float32)
+    gram = Gram(rows, ones[:2], pair.labels, others, ones, features=1, variance=1.0)
+    data = Dataset("pair", pair, pair, pair, ("0", "1"), "", "")
+    _train_on(gram, SvmConfig("rbf", 1.0, 1.0), data, time.perf_counter())
+
+
+def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
+    from tune_mnist.training.svm.pixels import standardised
+
+    start = time.perf_counter()
+    x_train, x_val, x_test = standardised(data)
+    labels = data.train.labels
+    model, engine = _svc(config, seed)
+    if config.train_fraction < 1:
+        if config.gamma == "scale":
+            model.gamma = _scale_gamma(x_train)
+        rows = first_rows(labels, config.train_fraction)
+        x_train, labels = x_train[rows], labels[rows]
+    fit_start = time.perf_counter()
+    model.fit(x_train, labels)
+    eval_start = time.perf_counter()
+    train_accuracy = float(np.mean(model.predict(x_train) == labels))
+    predicted = model.predict(x_val), model.predict(x_test)
+    times = (start, fit_start, eval_start, time.perf_counter())
+    parameters = model.support_vectors_.size + model.dual_coef_.size + model.intercept_.size
+    return {
+        **_measurement(data, times, train_accuracy, predicted, parameters, engine),
+        "fidelity": config.train_fraction,
+    }
+
+
+def _scale_gamma(rows: npt.NDArray[np.float32]) -> float:
+    """Return what SVC takes "scale" for."""
+    variance = float(rows.var())
+    return 1.0 / (rows.shape[1] * variance) if variance else 1.0
+
+
+def _svc(config: SvmConfig, seed: int) -> tuple[SVC, str]:
+    """Return an unfitted SVC and the name of the library that will fit it."""
+    arguments = {
+        "kernel": config.kernel,
+        "C": config.C,
+        "gamma": "scale" if config.gamma == "scale" else float(config.gamma),
+        "degree": config.degree,
+        "coef0": 0.0,
+        "cache_size": CACHE_MB,
+        "random_state": seed,
+    }
+    from sklearn.svm import SVC
+
+    if config.kernel not in GRAM_KERNELS or not intelex_installed():
+        # Sigmoid is not positive semi-definite: solvers stop at different points, and LIBSVM's is
+        # the answer that others are compared with.
+        return SVC(**arguments), "scikit-learn"
+    from sklearnex import svm as intelex
+
+    # oneDAL reads no BLAS or OpenMP limit, so it is told the trial's share of the machine.
+    return intelex.SVC(**arguments, n_jobs=available_threads()), "scikit-learn-intelex"
+
+
+def _train_on_gram(config: SvmConfig, data: Dataset, gram_dir: Path) -> Measurement:
+    from tune_mnist.training.svm.gram import open_gram
+
+    load_engine()
+    start = time.perf_counter()
+    return _train_on(open_gram(data, gram_dir, available_threads()), config, data, start)
+
+
+def _train_on(gram: Gram, config: SvmConfig, data: Dataset, start: float) -> Measurement:
+    # Imported here: numba takes half a second, which no other trial should pay.
+    from tune_mnist.training.svm.decisions import decision_values, winners
+    from tune_mnist.training.svm.kernel_rows import KINDS, Kernel
+    from tune_mnist.training.svm.one_vs_one import fit_one_vs_one
+
+    threads = available_threads()
+    classes, labels = np.unique(gram.labels, return_inverse=True)
+    gamma = gram.scale_gamma if config.gamma == "scale" else float(config.gamma)
+    kernel = Kernel(KINDS[config.kernel], gamma, config.degree)
+    used = kept_of_each_class(np.bincount(labels), config.train_fraction)
+    fit_start = time.perf_counter()
+    fitted = fit_one_vs_one(
+        gram.products, gram.norms, labels, kernel, C=config.C, eps=TOLERANCE, threads=threads,
+        used=used,
+    )  # fmt: skip
+    eval_start = time.perf_counter()
+    train_rows = first_rows(labels, config.train_fraction)
+    unsure = train_rows[~fitted.surely_right[train_rows]]
+    unsure_rows = (gram.products, gram.norms, fitted.support, threads, unsure)
+    wrong = winners(decision_values(fitted.machine, *unsure_rows), len(classes)) != labels[unsure]
+    eval_rows = (gram.cross, gram.cross_norms, fitted.support, threads)
+    predicted = classes[winners(decision_values(fitted.machine, *eval_rows), len(classes))]
+    val, test = np.split(predicted, [len(data.val)])
+    times = (start, fit_start, eval_start, time.perf_counter())
+    machine, vectors = fitted.machine, len(fitted.support)
+    parameters = vectors * gram.features + machine.coefficients.size + machine.biases.size
+    train_accuracy = 1 - np.count_nonzero(wrong) / len(train_rows)
+    return {
+        **_measurement(data, times, train_accuracy, (val, test), parameters, "shared-gram"),
+        "fidelity": config.train_fraction,
+    }
+
+
+def _measurement(
+    data: Dataset,
+    times: tuple[float, float, float, float],
+    train_accuracy: float,
+    predicted: tuple[Int64, Int64],
+    parameters: int,
+    engine: str,
+) -> Measurement:
+    """Return what is reported, given the predictions for validation and test images."""
+    start, fit_start, eval_start, end = times
+    val, test = predicted
+    return {
+        "step": 1,
+        "train_accuracy": train_accuracy,
+        "val_accuracy": float(np.mean(val == data.val.labels)),
+        "test_accuracy": float(np.mean(test == data.test.labels)),
+        "confusion": confusion(data.test.labels, test, len(data.classes)),
+        "setup_s": fit_start - start,
+        "fit_s": eval_start - fit_start,
+        "eval_s": end - eval_start,
+        "wall_time_s": end - start,
+        "parameters": parameters,
+        "engine": engine,
+    }

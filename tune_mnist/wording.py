@@ -1,0 +1,92 @@
+"""How values, times, configurations and the store's columns are written for people."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FAMILY = ("architecture", "kernel")
+"""The hyperparameters that name a family of models; their values need no key in front."""
+
+
+def config_text(config: str, *, exact: bool = False) -> str:
+    """Return a configuration as a person would write it: "rbf C=10 gamma=scale".
+
+    Args:
+        config: JSON object of the hyperparameters, as in the store.
+        exact: all digits of every number, not four.
+    """
+    values = json.loads(config)
+    families = [str(values.pop(family)) for family in FAMILY if family in values]
+    written = str if exact else value_text
+    return " ".join([*families, *(f"{key}={written(value)}" for key, value in values.items())])
+
+
+def kind_text(model: str, config: str) -> str:
+    """Return the model with its architecture or kernel: "resnet18", "svm rbf"."""
+    values = json.loads(config)
+    kind = " ".join(str(values[name]) for name in FAMILY if name in values)
+    return kind if kind.startswith(model) else f"{model} {kind}".strip()
+
+
+def value_text(value: Any) -> str:
+    """Return a hyperparameter's value as people see it, a float with four digits at most."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction in percent, with the two digits that thousands of images support."""
+    return f"{fraction:.2%}"
+
+
+def duration(seconds: float) -> str:
+    """Return a wall time: "0.42 s", "12.3 s", "12 min 03 s", "2 h 05 min"."""
+    if seconds < 9.995:
+        return f"{seconds:.2f} s"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def heading(field: pa.Field) -> str:
+    """Return a column's heading for people: "val_accuracy" reads "val accuracy %"."""
+    name = field.name.removeprefix("config.")
+    unit = _unit(field)
+    if unit == "s":
+        name = name.removesuffix("_s")
+    return str(name.replace("_", " ")) + (" %" if unit == "fraction" else "")
+
+
+def meaning(field: pa.Field) -> str:
+    """Return what a column holds, as `shown` shows it; wall times name their own units."""
+    if field.name == "config":
+        return "the hyperparameters"
+    text = str(field.metadata[b"meaning"].decode())
+    return f"{text} (percent)" if _unit(field) == "fraction" else text
+
+
+def shown(field: pa.Field, value: Any) -> str:
+    """Return a value as a table's cell shows it: percent under a heading that says so."""
+    if value is None:
+        return "–"
+    if field.name == "config":
+        return config_text(value)
+    if isinstance(value, bool):  # a mark in the rows that its heading is true of
+        return heading(field) if value else ""
+    unit = _unit(field)
+    if unit == "fraction":
+        return percent(value).removesuffix("%")
+    return duration(value) if unit == "s" else str(value)
+
+
+def _unit(field: pa.Field) -> str:
+    return str(field.metadata[b"unit"].decode())
