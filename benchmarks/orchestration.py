@@ -32,22 +32,16 @@ CPUS = 2
 
 def ours(trials: int) -> float:
     """Return the seconds that our search takes for that many trivial trials."""
-    import tune_mnist.search.on_ray.run as search_run
     from tune_mnist.datasets import load_dataset
-    from tune_mnist.search.on_ray.ray_session import ray_session
-    from tune_mnist.search.planning.machine import Machine
-    from tune_mnist.search.planning.plan import plan_search
+    from tune_mnist.searching.history.known import Known
+    from tune_mnist.searching.observer import Observer
+    from tune_mnist.searching.on_ray import tuner
+    from tune_mnist.searching.on_ray.ray_session import ray_session
+    from tune_mnist.searching.on_ray.run import SearchRun
+    from tune_mnist.searching.planning.machine import Machine
+    from tune_mnist.searching.planning.plan import plan_search
     from tune_mnist.spaces import parameter_types, read_space
     from tune_mnist.store.writer import Writer
-
-    class Nobody:
-        def preparing(self, what: str) -> None: ...
-
-        def trial_started(self, trial: str, config: Any) -> None: ...
-
-        def trial_reported(self, trial: str, measurement: Any) -> None: ...
-
-        def trial_finished(self, row: Any) -> None: ...
 
     def trivial(trial: dict[str, Any], shared: object) -> None:  # noqa: ARG001  # as run_trial's
         from ray import tune
@@ -55,7 +49,7 @@ def ours(trials: int) -> float:
         value = float(trial["hyperparameters"]["C"])
         tune.report({"step": 1, "val_accuracy": value, "test_accuracy": value, "wall_time_s": 0.0})
 
-    setattr(search_run, "run_trial", trivial)  # the trial alone is replaced  # noqa: B010
+    setattr(tuner, "run_trial", trivial)  # the trial alone is replaced  # noqa: B010
     with tempfile.TemporaryDirectory() as folder:
         space_file = Path(folder) / "trivial.yaml"
         values = ", ".join(f"{(number + 1) / 1000}" for number in range(trials))
@@ -68,7 +62,8 @@ def ours(trials: int) -> float:
         plan = plan_search(read_space(space_file), cpus=CPUS, gpus=0, machine=machine)
         writer = Writer(Path(folder) / "results", "trivial", parameter_types())
         with writer, ray_session(plan, data):
-            seconds = timed(lambda: search_run.run_search(plan, data, writer, Nobody()))
+            run = SearchRun(plan, data, writer, Observer())
+            seconds = timed(lambda: run.search(Known()))
     return seconds
 
 

@@ -36,9 +36,9 @@ from benchmarks.replay import (
     replay,
     time_to,
 )
-from tune_mnist.search.on_ray.rung_scheduler import RungScheduler
-from tune_mnist.search.on_ray.schedulers import SCHEDULERS
-from tune_mnist.search.proposing.proposals import Proposals
+from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
+from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS
+from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.spaces import Space
 
 CLAIM = (

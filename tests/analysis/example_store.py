@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from tune_mnist.analysis.ranking import ranked_trials
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer
 
@@ -83,7 +84,7 @@ def epochs(*val_accuracies: float) -> list[dict[str, Any]]:
 def write_store(root: Path, trials: Iterable[Trial], search: str = "first") -> Path:
     """Write the trials as one search of the store and return the store."""
     with Writer(root, search, PARAMETERS) as writer:
-        writer.write_search({"space": {"name": "svm"}})
+        writer.write_search(SearchRecord(space={"name": "svm"}))
         for row in trials:
             columns = {name: value for name, value in row.items() if name != "reports"}
             writer.append_trial(columns, row["reports"])

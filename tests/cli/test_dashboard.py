@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import IO
 
-from tune_mnist.search.on_ray.ray_session import TOKEN
+from tune_mnist.searching.on_ray.ray_session import TOKEN
 
 
 def test_dashboard_lists_the_trials_under_readable_names(tmp_path: Path) -> None:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.search.conftest import plan_text
+from tests.searching.conftest import plan_text
+from tune_mnist.actions.preparing import prepare_plan
+from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.cli.live import LiveView
+from tune_mnist.datasets import load_dataset
 from tune_mnist.provenance import cpu_name
 
 SVM = """
@@ -74,8 +77,10 @@ def test_no_line_of_rays_is_printed_when_a_trial_is_ended(tmp_path: Path) -> Non
 def test_a_trial_that_never_ran_is_printed_with_its_configuration(tmp_path: Path) -> None:
     printed = StringIO()
     plan = plan_text(tmp_path, SVM)
+    request = SearchRequest(space="svm", results=tmp_path)
+    prepared = prepare_plan(plan, load_dataset("digits"), request)
     row = {"trial": "00001", "status": "completed", "config": {"kernel": "rbf", "C": 1.0}}
     times = {"started": datetime(2026, 1, 1), "finished": datetime(2026, 1, 1)}
-    with LiveView(plan, Console(file=printed)) as view:
+    with LiveView(prepared, Console(file=printed)) as view:
         view.trial_finished({**row, **times, "val_accuracy": 0.5, "wall_time_s": 2.0})
     assert printed.getvalue().startswith("00001 completed  rbf C=1  50.00%")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.reproduction.example_runs import stored_trial, write_report_store
+from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.cli import run
-from tune_mnist.cli.report import jobs, lacking
 from tune_mnist.datasets import Dataset, Images, load_dataset
+from tune_mnist.reproduction.jobs import Wanted, jobs, lacking
 from tune_mnist.reproduction.runs import grid, records
 from tune_mnist.store.reader import read_trials
 
@@ -22,7 +23,7 @@ def mnist(monkeypatch: pytest.MonkeyPatch) -> Dataset:
     few = Images(digits.train.images[:200], digits.train.labels[:200])
     split = "report-70/10/20 seed 42, test standard"
     data = replace(digits, name="mnist", train=few, split=split)
-    monkeypatch.setattr("tune_mnist.datasets.load_dataset", lambda *_, **__: data)
+    monkeypatch.setattr("tune_mnist.actions.preparing.load_dataset", lambda *_, **__: data)
     return data
 
 
@@ -51,7 +52,7 @@ def test_run_fills_what_is_missing_and_then_nothing(
 
 
 def test_winners_are_the_four_of_table_1_and_the_two_of_table_2() -> None:
-    found = list(jobs(["winners"], "cpu", fraction=1.0, seeds=1))
+    found = list(jobs(Wanted("winners"), "cpu"))
     assert [(job.space, job.dataset, len(job.configs)) for job in found] == [
         ("report/resnet", "mnist", 2),
         ("report/svm", "mnist", 1),
@@ -61,19 +62,19 @@ def test_winners_are_the_four_of_table_1_and_the_two_of_table_2() -> None:
 
 
 def test_seeds_repeat_networks_and_not_svms() -> None:
-    seeds = [(job.space, job.seed) for job in jobs(["winners"], "cpu", fraction=0.1, seeds=3)]
+    seeds = [(job.space, job.seed) for job in jobs(Wanted("winners", fraction=0.1, seeds=3), "cpu")]
     assert seeds.count(("report/svm", 0)) == 2
     assert [seed for space, seed in seeds if space == "report/resnet"] == [0, 1, 2, 0, 1, 2]
 
 
 def test_a_fraction_is_a_hyperparameter_of_every_job() -> None:
-    found = jobs(["svm", "resnet", "devices"], "cpu", fraction=0.05, seeds=1)
+    found = jobs(Wanted(fraction=0.05), "cpu")
     assert all(config["train_fraction"] == 0.05 for job in found for config in job.configs)
 
 
 def test_without_a_gpu_the_devices_part_is_its_cpu_half() -> None:
-    [cpu] = jobs(["devices"], "cpu", fraction=1.0, seeds=1)
-    [both] = jobs(["devices"], "gpu", fraction=1.0, seeds=1)
+    [cpu] = jobs(Wanted("devices"), "cpu")
+    [both] = jobs(Wanted("devices"), "gpu")
     assert (len(cpu.configs), len(both.configs)) == (4, 8)
 
 
@@ -81,7 +82,7 @@ def test_without_a_gpu_the_devices_part_is_its_cpu_half() -> None:
     ("option", "value", "said"),
     [
         ("--part", "svms", "did you mean svm?"),
-        ("--dataset", "digits", "is not in the report"),
+        ("--dataset", "digits", "is not in the technical report"),
         ("--fraction", 1.5, "is not in (0, 1]"),
     ],
 )
@@ -103,10 +104,11 @@ def test_html_without_a_store_says_how_to_get_one(
 
 
 def test_on_a_gpu_pinned_and_unpinned_are_two_runs(tmp_path: Path) -> None:
-    [job, _] = jobs(["resnet"], "gpu", fraction=1.0, seeds=1)
+    [job, _] = jobs(Wanted("resnet"), "gpu")
     pinned = [config for config in job.configs if config["pin_memory"]]
     row = records(grid().query("part == 'resnet' and dataset == 'mnist'"))[0]
     write_report_store(tmp_path, [stored_trial(0, row, extra={"pin_memory": True}, gpus=1.0)])
-    left = lacking(tmp_path, job, "gpu", "standard")
+    request = SearchRequest(space="report", results=tmp_path)
+    left = lacking(job, "gpu", request)
     assert (len(job.configs), len(pinned), len(left)) == (64, 32, 63)
-    assert len(lacking(tmp_path, job, "gpu", "holdout")) == 64
+    assert len(lacking(job, "gpu", request.model_copy(update={"test_set": "holdout"}))) == 64

@@ -8,14 +8,12 @@ import pytest
 
 from tests.store.example_trials import PARAMETERS, trial
 from tune_mnist.cli import run
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.writer import Writer
 
-PLAN = {
-    "space": {"name": "svm"},
-    "dataset": "digits",
-    "trials": 3,
-    "started": "2026-11-24T20:00:00",
-}
+RECORD = SearchRecord(
+    space={"name": "svm"}, dataset="digits", trials=3, started="2026-11-24T20:00:00"
+)
 
 
 def states(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -28,12 +26,12 @@ def test_status_tells_done_interrupted_and_running_apart(
 ) -> None:
     for name, reason in (("a", "done"), ("b", None), ("c", "time budget")):
         with Writer(tmp_path, name, PARAMETERS) as writer:
-            writer.write_search(PLAN)
+            writer.write_search(RECORD)
             writer.append_trial(trial("00000"), [])
             if reason:
                 writer.end_search(reason)
     with Writer(tmp_path, "d", PARAMETERS) as writer:
-        writer.write_search(PLAN)
+        writer.write_search(RECORD)
         a, b, c, d = states(tmp_path, capsys)
     assert a == "a done 1 of 3 svm digits 2026-11-24 20:00:00"
     assert b == "b interrupted 1 of 3 svm digits 2026-11-24 20:00:00"
@@ -41,11 +39,11 @@ def test_status_tells_done_interrupted_and_running_apart(
     assert d.startswith("d running (process ")
 
 
-def test_what_is_being_written_is_not_gone_on_with(
+def test_what_is_being_written_is_not_resumed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Writer(tmp_path, "d", PARAMETERS) as writer:
-        writer.write_search(PLAN)
+        writer.write_search(RECORD)
         assert run(["resume", "d", "--results", str(tmp_path)]) == 2
     assert "'d' is still being written by process" in capsys.readouterr().err
 
@@ -54,7 +52,7 @@ def test_an_unknown_search_is_named_with_the_nearest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Writer(tmp_path, "digits-1", PARAMETERS) as writer:
-        writer.write_search(PLAN)
+        writer.write_search(RECORD)
     for command in ("resume", "replay"):
         assert run([command, "digits-2", "--results", str(tmp_path)]) == 2
         assert "did you mean digits-1?" in capsys.readouterr().err

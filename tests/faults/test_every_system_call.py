@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.store.example_trials import PARAMETERS, report, trial
+from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.proposals import read_proposals
-from tune_mnist.store.reader import read_reports, read_search, read_trials
+from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.writer import Writer
 
 # A process of its own: pytest's has threads, and a fork of it has none of them.
@@ -51,7 +52,7 @@ print(number)
 def three_trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("three")
     with Writer(root, "svm", PARAMETERS) as writer:
-        writer.write_search({"seed": 7})
+        writer.write_search(SearchRecord(seed=7))
         writer.append_proposal({"number": 0})
         for number in range(3):
             writer.append_trial(trial(f"t{number}"), [report(1), report(2)])
@@ -90,7 +91,7 @@ def state(root: Path) -> tuple[frozenset[str], int, bool]:
     found = (
         frozenset(trials),
         len(read_proposals(root, "svm")),
-        "ended" in read_search(root, "svm"),
+        read_search(root, "svm").ended is not None,
     )
     with Writer(root, "svm", PARAMETERS, resume=True) as writer:
         writer.append_trial(trial("t3"), [report(1), report(2)])

@@ -16,13 +16,8 @@ import pytest
 from tests.store.example_trials import PARAMETERS, report, trial, write
 from tune_mnist.errors import InputError, SkippedWarning
 from tune_mnist.store.layout import live_files, quarantine_folder, rows_folder
-from tune_mnist.store.reader import (
-    read_plans,
-    read_reports,
-    read_search,
-    read_trials,
-    top_trials,
-)
+from tune_mnist.store.plans import SearchRecord, read_search, read_searches
+from tune_mnist.store.reader import read_reports, read_trials, top_trials
 from tune_mnist.store.writer import Writer
 
 Damage = Callable[[Path], object]
@@ -165,7 +160,7 @@ def test_a_plan_that_is_not_json_is_named_and_its_trials_are_read(store: Path, p
     write(store, "other", [trial("t9")])
     (store / "searches" / "svm.json").write_bytes(plan)
     with pytest.warns(SkippedWarning, match=r"svm\.json: left out: is not"):
-        assert read_plans(store) == {"other": {"search": "other"}}
+        assert read_searches(store) == {"other": SearchRecord(search="other")}
     with pytest.raises(InputError, match=r"svm\.json: is not (JSON|a JSON object)"):
         read_search(store, "svm")
     assert len(read_trials(store)) == 4
@@ -174,7 +169,7 @@ def test_a_plan_that_is_not_json_is_named_and_its_trials_are_read(store: Path, p
 def test_a_plan_that_is_a_folder_is_named(store: Path) -> None:
     (store / "searches" / "odd.json").mkdir()
     with pytest.warns(SkippedWarning, match=r"odd\.json: left out: cannot be read"):
-        assert list(read_plans(store)) == ["svm"]
+        assert list(read_searches(store)) == ["svm"]
 
 
 def test_the_command_line_says_it_once_in_one_line_and_ends_well(store: Path) -> None:

@@ -16,8 +16,9 @@ from tune_mnist.errors import InputError
 from tune_mnist.spaces import read_space
 from tune_mnist.spaces.shipped import shipped_spaces
 from tune_mnist.store.layout import rows_folder
+from tune_mnist.store.plans import read_search, read_searches
 from tune_mnist.store.proposals import read_proposals
-from tune_mnist.store.reader import read_plans, read_reports, read_search, read_trials, top_trials
+from tune_mnist.store.reader import read_reports, read_trials, top_trials
 from tune_mnist.store.writer import Writer
 from tune_mnist.training.resnet import state
 from tune_mnist.training.svm.gram_svc import GramSVC
@@ -51,7 +52,7 @@ def test_no_read_path_unpickles(tmp_path: Path) -> None:
         writer.compact()
     assert len(read_trials(tmp_path)) == len(read_reports(tmp_path)) == 2
     assert len(top_trials(tmp_path, top=9)) == 2
-    assert (read_proposals(tmp_path, "svm"), list(read_plans(tmp_path))) == (
+    assert (read_proposals(tmp_path, "svm"), list(read_searches(tmp_path))) == (
         [{"number": 0}],
         ["svm"],
     )

@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.faults.breaking import breaking
 from tests.store.example_trials import PARAMETERS, report, trial
 from tune_mnist.errors import InputError
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_reports, read_trials, top_trials
 from tune_mnist.store.writer import Writer
@@ -45,7 +46,7 @@ class Store(RuleBasedStateMachine):
         self.patch.setattr("tune_mnist.store.writer.MERGE_AT", 3)
         self.writers = {name: Writer(self.root, name, PARAMETERS) for name in SEARCHES}
         for writer in self.writers.values():
-            writer.write_search({})
+            writer.write_search(SearchRecord())
         self.trials: dict[str, dict[str, float]] = {name: {} for name in SEARCHES}
         self.proposals = dict.fromkeys(SEARCHES, 0)
 

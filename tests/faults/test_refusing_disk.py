@@ -15,8 +15,9 @@ import pytest
 
 from tests.faults.breaking import breaking
 from tests.store.example_trials import PARAMETERS, report, trial, write
+from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.proposals import read_proposals
-from tune_mnist.store.reader import read_reports, read_search, read_trials
+from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.writer import StoreError, Writer
 
 MESSAGE = "{}: .* could not be written: {}; what was written before is whole; make .* resume svm"
@@ -47,7 +48,7 @@ def refusal(writer: Writer, task: str) -> str | None:
 def three_trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("three")
     with Writer(root, "svm", PARAMETERS) as writer:
-        writer.write_search({"seed": 7})
+        writer.write_search(SearchRecord(seed=7))
         writer.append_proposal({"number": 0})
         for number in range(3):
             writer.append_trial(trial(f"t{number}"), [report(1), report(2)])
@@ -61,7 +62,7 @@ def check_whole(root: Path, more: set[str]) -> None:
     assert len(set(trials)) == len(trials)
     reports = Counter(read_reports(root)["trial"].to_pylist())
     assert {reports[name] for name in trials} == {2}
-    assert read_search(root, "svm")["seed"] == 7
+    assert read_search(root, "svm").seed == 7
     assert read_proposals(root, "svm")[0] == {"number": 0}
 
 
@@ -109,7 +110,7 @@ def test_a_full_disk_is_one_clear_error_and_the_store_goes_on_when_there_is_room
 ) -> None:
     said: set[str | None] = set()
     with Writer(small_disk, "svm", PARAMETERS) as writer:
-        writer.write_search({"seed": 7})
+        writer.write_search(SearchRecord(seed=7))
         writer.append_proposal({"number": 0})
         for number in range(3):
             writer.append_trial(trial(f"t{number}"), [report(1), report(2)])

@@ -12,6 +12,7 @@ import pandas as pd
 from tests.analysis.example_store import epochs, trial
 from tune_mnist.reproduction.runs import COLUMNS, KERNELS, RESNET, SVM, grid, records
 from tune_mnist.spaces import parameter_types
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.writer import Writer
 
 Row = dict[str, Any]
@@ -73,7 +74,7 @@ def stored_trial(number: int, row: Row, **columns: Any) -> Row:
 def write_report_store(root: Path, trials: Iterable[Row], search: str = "first") -> Path:
     """Write the trials as one search of the store and return the store."""
     with Writer(root, search, parameter_types()) as writer:
-        writer.write_search({"space": {"name": "report"}})
+        writer.write_search(SearchRecord(space={"name": "report"}))
         for row in trials:
             columns = {name: value for name, value in row.items() if name != "reports"}
             writer.append_trial(columns, row["reports"])

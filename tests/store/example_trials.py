@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.writer import Writer
 
 PARAMETERS: dict[str, type] = {"kernel": str, "C": float, "gamma": str, "degree": int}
@@ -33,7 +34,7 @@ def report(step: int) -> dict[str, Any]:
 def write(root: Path, search: str, trials: Iterable[dict[str, Any]], compact: bool = False) -> None:
     """Write a search with a plan, its trials with one report each."""
     with Writer(root, search, PARAMETERS) as writer:
-        writer.write_search({"search": search})
+        writer.write_search(SearchRecord(search=search))
         for row in trials:
             writer.append_trial(row, [report(1)])
         if compact:

@@ -38,7 +38,7 @@ def die_at(step, root):
 
 def work(root, step, task):
     writer = Writer(root, "svm", PARAMETERS)
-    writer.write_search({})
+    writer.write_search(SearchRecord())
     for number in range(3):
         writer.append_trial(trial(f"t{number}"), [report(1), report(2)])
     die_at(step, root)
@@ -125,9 +125,10 @@ from pathlib import Path
 from itertools import count
 from tests.store.example_trials import PARAMETERS, report, trial
 from tune_mnist.store import writer
+from tune_mnist.store.plans import SearchRecord
 writer.MERGE_AT = 7
 store = writer.Writer(Path({str(tmp_path)!r}), "svm", PARAMETERS)
-store.write_search({{}})
+store.write_search(SearchRecord())
 for number in count():
     store.append_trial(trial(f"t{{number}}"), [report(1)])
     print(number, flush=True)
@@ -149,9 +150,10 @@ def test_a_reader_sees_every_finished_trial_once_while_they_are_merged(tmp_path:
 from pathlib import Path
 from tests.store.example_trials import PARAMETERS, report, trial
 from tune_mnist.store import writer
+from tune_mnist.store.plans import SearchRecord
 writer.MERGE_AT = 3
 with writer.Writer(Path({str(tmp_path)!r}), "svm", PARAMETERS) as store:
-    store.write_search({{}})
+    store.write_search(SearchRecord())
     print("ready", flush=True)
     for number in range(60):
         store.append_trial(trial(f"t{{number}}"), [report(1)])

@@ -10,8 +10,9 @@ import pytest
 from tests.store.example_trials import PARAMETERS
 from tune_mnist.errors import SkippedWarning
 from tune_mnist.store.layout import proposals_file
+from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.proposals import read_proposals
-from tune_mnist.store.reader import list_searches, read_search
+from tune_mnist.store.reader import list_searches
 from tune_mnist.store.writer import Writer
 
 ONE, TWO = {"number": 0, "config": {"C": 1.0}}, {"number": 1, "config": {"kernel": "ü\n"}}
@@ -23,7 +24,7 @@ def test_proposals_are_read_back_in_order_while_the_search_runs(tmp_path: Path) 
         writer.append_proposal(ONE)
         writer.append_proposal(TWO)
         assert read_proposals(tmp_path, "svm") == [ONE, TWO]
-        writer.write_search({})
+        writer.write_search(SearchRecord())
     assert list_searches(tmp_path) == ["svm"]
 
 
@@ -62,9 +63,9 @@ def test_a_proposal_that_is_not_json_is_refused_whole(tmp_path: Path) -> None:
 def test_the_plan_says_how_and_when_the_search_ended(tmp_path: Path) -> None:
     before = datetime.now(timezone.utc)
     with Writer(tmp_path, "svm", PARAMETERS) as writer:
-        writer.write_search({"seed": 7})
+        writer.write_search(SearchRecord(seed=7))
         writer.end_search("done")
-    plan = read_search(tmp_path, "svm")
-    at = datetime.fromisoformat(plan["ended"].pop("at"))
-    assert before <= at <= datetime.now(timezone.utc)
-    assert plan == {"seed": 7, "ended": {"reason": "done"}}
+    record = read_search(tmp_path, "svm")
+    assert record.ended is not None
+    assert before <= datetime.fromisoformat(record.ended.at) <= datetime.now(timezone.utc)
+    assert (record.seed, record.ended.reason) == (7, "done")

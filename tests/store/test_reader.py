@@ -13,13 +13,8 @@ from tests.store.example_trials import PARAMETERS, trial, write
 from tune_mnist.errors import InputError
 from tune_mnist.store import catalog
 from tune_mnist.store.layout import live_files, rows_folder
-from tune_mnist.store.reader import (
-    list_searches,
-    read_reports,
-    read_search,
-    read_trials,
-    top_trials,
-)
+from tune_mnist.store.plans import read_search
+from tune_mnist.store.reader import list_searches, read_reports, read_trials, top_trials
 from tune_mnist.store.schema import REPORTS, TRIALS
 from tune_mnist.store.writer import Writer
 

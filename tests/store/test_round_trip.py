@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.schema import REPORTS, TRIALS
 from tune_mnist.store.writer import Writer
@@ -71,7 +72,7 @@ def test_trials_and_reports_come_back_as_they_went_in(
     search = f"s{next(NUMBERS)}"
     given_row = {**row, "trial": "t", "attempt": 1, "status": status}
     with Writer(root, search, PARAMETERS) as writer:
-        writer.write_search({})
+        writer.write_search(SearchRecord())
         writer.append_trial({"trial": "x", "attempt": 1, "status": "failed", "config": {}}, [])
         writer.append_trial({**given_row, "config": config}, reports)
         if compact:

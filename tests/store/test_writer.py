@@ -14,7 +14,8 @@ import pytest
 from tests.store.example_trials import PARAMETERS, report, trial, write
 from tune_mnist.errors import InputError
 from tune_mnist.store import writer as writer_module
-from tune_mnist.store.reader import list_searches, read_reports, read_search, read_trials
+from tune_mnist.store.plans import SearchRecord, read_search
+from tune_mnist.store.reader import list_searches, read_reports, read_trials
 from tune_mnist.store.writer import StoreError, Writer
 
 
@@ -149,11 +150,11 @@ def test_a_closed_writer_leaves_no_lock_and_no_aside_file(tmp_path: Path) -> Non
     assert not [path for path in (tmp_path / ".writers").iterdir() if path.name != ".doorway"]
 
 
-def test_a_plan_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    plan = {"space": {"C": [0.1, 10.0]}, "seed": 0, "command": ["tune-mnist", "search"]}
+def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    record = SearchRecord(search="svm", space={"C": [0.1, 10.0]}, request={"space": "svm"})
     with Writer(tmp_path, "svm", PARAMETERS) as writer:
-        writer.write_search(plan)
-    assert (read_search(tmp_path, "svm"), list_searches(tmp_path)) == (plan, ["svm"])
+        writer.write_search(record)
+    assert (read_search(tmp_path, "svm"), list_searches(tmp_path)) == (record, ["svm"])
 
 
 def test_small_files_are_merged_as_they_come(

@@ -1,7 +1,4 @@
-"""The command line: parse, call one function, render with Rich.
-
-Commands import what they need when they run, so that `--help` is instant.
-"""
+"""The command line: make a request of the options, call one action, render with Rich."""
 
 from __future__ import annotations
 
@@ -12,44 +9,11 @@ from typing import Any
 
 import typer
 
-from tune_mnist.cli.confirm import confirm
-from tune_mnist.cli.importance import importance
-from tune_mnist.cli.leaderboard import leaderboard
-from tune_mnist.cli.report import report_app
-from tune_mnist.cli.resume import replay, resume, status
-from tune_mnist.cli.search import search
-from tune_mnist.cli.spaces import spaces_app
+from tune_mnist.cli.app import app_for
 from tune_mnist.errors import InputError, SkippedWarning
-from tune_mnist.version import __version__
-
-app = typer.Typer(
-    name="tune-mnist",
-    help="Hyperparameter search for image classifiers on Ray Tune.",
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(search)
-app.command()(resume)
-app.command()(status)
-app.command()(leaderboard)
-app.command()(importance)
-app.command()(confirm)
-app.command()(replay)
-app.add_typer(report_app, name="report")
-app.add_typer(spaces_app, name="spaces")
 
 # Typer's own parse errors; it exports the leaves of this family only.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-
-
-@app.callback(invoke_without_command=True)
-def _options(
-    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
-) -> None:
-    if version:
-        print(__version__)
-        raise typer.Exit
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -69,16 +33,22 @@ def _saying_once(show: Callable[..., None]) -> Callable[..., None]:
             show(message, category, *where, **to)
         elif str(message) not in said:
             said.add(str(message))
-            print(message, file=sys.stderr)
+            _print_error(message)
 
     return show_once
 
 
+def _print_error(error: object) -> None:
+    from tune_mnist.cli.words import in_options
+
+    print(in_options(str(error)), file=sys.stderr)
+
+
 def _run(arguments: Sequence[str]) -> int:
     try:
-        return int(app(list(arguments), standalone_mode=False) or 0)
+        return int(app_for(arguments)(list(arguments), standalone_mode=False) or 0)
     except InputError as error:
-        print(error, file=sys.stderr)
+        _print_error(error)
         return 2
     except _UsageError as error:
         print(_one_line(error), file=sys.stderr)

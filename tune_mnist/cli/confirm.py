@@ -2,111 +2,44 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tune_mnist.actions.requests import ConfirmRequest
     from tune_mnist.analysis.confirmation import Standing, Standings
-    from tune_mnist.datasets import Dataset
-    from tune_mnist.search.history.confirmation import Confirmation
-    from tune_mnist.search.planning.plan import Plan
-
-SEEDS = 5
-"""Fresh seeds for each configuration at most, unless said otherwise."""
+    from tune_mnist.searching.history.confirmation import Confirmation
 
 
-def confirm(
-    search: Annotated[str, typer.Argument(help="A finished search of the store.")],
-    top: Annotated[
-        int | None, typer.Option(min=1, help="Configurations to run again; default 3.")
-    ] = None,
-    seeds: Annotated[int, typer.Option(min=2, help="Fresh seeds for each at most.")] = SEEDS,
-    cpus: Annotated[int | None, typer.Option(help="Cores for all of it; default all.")] = None,
-    gpus: Annotated[int | None, typer.Option(help="GPUs; default as the search had.")] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="TUNE_MNIST_DATA", help="Where to look for data sets first."),
-    ] = None,
-    results: Annotated[Path, typer.Option(help="Folder of the results store.")] = Path("results"),
-) -> None:
-    """Run the best trials of a search again on fresh seeds, and say whether its winner is one."""
-    from rich.console import Console
+def confirm(context: typer.Context) -> None:
+    """Run the best trials of a search again on fresh seeds: is its winner really the best?"""
+    from tune_mnist.actions.requests import ConfirmRequest
+    from tune_mnist.cli.options import asked_for
 
-    from tune_mnist.cli.search import load_recorded
-    from tune_mnist.search.history.confirmation import confirmation_of, plan_confirmation
-    from tune_mnist.search.planning.machine import this_machine
-
-    confirmation = confirmation_of(results, search, top=top, seeds=seeds)
-    recorded = confirmation.plan
-    data = load_recorded(recorded, data_dir)
-    machine = this_machine(ask_torch=recorded["space"]["model"] != "svm")
-    plan = plan_confirmation(
-        confirmation, data, cpus=cpus, gpus=gpus, machine=machine, root=results
-    )
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    run_confirmation(confirmation, plan, data, results, console)
+    show_confirmation(asked_for(context, ConfirmRequest))
 
 
-def run_confirmation(
-    confirmation: Confirmation, plan: Plan, data: Dataset, results: Path, console: Console
-) -> None:
-    """Run what is still to be run, and print how the configurations stand."""
-    from tune_mnist.analysis.confirmation import repeats, standings, wanted_seeds
+def show_confirmation(request: ConfirmRequest) -> None:
+    """Run a confirmation and print how the configurations stand.
+
+    Raises: InputError: it cannot be made. KeyboardInterrupt: it was interrupted.
+    """
+    from tune_mnist.actions.confirm import prepare_confirmation, run_confirmation
     from tune_mnist.cli.live import LiveView
-    from tune_mnist.search.history.confirmation import ConfirmSearcher, finished_rows
-    from tune_mnist.search.on_ray.ray_session import ray_session
-    from tune_mnist.search.on_ray.run import run_search
-    from tune_mnist.spaces import parameter_types
-    from tune_mnist.store.writer import Writer
+    from tune_mnist.cli.reading import ReadingBar
+    from tune_mnist.cli.shown import console
 
-    seeds, resolution = len(confirmation.seeds), 1 / len(data.val)
-
-    def standing(rows: Sequence[Sequence[dict[str, Any]]]) -> Standings:
-        return standings([repeats(of_one) for of_one in rows], resolution=resolution)
-
-    reason = "done"
-    with Writer(results, confirmation.name, parameter_types(), resume=True) as writer:
-        writer.write_search(_plan_dict(confirmation, plan, data))
-        searcher = ConfirmSearcher(
-            confirmation,
-            finished_rows(results, confirmation),
-            lambda rows: wanted_seeds(standing(rows), seeds),
-        )
-        session = ray_session(plan, data)
-        with LiveView(plan, console) as view:
-            outcome = run_search(plan, data, writer, view, searcher=searcher, session=session)
-        reason = outcome.reason
-    now = standing(finished_rows(results, confirmation))
-    _print_standings(now, confirmation, console)
-    if reason == "interrupted":
+    with ReadingBar() as bar:
+        prepared = prepare_confirmation(request, bar)
+    with LiveView(prepared, console()) as view:
+        confirmed = run_confirmation(prepared, view)
+    _print_standings(confirmed.standings, confirmed.confirmation, console())
+    if confirmed.reason == "interrupted":
         raise KeyboardInterrupt
-
-
-def _plan_dict(confirmation: Confirmation, plan: Plan, data: Dataset) -> dict[str, Any]:
-    from tune_mnist.provenance import code_hash, git_commit, host, versions
-
-    return {
-        **plan.as_dict(),
-        "search": confirmation.name,
-        "confirms": confirmation.as_dict(),
-        "dataset": data.name,
-        "data_hash": data.content_hash,
-        "split": data.split,
-        "seed": plan.space.search.seed,
-        "command": [*sys.argv],
-        "host": host(),
-        "versions": versions(),
-        "git_commit": git_commit(),
-        "code_hash": code_hash(),
-        "started": datetime.now(timezone.utc).isoformat(),
-    }
 
 
 def _print_standings(now: Standings, confirmation: Confirmation, console: Console) -> None:

@@ -13,18 +13,33 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tune_mnist.search.planning.plan import Plan
+from tune_mnist.actions.confirm import PreparedConfirmation
+from tune_mnist.actions.preparing import Prepared
+from tune_mnist.cli.shown import print_notes
+from tune_mnist.searching.observer import Observer
+from tune_mnist.searching.on_ray.ray_session import TOKEN
 from tune_mnist.wording import config_text, duration, percent
 
 _SHOWN = 12
 """Running trials shown at most: the rest is counted in one line."""
 
 
-class LiveView:
-    """Watches `run_search`: a live table in a terminal, elsewhere a line a finished trial."""
+class LiveView(Observer):
+    """Watches a run: a live table in a terminal, elsewhere a line a finished trial.
 
-    def __init__(self, plan: Plan, console: Console) -> None:
+    Args:
+        prepared: what runs; its notes are printed when it starts.
+        console: where to print.
+
+    Attributes:
+        addresses: of Ray's dashboard.
+    """
+
+    def __init__(self, prepared: Prepared | PreparedConfirmation, console: Console) -> None:
+        plan = prepared.plan
         self._plan = plan
+        self._notes = prepared.notes
+        self.addresses: list[str] = []
         self._console = console
         self._metric = plan.space.objective.metric
         self._sign = 1 if plan.space.objective.mode == "max" else -1
@@ -38,8 +53,6 @@ class LiveView:
         )
 
     def __enter__(self) -> LiveView:
-        if self._console.is_terminal:
-            self._live.start()
         return self
 
     def __exit__(
@@ -50,8 +63,19 @@ class LiveView:
     ) -> None:
         self._live.stop()
 
+    def started(self, search: str) -> None:
+        """Print what a person should know, and begin the live table."""
+        print_notes(self._notes)
+        if self._console.is_terminal:
+            self._live.start()
+
+    def dashboard(self, address: str) -> None:
+        """Say where Ray's dashboard is."""
+        self.addresses.append(address)
+        self._console.print(f"dashboard: {address}  (it asks for the token in {TOKEN})")
+
     def preparing(self, what: str) -> None:
-        """Say what all trials are waiting for."""
+        """Print what all trials are waiting for."""
         self._console.print(f"preparing: {what}", highlight=False, soft_wrap=True)
 
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ that an older file lacks are null. A torn or foreign file is left out and named 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from tune_mnist.errors import InputError, input_error, nearest, warn_skipped
+from tune_mnist.errors import input_error, nearest
 from tune_mnist.store.catalog import (
     SEARCH,
     check_columns,
@@ -27,15 +26,13 @@ from tune_mnist.store.catalog import (
     stored_schema,
     without_foreign,
 )
-from tune_mnist.store.layout import Kind, plan_file
+from tune_mnist.store.layout import Kind
 from tune_mnist.store.schema import TRIALS
 from tune_mnist.store.top import Query, best_rows
 
 __all__ = [
     "list_searches",
-    "read_plans",
     "read_reports",
-    "read_search",
     "read_trials",
     "top_trials",
 ]
@@ -83,43 +80,6 @@ def read_reports(root: Path, *, search: str | None = None) -> pa.Table:
     Raises: InputError: no store, or no such search.
     """
     return without_foreign(lambda out: _read(root, "reports", search, None, _EVERY, out))
-
-
-def read_search(root: Path, search: str) -> dict[str, Any]:
-    """Return the plan of a search, as `write_search` was given it.
-
-    Raises: InputError: no store, no such search, or its file is not a JSON object.
-    """
-    known = list_searches(root)
-    if search not in known:
-        raise not_in_store("--search", search, known)
-    file = plan_file(root, search)
-    try:
-        plan = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise input_error(file, f"is not JSON: {error}", "restore it from a copy") from error
-    except OSError as error:
-        raise input_error(
-            file, f"cannot be read: {error.strerror}", "make it readable, or restore it"
-        ) from error
-    if not isinstance(plan, dict):
-        raise input_error(file, "is not a JSON object", "restore it from a copy")
-    return plan
-
-
-def read_plans(root: Path) -> dict[str, dict[str, Any]]:
-    """Return the plan of every search by its id; one that cannot be read is named and left out.
-
-    Raises: InputError: no store.
-    """
-    plans: dict[str, dict[str, Any]] = {}
-    for search in list_searches(root):
-        try:
-            plans[search] = read_search(root, search)
-        except InputError as error:
-            (fault,) = error.faults
-            warn_skipped(fault.where, f"left out: {fault.problem}", fault.fix)
-    return plans
 
 
 def top_trials(

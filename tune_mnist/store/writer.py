@@ -17,7 +17,6 @@ whole then, the half-written file is gone, and the same call works again when th
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -49,9 +48,10 @@ from tune_mnist.store.layout import (
 )
 from tune_mnist.store.lock import dead_writers, doorway, lock_search, unlock_search
 from tune_mnist.store.merge import row_groups
+from tune_mnist.store.plans import Ended, SearchRecord, read_search
 from tune_mnist.store.proposals import append_line, sync_folder
 from tune_mnist.store.quarantine import quarantine_torn, quarantine_unreadable
-from tune_mnist.store.reader import read_search, read_trials
+from tune_mnist.store.reader import read_trials
 from tune_mnist.store.rows import report_rows, trial_row
 from tune_mnist.store.schema import REPORTS, trials_schema
 
@@ -117,17 +117,16 @@ class Writer:
         """The folder for the states that the search's trials save; made by who needs it."""
         return checkpoints_folder(self._root, self._search)
 
-    def write_search(self, plan: Mapping[str, Any]) -> None:
-        """Write the plan as JSON; the search is in the store from here on.
+    def write_search(self, record: SearchRecord) -> None:
+        """Write the record; the search is in the store from here on.
 
         Raises: StoreError: the disk does not take it.
         """
-        text = json.dumps(plan, indent=2, allow_nan=False) + "\n"
         with (
-            self._writing("the plan"),
+            self._writing("the record of the search"),
             self._appearing(plan_file(self._root, self._search)) as file,
         ):
-            file.write(text.encode())
+            file.write(record.to_json().encode())
 
     def append_trial(self, trial: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> None:
         """Put a trial and its reports on disk; appending the same attempt again does nothing.
@@ -180,10 +179,10 @@ class Writer:
             append_line(proposals_file(self._root, self._search), proposal)
 
     def end_search(self, reason: str) -> None:
-        """Write into the plan that the search has ended, why, and when (UTC)."""
-        plan = read_search(self._root, self._search)
-        at = datetime.now(timezone.utc).isoformat()
-        self.write_search({**plan, "ended": {"reason": reason, "at": at}})
+        """Write into the record that the search has ended, why, and when (UTC)."""
+        record = read_search(self._root, self._search)
+        ended = Ended(reason=reason, at=datetime.now(timezone.utc).isoformat())
+        self.write_search(record.model_copy(update={"ended": ended}))
 
     def compact(self) -> None:
         """Merge all the search's files into one a kind: for when a search has ended.

@@ -1,0 +1,127 @@
+"""A search that ended early goes on where it was, and its proposals can be made again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.searching.conftest import RESNET, SVM, Searched
+from tune_mnist.searching.history.resume import earlier_runs, replay
+from tune_mnist.searching.observer import Observer, Row
+from tune_mnist.searching.proposing.proposals import Proposals
+from tune_mnist.store.reader import read_trials
+
+Search = Callable[..., Searched]
+
+LEARNING = SVM.replace("[0.1, 1.0, 10.0]", "[0.1, 0.3, 1.0, 3.0, 10.0]").replace("grid", "tpe")
+
+
+class Interrupts(Observer):
+    """Presses Ctrl-C once something has been seen of as many trials."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def trial_finished(self, row: Row) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def outcomes(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return sorted((row["trial"], row["config"], row["val_accuracy"]) for row in rows)
+
+
+@pytest.mark.parametrize("sampler", ["grid", "tpe", "random"])
+def test_an_interrupted_search_ends_as_one_that_was_not(search: Search, sampler: str) -> None:
+    settings: dict[str, Any] = {"sampler": sampler, "max_concurrent": 1, "trials": 6}
+    _, whole = search(LEARNING, "whole", **settings)
+    first, some = search(LEARNING, "cut", observer=Interrupts(3), **settings)
+    outcome, rows = search(LEARNING, "cut", resume=True, **settings)
+    assert first.reason == "interrupted"
+    assert 3 <= len(some) < 6
+    assert outcome.counts == {"completed": 6}
+    assert outcomes(rows) == outcomes(whole)
+
+
+RUNGS = (
+    SVM.replace("linear, rbf", "rbf")
+    + "fidelity: {parameter: train_fraction, rungs: [0.25, 0.5, 1.0]}\n"
+    + "points: [{kernel: rbf, C: 10.0}]\n"  # first, so that the others lag behind it
+)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "values", "before"),
+    [("asha", "10.0, 1.0e-4, 2.0e-4, 3.0e-4", 1), ("median", "10.0, 1.0, 2.0, 1.0e-4", 3)],
+)
+def test_a_scheduler_still_knows_who_ran_before_the_interruption(
+    search: Search, scheduler: str, values: str, before: int
+) -> None:
+    text = RUNGS.replace("0.1, 1.0, 10.0", values)
+    settings: dict[str, Any] = {"scheduler": scheduler, "max_concurrent": 1, "seed": 2}
+    whole, rows = search(text, "whole", **settings)
+    _, some = search(text, "cut", observer=Interrupts(before), **settings)
+    outcome, again = search(text, "cut", resume=True, **settings)
+    assert len(some) == before
+    assert whole.counts["stopped"] >= 1
+    assert outcome.counts == whole.counts
+    assert outcomes(again) == outcomes(rows)
+
+
+def test_a_scheduler_knows_a_trial_that_the_store_answers(search: Search) -> None:
+    text = RUNGS.replace("0.1, 1.0, 10.0", "10.0, 1.0e-4, 2.0e-4, 3.0e-4")
+    settings: dict[str, Any] = {"scheduler": "asha", "max_concurrent": 1, "seed": 2}
+    search(text, "first", trials=1, **settings)
+    outcome, rows = search(text, "second", remember=True, **settings)
+    assert outcome.reused == 1
+    assert outcome.counts["stopped"] >= 1
+    assert rows[0]["status"] == "completed"
+
+
+def test_trials_is_the_number_in_total(search: Search) -> None:
+    search(LEARNING, trials=2)
+    _, rows = search(LEARNING, resume=True, trials=5)
+    assert len(rows) == 5
+    assert len({row["config"] for row in rows}) == 5
+
+
+def test_what_ran_side_by_side_is_proposed_again(search: Search, tmp_path: Path) -> None:
+    search(LEARNING + "resources: {cpu: 0.5}\n", trials=9, max_concurrent=4)
+    earlier = earlier_runs(tmp_path / "results", "s")
+    again, reproduced = replay(Proposals(earlier.space, "cpu"), earlier)
+    assert reproduced == len(again) == 9
+    asked = read_trials(tmp_path / "results", search="s").to_pylist()
+    seen = {int(row["trial"]): row["proposed_after"] for row in asked}
+    assert [proposal.seen for proposal in again] == [seen[number] for number in range(9)]
+
+
+class InterruptsAfterEpoch(Observer):
+    """Presses Ctrl-C when the first trial has reported twice."""
+
+    reports = 0
+
+    def trial_reported(self, trial: str, measurement: Row) -> None:
+        self.reports += 1
+        if self.reports == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_trial_goes_on_from_its_last_saved_state(
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tune_mnist.searching.on_ray.run.SAVE_EVERY_S", 0.0)
+    text = RESNET.replace("epochs: 2", "epochs: 6").replace(", trials: 2", ", trials: 1")
+    _, whole = search(text, "whole")
+    search(text, "cut", observer=InterruptsAfterEpoch())
+    [checkpoint] = earlier_runs(tmp_path / "results", "cut").checkpoints.values()
+    _, rows = search(text, "cut", resume=True)
+    assert checkpoint.name.startswith("checkpoint_")
+    assert outcomes(rows) == outcomes(whole)
+    assert rows[0]["test_accuracy"] == whole[0]["test_accuracy"]
+    assert not (tmp_path / "results" / ".checkpoints" / "cut").exists()

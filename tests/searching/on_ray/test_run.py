@@ -1,0 +1,220 @@
+"""A search on real Ray: what reaches the store, and how a search ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.searching.conftest import RESNET, SVM, Searched
+from tune_mnist.errors import Fault, InputError
+from tune_mnist.searching.observer import Observer, Row
+from tune_mnist.store.reader import read_reports, read_trials
+from tune_mnist.store.writer import StoreError, Writer
+
+Search = Callable[..., Searched]
+
+LONG = RESNET.replace("epochs: 2", "epochs: 500")
+
+
+def test_every_configuration_becomes_one_completed_row(search: Search) -> None:
+    outcome, rows = search(SVM)
+    assert outcome.counts == {"completed": 6}
+    assert sorted((row["config.kernel"], row["config.C"]) for row in rows) == sorted(
+        (kernel, C) for kernel in ("linear", "rbf") for C in (0.1, 1.0, 10.0)
+    )
+
+
+def test_the_winner_has_the_best_validation_accuracy(search: Search) -> None:
+    outcome, rows = search(SVM)
+    assert outcome.best is not None
+    assert outcome.best["val_accuracy"] == max(row["val_accuracy"] for row in rows)
+
+
+def test_a_row_says_where_and_with_what_it_was_measured(search: Search) -> None:
+    row = search(SVM, trials=1)[1][0]
+    for name in ("seed", "split", "versions", "device", "host", "data_hash", "code_hash", "engine"):
+        assert row[name] not in (None, ""), name
+    assert row["wall_time_s"] == pytest.approx(row["setup_s"] + row["fit_s"] + row["eval_s"])
+
+
+def test_svms_on_a_shared_matrix_score_as_those_on_their_own(search: Search) -> None:
+    _, alone = search(SVM, "alone")
+    outcome, shared = search(SVM, "shared", engine="shared-gram")
+    assert {row["engine"] for row in shared} == {"shared-gram"}
+    assert outcome.gram_s > 0
+    scores = [
+        {row["config"]: (row["val_accuracy"], row["test_accuracy"]) for row in rows}
+        for rows in (alone, shared)
+    ]
+    assert scores[0] == scores[1]
+
+
+def test_same_seed_gives_the_same_trials(search: Search) -> None:
+    text = RESNET.replace("{choice: [0.01, 0.001]}", "{log_uniform: [0.001, 0.1]}")
+    text = text.replace("grid", "tpe")
+    settings = {"max_concurrent": 1, "seed": 3}
+    first, second = (search(text, name, **settings)[1] for name in ("a", "b"))
+    assert [(row["config"], row["val_accuracy"], row["test_accuracy"]) for row in first] == [
+        (row["config"], row["val_accuracy"], row["test_accuracy"]) for row in second
+    ]
+
+
+def test_each_epoch_is_a_report(search: Search, tmp_path: Path) -> None:
+    search(RESNET, "r", trials=1)
+    reports = read_reports(tmp_path / "results", search="r").to_pylist()
+    assert [report["step"] for report in reports] == [1, 2]
+    assert [report["test_accuracy"] is None for report in reports] == [True, False]
+
+
+def test_a_failed_trial_is_kept_with_its_error_and_the_search_goes_on(search: Search) -> None:
+    outcome, rows = search(RESNET.replace("[0.01, 0.001]", "[1.0e+30, 0.001]"))
+    assert outcome.counts == {"completed": 1, "failed": 1}
+    failed = next(row for row in rows if row["status"] == "failed")
+    assert failed["error"]
+    assert failed["val_accuracy"] is None
+
+
+class KillsFirst(Observer):
+    """Kills the process of the first trial that reports."""
+
+    killed = False
+
+    def trial_reported(self, trial: str, measurement: Row) -> None:
+        if not self.killed:
+            self.killed = True
+            os.kill(measurement["pid"], signal.SIGKILL)
+
+
+def test_a_killed_trial_is_a_failed_row_and_the_search_goes_on(search: Search) -> None:
+    text = RESNET.replace("epochs: 2", "epochs: 4")
+    outcome, rows = search(text, observer=KillsFirst(), max_concurrent=1)
+    assert outcome.counts == {"completed": 1, "failed": 1}
+    assert "process died" in next(row for row in rows if row["status"] == "failed")["error"]
+
+
+def test_asha_keeps_the_curve_of_a_stopped_trial_and_never_tests_it(search: Search) -> None:
+    text = RESNET.replace("batch_size: 64", "batch_size: 16\n  optimizer: adam")
+    text = text.replace("[0.01, 0.001]", "[0.001, 1.0e-9, 2.0e-9]").replace(
+        "epochs: 2", "epochs: 3"
+    )
+    text += "points:\n  - {learning_rate: 0.001}\n"  # first, so that the others lag behind it
+    outcome, rows = search(text, scheduler="asha", trials=3, max_concurrent=1)
+    stopped = [row for row in rows if row["status"] == "stopped"]
+    assert stopped
+    assert all(row["test_accuracy"] is None and row["val_accuracy"] is not None for row in stopped)
+    assert outcome.best is not None
+
+
+def test_a_trial_that_breaks_a_constraint_never_wins(search: Search) -> None:
+    outcome, rows = search(SVM + "constraints: [parameters > 15000]\n")  # linear ones are smaller
+    assert outcome.best is not None
+    assert outcome.best["parameters"] > 15000
+    assert outcome.best["val_accuracy"] < max(row["val_accuracy"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "values"),
+    [
+        ("asha", "10.0, 1.0e-4, 2.0e-4, 3.0e-4"),
+        ("hyperband", "10.0, 1.0e-4, 2.0e-4, 3.0e-4, 4.0e-4"),  # some skip the first rungs
+        ("median", "10.0, 1.0, 2.0, 1.0e-4"),  # with this seed the last comes last
+    ],
+)
+def test_an_svm_climbs_its_rungs(
+    search: Search, tmp_path: Path, scheduler: str, values: str
+) -> None:
+    text = SVM.replace("linear, rbf", "rbf").replace("0.1, 1.0, 10.0", values)
+    text += "fidelity: {parameter: train_fraction, rungs: [0.25, 0.5, 1.0]}\n"
+    text += "points: [{kernel: rbf, C: 10.0}]\n"  # first, so that the others lag behind it
+    _, rows = search(text, scheduler=scheduler, max_concurrent=1, seed=2)
+    reports = read_reports(tmp_path / "results", search="s").to_pylist()
+    for row in rows:
+        climbed = [one["fidelity"] for one in reports if one["trial"] == row["trial"]]
+        assert climbed == [0.25, 0.5, 1.0][: len(climbed)]
+        assert (len(climbed) == 3) == (row["status"] == "completed")
+    assert [row["config.C"] for row in rows if row["status"] == "stopped"]
+
+
+def test_asha_of_several_objectives_stops_the_dominated(search: Search) -> None:
+    text = RESNET.replace("batch_size: 64", "batch_size: 32")
+    text = text.replace("[0.01, 0.001]", "[0.01, 1.0e-9]") + "points: [{learning_rate: 0.01}]\n"
+    text += "objective: [{metric: val_accuracy}, {metric: parameters}]\n"
+    outcome, rows = search(text, scheduler="asha", max_concurrent=1)
+    by_rate = {row["config.learning_rate"]: row["status"] for row in rows}
+    assert by_rate == {0.01: "completed", 1e-9: "stopped"}
+    assert outcome.best is not None
+
+
+def test_the_target_ends_a_search(search: Search) -> None:
+    outcome, rows = search(SVM, target=0.5, max_concurrent=1)
+    assert (outcome.reason, len(rows)) == ("target", 1)
+
+
+def test_the_time_budget_ends_a_search_and_counts_what_was_cut(search: Search) -> None:
+    began = time.monotonic()
+    outcome, rows = search(LONG, time_budget_s=3)
+    assert (outcome.reason, rows, outcome.unfinished) == ("time budget", [], 2)
+    # No trial has reported, and Tune cannot interrupt one. Seconds are claimed elsewhere: here the
+    # machine may be busy.
+    assert time.monotonic() - began < 30
+
+
+class InterruptsAfterFirst(Observer):
+    """Presses Ctrl-C when the first trial has finished."""
+
+    def trial_finished(self, row: Row) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_keeps_what_finished(search: Search) -> None:
+    outcome, rows = search(SVM, observer=InterruptsAfterFirst(), max_concurrent=1)
+    assert outcome.reason == "interrupted"
+    assert 1 <= len(rows) < 6
+
+
+def test_as_many_trials_without_a_better_one_end_a_search(search: Search) -> None:
+    outcome, rows = search(SVM.replace("[0.1, 1.0, 10.0]", "[1.0, 1.1, 1.2, 1.3]"), plateau=2)
+    assert outcome.reason == "plateau"
+    assert len(rows) < 8
+
+
+def test_a_trial_that_was_killed_is_tried_again(search: Search) -> None:
+    text = RESNET.replace("epochs: 2", "epochs: 4")
+    outcome, rows = search(text, observer=KillsFirst(), max_concurrent=1, retries=1)
+    assert outcome.counts == {"completed": 2}
+    assert [(row["trial"], row["attempt"], row["status"]) for row in rows] == [
+        ("00000", 1, "failed"),
+        ("00000", 2, "completed"),
+        ("00001", 1, "completed"),
+    ]
+
+
+def test_a_trial_that_hangs_is_ended_and_its_bundle_is_free_again(search: Search) -> None:
+    text = RESNET.replace("{choice: [0.01, 0.001]}", "0.01")
+    text = text.replace("epochs: 2", "epochs: {choice: [1, 500]}").replace(", trials: 2", "")
+    outcome, rows = search(text, max_concurrent=1, trial_timeout_s=15, share=False)
+    assert outcome.counts == {"completed": 1, "failed": 1}
+    hanging = next(row for row in rows if row["status"] == "failed")
+    assert hanging["error"] == "took more than 15 s, and was ended"
+    assert hanging["wall_time_s"] < 15 + 5
+
+
+def test_a_store_that_takes_no_more_rows_ends_the_search_with_one_line(
+    search: Search, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    append = Writer.append_trial
+
+    def full(writer: Writer, row: Row, reports: list[Row]) -> None:
+        if row["trial"] != "00000":
+            raise StoreError([Fault("results", "", "no space left on device", "free some")])
+        append(writer, row, reports)
+
+    monkeypatch.setattr(Writer, "append_trial", full)
+    with pytest.raises(InputError, match="no space left on device"):
+        search(SVM, max_concurrent=1)
+    assert [row["trial"] for row in read_trials(tmp_path / "results").to_pylist()] == ["00000"]

@@ -1,0 +1,86 @@
+"""The matrix that the driver builds for its trials: beside their start, and on nobody's clock."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.searching.conftest import SVM, Searched
+from tune_mnist.datasets import Dataset
+from tune_mnist.errors import InputError
+from tune_mnist.searching.on_ray.shared_gram import shared_gram
+from tune_mnist.training.svm import gram
+
+MAPS = Path("/proc/self/maps")
+SLOW_S = 6.0
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.fixture
+def slow_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the driver's building take longer than a trial's process takes to start."""
+    build = gram._build
+
+    def slowly(data: Dataset, part: Path, threads: int, over: Callable[[], bool]) -> None:
+        end = time.monotonic() + SLOW_S
+        while time.monotonic() < end and not over():
+            time.sleep(0.05)
+        time.sleep(0.3)  # what the driver must wait for before it removes the files
+        build(data, part, threads, over)
+
+    monkeypatch.setattr(gram, "_build", slowly)
+
+
+@pytest.mark.skipif(not MAPS.exists(), reason="only Linux lists what a process maps")
+def test_the_driver_maps_nothing_of_the_matrix_so_removing_it_frees_it(few_digits: Dataset) -> None:
+    with shared_gram(few_digits, 1, never) as shared:
+        shared.seconds.result()
+        assert list(shared.folder.glob("gram-*/products.npy"))
+        assert str(shared.folder) not in MAPS.read_text()
+        shared.remove()
+        assert not shared.folder.exists()
+
+
+def test_a_search_that_is_over_builds_no_further(few_digits: Dataset) -> None:
+    with shared_gram(few_digits, 1, lambda: True) as shared:
+        with pytest.raises(CancelledError):
+            shared.seconds.result()
+        assert not list(shared.folder.glob("gram-*/products.npy"))
+
+
+@pytest.mark.usefixtures("slow_build")
+def test_waiting_for_the_matrix_is_in_no_trials_time(search: Callable[..., Searched]) -> None:
+    outcome, rows = search(SVM, engine="shared-gram", trial_timeout_s=SLOW_S / 2)
+    assert outcome.gram_s > SLOW_S
+    assert {row["status"] for row in rows} == {"completed"}
+    held = [(row["finished"] - row["started"]).total_seconds() for row in rows]
+    assert max(held) < SLOW_S / 2
+
+
+@pytest.mark.usefixtures("slow_build")
+def test_a_time_budget_ends_the_building_too(search: Callable[..., Searched]) -> None:
+    began = time.monotonic()
+    outcome, rows = search(SVM, engine="shared-gram", time_budget_s=1.0)
+    assert (outcome.reason, rows, outcome.gram_s) == ("time budget", [], 0)
+    assert time.monotonic() - began < 30
+
+
+def test_no_room_for_the_matrix_is_one_error_and_no_failed_trial(
+    search: Callable[..., Searched], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(gram, "new_array", full)
+    with pytest.raises(InputError, match="no room for the Gram matrix"):
+        search(SVM, engine="shared-gram")
+    assert not list(tmp_path.glob("results/trials/**/*.parquet"))

@@ -1,0 +1,151 @@
+"""What a trial tells Ray Tune, and how it goes on from a saved state; on real Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import tune
+
+from tune_mnist.datasets import Dataset
+from tune_mnist.searching.on_ray.trainable import Shared, run_trial
+from tune_mnist.training.measurement import Measurement, Save
+from tune_mnist.training.resnet.train import ResnetConfig, train
+
+NET = {
+    "architecture": "resnet18",
+    "batch_size": 64,
+    "optimizer": "sgd",
+    "learning_rate": 0.01,
+    "epochs": 3,
+}
+
+pytestmark = pytest.mark.usefixtures("running_ray")
+
+
+class Heard(tune.Callback):
+    """Keeps what the trial reports, and whether a checkpoint came with it."""
+
+    def __init__(self) -> None:
+        self.results: list[dict[str, Any]] = []
+
+    def on_trial_result(
+        self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any
+    ) -> None:
+        self.results.append(result)
+
+
+def fit(
+    trainable: Callable[..., None],
+    trial: dict[str, Any],
+    shared: Shared,
+    folder: Path,
+    tune_config: tune.TuneConfig | None = None,
+) -> tuple[list[dict[str, Any]], tune.Result]:
+    """Run one trial, once more if it fails; return its reports and Tune's result."""
+    heard = Heard()
+    tuner = tune.Tuner(
+        tune.with_resources(tune.with_parameters(trainable, shared=shared), {"cpu": 1}),
+        tune_config=tune_config,
+        param_space={"number": 0, **trial},
+        run_config=tune.RunConfig(
+            storage_path=str(folder),
+            callbacks=[heard],
+            failure_config=tune.FailureConfig(max_failures=1),
+            verbose=0,
+        ),
+    )
+    return heard.results, tuner.fit()[0]
+
+
+def dies_once(trial: dict[str, Any], shared: Shared) -> None:
+    """Run the trial, but fail right after its first report."""
+    report, mark = tune.report, Path(trial["mark"])
+
+    def report_and_die(*arguments: Any, **named: Any) -> None:
+        report(*arguments, **named)
+        if not mark.exists():
+            mark.touch()
+            raise RuntimeError("the test pulls the plug")
+
+    tune.report = report_and_die
+    try:
+        run_trial(trial, shared)
+    finally:
+        tune.report = report
+
+
+def numbers(reports: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [(r["step"], r["train_loss"], r["val_loss"], r["val_accuracy"]) for r in reports]
+
+
+@pytest.fixture(scope="module")
+def unbroken(few_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Reports of the trial that nothing interrupts, its 2-epoch prefix asked for."""
+    shared = Shared(few_digits, "resnet", 0, "cpu", None, lengths=(2, 3))
+    folder = tmp_path_factory.mktemp("unbroken")
+    reports, result = fit(run_trial, {"hyperparameters": NET}, shared, folder)
+    assert result.checkpoint is None
+    return reports
+
+
+def test_a_prefix_reaches_the_driver_whole(unbroken: list[dict[str, Any]]) -> None:
+    prefix = unbroken[1]["prefix"]
+    assert ("prefix" in unbroken[0], "prefix" in unbroken[2]) == (False, False)
+    assert prefix["val_accuracy"] == unbroken[1]["val_accuracy"]
+    assert len(prefix["confusion"]) == 100
+
+
+def test_a_trial_that_died_goes_on_from_its_checkpoint(
+    few_digits: Dataset, unbroken: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    shared = Shared(few_digits, "resnet", 0, "cpu", None, save_every_s=0)
+    trial = {"hyperparameters": NET, "mark": str(tmp_path / "mark")}
+    reports, result = fit(dies_once, trial, shared, tmp_path)
+    assert result.error is None
+    assert numbers(reports) == numbers(unbroken)  # and none of them twice
+
+
+def test_the_next_trial_in_a_process_begins_at_its_beginning(
+    few_digits: Dataset, tmp_path: Path
+) -> None:
+    shared = Shared(few_digits, "resnet", 0, "cpu", None, save_every_s=0)
+    trial = {"hyperparameters": {**NET, "epochs": 2, "batch_size": tune.grid_search([64, 32])}}
+    in_turn = tune.TuneConfig(max_concurrent_trials=1, reuse_actors=True)
+    reports, _ = fit(run_trial, trial, shared, tmp_path, in_turn)
+    assert [r["step"] for r in reports] == [1, 2, 1, 2]
+
+
+def test_no_state_is_saved_before_it_is_due(few_digits: Dataset, tmp_path: Path) -> None:
+    shared = Shared(few_digits, "resnet", 0, "cpu", None, save_every_s=3600)
+    _, result = fit(run_trial, {"hyperparameters": {**NET, "epochs": 2}}, shared, tmp_path)
+    assert result.checkpoint is None
+
+
+def test_a_trial_goes_on_from_the_folder_it_is_given(
+    few_digits: Dataset, unbroken: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    def keep(measurement: Measurement, save: Save | None) -> None:
+        if measurement["step"] == 2 and save:
+            save(tmp_path / "state")
+
+    train(ResnetConfig(**NET), few_digits, keep, device="cpu", seed=0)  # type: ignore[arg-type]  # a mapping of mixed types
+    shared = Shared(few_digits, "resnet", 0, "cpu", None)
+    trial = {"hyperparameters": NET, "restore": str(tmp_path / "state")}
+    reports, _ = fit(run_trial, trial, shared, tmp_path)
+    assert [r["step"] for r in reports] == [3]
+    assert reports[0]["val_accuracy"] == pytest.approx(unbroken[2]["val_accuracy"], abs=0.05)
+
+
+@pytest.mark.parametrize("model", ["svm", "resnet"])
+def test_a_ladder_reports_each_rung_and_tests_the_last(
+    model: Any, few_digits: Dataset, tmp_path: Path
+) -> None:
+    config = {"C": 1.0, "kernel": "rbf"} if model == "svm" else {**NET, "epochs": 1}
+    shared = Shared(few_digits, model, 0, "cpu", None, rungs=(0.25, 1.0))
+    reports, _ = fit(run_trial, {"hyperparameters": config}, shared, tmp_path)
+    assert [(r["step"], r["fidelity"]) for r in reports] == [(1, 0.25), (2, 1.0)]
+    assert ["test_accuracy" in r for r in reports] == [False, True]
+    assert reports[1]["wall_time_s"] > reports[0]["wall_time_s"]

@@ -1,0 +1,66 @@
+"""Which failed trial is tried again, and on how much of the machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ray.exceptions import OutOfMemoryError
+
+from tests.searching.conftest import SVM, plan_text
+from tune_mnist.searching.on_ray.failure import Failure, memory_ran_out
+from tune_mnist.searching.on_ray.trainings import Hooks, Trainings
+from tune_mnist.searching.proposing.proposals import Proposals
+
+
+def trainings(folder: Path, **search: object) -> Trainings:
+    plan = plan_text(folder, SVM, **search)
+    hooks = Hooks(proposed=lambda _: None, answered=lambda *_: None, over=lambda: False)
+    return Trainings(Proposals(plan.space, "cpu"), replace(plan, trials=2), None, hooks)
+
+
+STARVED = Failure("no memory", "out of memory")
+BROKEN = Failure("broken")
+
+
+def test_a_trial_that_ran_out_of_memory_is_tried_once_more_on_twice_the_bundle(
+    tmp_path: Path,
+) -> None:
+    these = trainings(tmp_path)
+    first = these.next()
+    assert first is not None
+    assert these.retries(0, STARVED)
+    these.failed(0, STARVED)
+    second = these.next()
+    assert second is not None
+    assert (second.proposal, second.attempt, second.share) == (first.proposal, 2, 2)
+    assert not these.retries(0, STARVED)
+
+
+def test_a_failed_trial_is_tried_again_as_often_as_asked(tmp_path: Path) -> None:
+    these = trainings(tmp_path, retries=2)
+    attempts = []
+    while (training := these.next()) and training.proposal.number == 0:
+        attempts.append((training.attempt, training.share))
+        these.failed(0, BROKEN)
+    assert attempts == [(1, 1), (2, 1), (3, 1)]
+
+
+def test_a_doubled_bundle_is_never_more_than_the_search_has(tmp_path: Path) -> None:
+    plan = plan_text(tmp_path, SVM)
+    assert [plan.bundle({}, share)["cpu"] for share in (1, 2, 4)] == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (OutOfMemoryError("the node was running low on memory"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"), True),
+        (ValueError("two classes"), False),
+        (None, False),
+    ],
+)
+def test_only_a_lack_of_memory_is_called_one(error: Exception | None, expected: bool) -> None:
+    assert memory_ran_out(error) is expected

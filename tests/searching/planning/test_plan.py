@@ -1,0 +1,121 @@
+"""The plan: bundles, concurrency, budgets, and what is refused before Ray starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tune_mnist.datasets import load_dataset
+from tune_mnist.errors import InputError
+from tune_mnist.searching.planning.machine import Machine
+from tune_mnist.searching.planning.plan import plan_search, with_engine
+from tune_mnist.spaces import Space, find_space, override, read_space
+
+LAPTOP = Machine(cpus=4, gpus=0, memory_bytes=8 * 2**30)
+GPU_BOX = Machine(cpus=16, gpus=2, memory_bytes=64 * 2**30)
+
+
+def shipped(name: str, **resources: float) -> Space:
+    return override(read_space(find_space(name)), resources=resources)
+
+
+def test_concurrency_is_how_many_bundles_fit() -> None:
+    plan = plan_search(shipped("report/svm", cpu=2), cpus=None, gpus=0, machine=LAPTOP)
+    assert (plan.bundles(), plan.concurrency) == ([{"cpu": 2.0, "gpu": 0.0}], 2)
+
+
+def test_a_fraction_of_a_gpu_puts_several_trials_on_one() -> None:
+    space = shipped("report/resnet", gpu=0.25)
+    assert plan_search(space, cpus=16, gpus=1, machine=GPU_BOX).concurrency == 4
+
+
+def test_more_cpus_than_there_are_is_capped_with_a_note() -> None:
+    plan = plan_search(shipped("report/svm"), cpus=8, gpus=0, machine=LAPTOP)
+    assert plan.cpus == 4
+    assert any("--cpus: 8 asked for, this machine has 4" in note for note in plan.notes)
+
+
+def test_gpus_that_are_not_there_are_refused() -> None:
+    with pytest.raises(InputError, match="--gpus: 1 asked for, but torch sees 0 CUDA"):
+        plan_search(shipped("report/resnet"), cpus=None, gpus=1, machine=LAPTOP)
+
+
+def test_a_bundle_that_never_fits_is_refused() -> None:
+    with pytest.raises(InputError, match="--cpus-per-trial: 8 asked for one trial"):
+        plan_search(shipped("report/svm", cpu=8), cpus=None, gpus=0, machine=LAPTOP)
+
+
+def test_pin_memory_collapses_on_cpu_and_says_so() -> None:
+    on_cpu = plan_search(shipped("report/resnet"), cpus=None, gpus=0, machine=LAPTOP)
+    on_gpu = plan_search(shipped("report/resnet"), cpus=None, gpus=1, machine=GPU_BOX)
+    assert (on_cpu.configurations, on_gpu.configurations) == (32, 64)
+    assert any("pin_memory" in note for note in on_cpu.notes)
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        ("parameters: {precision: bfloat16}", True),
+        ("parameters: {precision: {choice: [float32, bfloat16]}}", True),
+        ("parameters: {precision: float32}", False),
+        ("points: [{precision: bfloat16}]", True),
+        (
+            "parameters: {device: {choice: [cpu, gpu]}, "
+            "precision: {choice: [bfloat16], when: {device: gpu}}}",
+            False,
+        ),
+    ],
+)
+def test_bfloat16_needs_a_processor_that_has_it(tmp_path: Path, asked: str, refused: bool) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        f"model: resnet\ndataset: digits\n{asked}\nsearch: {{trials: 1, sampler: grid}}\n"
+    )
+    space = read_space(file)
+    gpus = 1 if "gpu" in asked else 0
+    new, old = (replace(GPU_BOX, bfloat16=has) for has in (True, False))
+    plan_search(space, cpus=None, gpus=gpus, machine=new)
+    if refused:
+        with pytest.raises(InputError, match=r"parameters\.precision: bfloat16, .*use float32"):
+            plan_search(space, cpus=None, gpus=gpus, machine=old)
+    else:
+        plan_search(space, cpus=None, gpus=gpus, machine=old)
+
+
+def test_a_space_that_names_the_gpu_needs_one() -> None:
+    with pytest.raises(InputError, match=r"parameters\.device: .*add --gpus 1"):
+        plan_search(shipped("report/devices"), cpus=None, gpus=0, machine=LAPTOP)
+
+
+def test_each_device_has_its_own_bundle() -> None:
+    plan = plan_search(shipped("report/devices"), cpus=None, gpus=1, machine=GPU_BOX)
+    assert plan.bundle({"device": "cpu"})["gpu"] == 0.0
+    assert plan.bundle({"device": "gpu"})["gpu"] == 1.0
+
+
+def test_an_infinite_space_needs_an_end(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("model: svm\ndataset: digits\nparameters:\n  C: {uniform: [0.1, 1.0]}\n")
+    with pytest.raises(InputError, match="add --trials, --time-budget or --target"):
+        plan_search(read_space(file), cpus=None, gpus=0, machine=LAPTOP)
+
+
+def test_asha_without_reports_to_stop_at_is_refused() -> None:
+    with pytest.raises(InputError, match="an SVM reports once"):
+        override(read_space(find_space("svm")), search={"scheduler": "asha"})
+
+
+def test_svm_leaves_the_gpus_alone_and_says_so() -> None:
+    plan = plan_search(shipped("svm"), cpus=None, gpus=1, machine=GPU_BOX)
+    assert plan.gpus == 0
+    assert any("an SVM trains on the CPU" in note for note in plan.notes)
+
+
+def test_the_plan_says_which_engine_trains_the_svms_and_why() -> None:
+    plan = plan_search(shipped("report/svm"), cpus=None, gpus=0, machine=LAPTOP)
+    engine = with_engine(plan, load_dataset("digits"), LAPTOP).engine
+    assert engine is not None
+    assert engine[0] != "shared-gram"
+    assert "1,257 training rows" in engine[1]

@@ -1,0 +1,54 @@
+"""Trials that differ only in their epochs: one training, and the same numbers as without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.searching.conftest import RESNET, Searched, plan_text
+from tune_mnist.searching.proposing.prefixes import longest_first
+from tune_mnist.spaces import Config
+from tune_mnist.store.reader import read_reports
+
+Search = Callable[..., Searched]
+
+GRID = RESNET.replace("epochs: 2", "epochs: {choice: [1, 2, 3]}").replace(", trials: 2", "")
+
+SAME = ("train_accuracy", "val_accuracy", "test_accuracy", "train_loss", "val_loss", "confusion")
+
+
+def measured(rows: list[dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    return {row["config"]: tuple(row[name] for name in SAME) for row in rows}
+
+
+def test_shared_trials_measure_what_each_by_itself_does(search: Search, tmp_path: Path) -> None:
+    outcome, shared = search(GRID, "shared")
+    alone_outcome, alone = search(GRID, "alone", share=False)
+    assert measured(shared) == measured(alone)
+    assert (outcome.shared, alone_outcome.shared) == (4, 0)
+    longest = {row["trial"] for row in shared if row["config.epochs"] == 3}
+    assert {row["shared_with"] for row in shared if row["config.epochs"] < 3} == longest
+    reports = read_reports(tmp_path / "results", search="shared").to_pylist()
+    assert len(reports) == 2 * (1 + 2 + 3)
+
+
+def test_a_shared_trial_has_the_time_that_its_own_training_would_take(search: Search) -> None:
+    _, rows = search(GRID.replace("[0.01, 0.001]", "[0.01]"))
+    by_epochs = {row["config.epochs"]: row for row in rows}
+    for row in rows:
+        parts = row["setup_s"] + row["fit_s"] + row["eval_s"]
+        assert abs(row["wall_time_s"] - parts) < 1e-6
+    assert by_epochs[1]["fit_s"] < by_epochs[2]["fit_s"] < by_epochs[3]["fit_s"]
+
+
+def test_the_plan_says_what_is_trained_once(tmp_path: Path) -> None:
+    [note] = [note for note in plan_text(tmp_path, GRID).notes if note.startswith("epochs")]
+    assert "6 configurations are 2 trainings, measured after 1 and 2 epochs" in note
+    assert not [n for n in plan_text(tmp_path, GRID, share=False).notes if "trainings" in n]
+
+
+def test_the_longest_comes_first_where_the_first_of_its_training_stood() -> None:
+    configs: list[Config] = [{"batch_size": size, "epochs": n} for n in (1, 2) for size in (16, 32)]
+    ordered = [(config["batch_size"], config["epochs"]) for config in longest_first(configs)]
+    assert ordered == [(16, 2), (16, 1), (32, 2), (32, 1)]

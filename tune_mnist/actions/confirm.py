@@ -1,0 +1,112 @@
+"""Confirm a search: run its best trials again on fresh seeds, until their order is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tune_mnist.actions.preparing import read_data
+from tune_mnist.actions.requests import ConfirmRequest, asked
+from tune_mnist.analysis.confirmation import Standings, repeats, standings, wanted_seeds
+from tune_mnist.datasets import Dataset
+from tune_mnist.searching.history.confirmation import (
+    Confirmation,
+    confirmation_of,
+    finished_rows,
+    plan_confirmation,
+)
+from tune_mnist.searching.observer import Observer, Row
+from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
+from tune_mnist.searching.on_ray.run import SearchRun
+from tune_mnist.searching.planning.machine import this_machine
+from tune_mnist.searching.planning.plan import Plan
+from tune_mnist.spaces import parameter_types
+from tune_mnist.store.writer import Writer
+
+
+@dataclass(frozen=True)
+class PreparedConfirmation:
+    """A confirmation that is ready to run.
+
+    Args:
+        request: what was asked for; its paths are absolute.
+        confirmation: what runs again, and on which seeds.
+        plan: how.
+        data: on what.
+    """
+
+    request: ConfirmRequest
+    confirmation: Confirmation
+    plan: Plan
+    data: Dataset
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One line each that a person should read before it runs."""
+        return (*self.plan.notes, *self.data.notes)
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """How a confirmation came out.
+
+    Args:
+        confirmation: what ran again.
+        standings: how the configurations stand now.
+        reason: what ended it: "done", or "interrupted", and then it can be continued.
+    """
+
+    confirmation: Confirmation
+    standings: Standings
+    reason: str
+
+
+def confirm(request: ConfirmRequest, observer: Observer | None = None) -> Confirmed:
+    """Run the best trials of a search again on fresh seeds.
+
+    A confirmation that was made before is continued: only missing seeds run.
+
+    Args:
+        request: what is asked for.
+        observer: watches; see `tune_mnist.searching.observer`.
+
+    Raises: InputError: no such search, or it cannot be confirmed.
+    """
+    return run_confirmation(prepare_confirmation(request, observer), observer)
+
+
+def prepare_confirmation(
+    request: ConfirmRequest, observer: Observer | None = None
+) -> PreparedConfirmation:
+    """Choose what runs again. Args and raises: as `confirm`."""
+    root = request.results.absolute()
+    chosen = confirmation_of(root, request.search, top=request.top, seeds=request.seeds)
+    record = chosen.record
+    data = read_data(str(record.space.get("dataset")), request.data_dir, record.test_set, observer)
+    machine = this_machine(ask_torch=record.space.get("model") != "svm")
+    plan = plan_confirmation(chosen, data, machine, cpus=request.cpus, gpus=request.gpus)
+    return PreparedConfirmation(request.model_copy(update={"results": root}), chosen, plan, data)
+
+
+def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None = None) -> Confirmed:
+    """Run what is still to be run. Args and raises: as `confirm`."""
+    observer = observer or Observer()
+    chosen, plan, data = prepared.confirmation, prepared.plan, prepared.data
+    root, seeds, resolution = prepared.request.results, len(chosen.seeds), 1 / len(data.val)
+
+    def standing(rows: Sequence[Sequence[Row]]) -> Standings:
+        return standings([repeats(of_one) for of_one in rows], resolution=resolution)
+
+    with Writer(root, chosen.name, parameter_types(), resume=True) as writer:
+        added = {
+            "request": asked(prepared.request),
+            "test_set": chosen.record.test_set,
+            "confirms": chosen.recorded(),
+        }
+        writer.write_search(plan.record(chosen.name, data).model_copy(update=added))
+        observer.started(chosen.name)
+        searcher = ConfirmSearcher(
+            chosen, finished_rows(root, chosen), lambda rows: wanted_seeds(standing(rows), seeds)
+        )
+        reason = SearchRun(plan, data, writer, observer).confirm(searcher).reason
+    return Confirmed(chosen, standing(finished_rows(root, chosen)), reason)

@@ -1,0 +1,196 @@
+"""From a request to what will run: space, plan, data, and what the store knows already."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, get_args
+
+from tune_mnist.actions.requests import ResumeRequest, SearchRequest
+from tune_mnist.analysis.within import check_tolerance
+from tune_mnist.datasets import Dataset, TestSet, load_dataset
+from tune_mnist.errors import Fault, InputError, input_error, nearest
+from tune_mnist.searching.history.known import Known
+from tune_mnist.searching.history.memory import Memory
+from tune_mnist.searching.history.past_times import plan_forecast
+from tune_mnist.searching.history.resume import Earlier, differences, earlier_runs
+from tune_mnist.searching.history.warm_start import past_rows, warm_start
+from tune_mnist.searching.observer import Observer
+from tune_mnist.searching.planning.forecast import Forecast
+from tune_mnist.searching.planning.machine import this_machine
+from tune_mnist.searching.planning.plan import Plan, plan_search, with_engine
+from tune_mnist.spaces import Space, find_space, override, read_space
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A search that is ready to run.
+
+    Args:
+        request: what was asked for; its paths are absolute.
+        name: of the search in the store.
+        plan: how it will run.
+        data: what it will run on.
+        known: what the store knows already.
+        forecast: how long it will take; None where the store has too few trials like these.
+        notes: one line each that a person should read before it runs.
+        began: when its preparation began, on the monotonic clock; the time budget counts from it.
+    """
+
+    request: SearchRequest | ResumeRequest
+    name: str
+    plan: Plan
+    data: Dataset
+    known: Known
+    forecast: Forecast | None
+    notes: tuple[str, ...]
+    began: float = field(default_factory=time.monotonic)
+
+
+def prepare(request: SearchRequest, observer: Observer | None = None) -> Prepared:
+    """Prepare a search: nothing is written, and Ray is not started.
+
+    Args:
+        request: what is asked for.
+        observer: sees how many image files are decoded.
+
+    Raises: InputError: a space, data set, machine or store that does not fit the request.
+    """
+    return prepare_space(asked_space(request), request, observer)
+
+
+def prepare_space(
+    space: Space, request: SearchRequest, observer: Observer | None = None
+) -> Prepared:
+    """Prepare a search of this very space. Args and raises: as `prepare`."""
+    began = time.monotonic()
+    if request.within is not None:
+        check_tolerance(request.within)
+    request = request.model_copy(update={"results": request.results.absolute()})
+    machine = this_machine(ask_torch=request.gpus > 0 or space.model != "svm")
+    plan = plan_search(space, cpus=request.cpus, gpus=request.gpus, machine=machine)
+    data = read_data(space.dataset, request.data_dir, request.test_set, observer)
+    return replace(prepare_plan(with_engine(plan, data, machine), data, request), began=began)
+
+
+def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
+    """Prepare a search of this very plan and data: ask the store what it knows.
+
+    Raises: InputError: the store has no such search to resume or to learn from, or something
+        about the search has changed and may not.
+    """
+    space, root, warm = plan.space, request.results, None
+    notes = (*plan.notes, *data.notes)
+    if request.warm_start is not None:
+        rows = past_rows(root, request.warm_start, space)
+        warm = warm_start(rows, space, plan.device, data.content_hash)
+        notes = (*plan.notes, *warm.notes, *data.notes)
+    memory = None if request.rerun else Memory(root, plan, data)
+    if request.resume is None:
+        name = request.name or new_name(space, data)
+        expected = plan_forecast(root, plan, data, memory)
+        return Prepared(request, name, plan, data, Known(memory, warm), expected, notes)
+    earlier = earlier_runs(root, request.resume)
+    changed = _checked(earlier, plan, data, request.allow_change)
+    known = Known(memory, earlier=earlier)
+    # A search that is resumed has measured a part of itself, so there is no forecast.
+    return Prepared(request, request.resume, plan, data, known, None, (*notes, *changed))
+
+
+def prepare_resumed(request: ResumeRequest, observer: Observer | None = None) -> Prepared:
+    """Prepare to resume a search as it was asked for, perhaps with more trials or time.
+
+    Raises: InputError: no such search, it is running, its data has changed, or what `prepare`
+        raises.
+    """
+    began = time.monotonic()
+    root = request.results.absolute()
+    earlier = earlier_runs(root, request.search)
+    record = earlier.record
+    changes = {"trials": request.trials, "time_budget_s": request.time_budget_s}
+    space = override(earlier.space, search=changes)
+    gpus = record.resources.gpus if request.gpus is None else request.gpus
+    data = read_data(space.dataset, request.data_dir, record.test_set, observer)
+    machine = this_machine(ask_torch=gpus > 0 or space.model != "svm")
+    plan = plan_search(space, cpus=request.cpus, gpus=gpus, machine=machine)
+    plan = with_engine(plan, data, machine)
+    changed = _checked(earlier, plan, data, request.allow_change)
+    return Prepared(
+        request=request.model_copy(update={"results": root}),
+        name=request.search,
+        plan=plan,
+        data=data,
+        known=Known(Memory(root, plan, data), earlier=earlier),
+        forecast=None,
+        notes=(*plan.notes, *data.notes, *changed),
+        began=began,
+    )
+
+
+def asked_space(request: SearchRequest) -> Space:
+    """Return the space that a request names, with the request's own values in it.
+
+    Raises: InputError: no such space, a fault in its file, or a value that does not fit it.
+    """
+    search = (
+        *("sampler", "scheduler", "trials", "time_budget_s", "target", "plateau"),
+        *("trial_timeout_s", "retries", "seed", "max_concurrent"),
+    )
+    changes: dict[str, Any] = {name: getattr(request, name) for name in search}
+    return override(
+        _named_space(request),
+        dataset=request.dataset,
+        objective=request.objective,
+        where=request.where,
+        fidelity=request.fidelity,
+        search={**changes, "share": None if request.share else False},
+        resources={"cpu": request.cpus_per_trial, "gpu": request.gpus_per_trial},
+    )
+
+
+def _named_space(request: SearchRequest) -> Space:
+    file = request.space_file
+    if file is None:
+        return read_space(find_space(request.space))
+    space = read_space(file)
+    if request.space not in (space.model, space.name):
+        problem = f"is a space for {space.model}, not for {request.space}"
+        raise input_error(file, problem, f"search {space.model} with it")
+    return space
+
+
+def read_data(
+    dataset: str, data_dir: Path | None, test_set: str, observer: Observer | None
+) -> Dataset:
+    """Read the data set.
+
+    Raises: InputError: what `load_dataset` raises, or an unknown test set.
+    """
+    choices = get_args(TestSet)
+    chosen = next((choice for choice in choices if choice == test_set), None)
+    if chosen is None:
+        raise input_error("`test_set`", f"{test_set!r} is unknown", nearest(test_set, choices))
+    progress = observer.reading if observer else None
+    return load_dataset(dataset, data_dir, test_set=chosen, progress=progress)
+
+
+def _checked(earlier: Earlier, plan: Plan, data: Dataset, allow_change: bool) -> tuple[str, ...]:
+    """Return a line for each thing that has changed since; raise InputError if none may."""
+    changed = differences(earlier, plan, data)
+    if changed and not allow_change:
+        fix = "`allow_change=true` resumes all the same, or start another search"
+        raise InputError(Fault("`resume`", earlier.name, change, fix) for change in changed)
+    return tuple(f"{earlier.name}: {change}" for change in changed)
+
+
+def new_name(space: Space, data: Dataset) -> str:
+    """Return a name that no other search has: what it searches, and when."""
+    now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    # A folder may be called anything, and two searches may start in the same second.
+    about = re.sub(r"[^A-Za-z0-9.]+", "-", f"{space.name}-{data.name}").strip("-.")[:60]
+    letter = "" if about[:1].isalpha() else f"{space.model}-"  # a name begins with a letter
+    return f"{letter}{about}-{now}-{secrets.token_hex(2)}"

@@ -1,0 +1,70 @@
+"""What the searches of a store are doing, and whether their proposals can be reproduced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tune_mnist.searching.history.resume import earlier_of
+from tune_mnist.searching.history.resume import replay as propose_again
+from tune_mnist.searching.proposing.proposals import Proposals
+from tune_mnist.store.lock import living_writer
+from tune_mnist.store.plans import SearchRecord, read_search, read_searches
+from tune_mnist.store.reader import read_trials
+
+
+@dataclass(frozen=True)
+class SearchStatus:
+    """What a search of the store is doing.
+
+    Args:
+        search: its name.
+        state: "running (who writes it)", "interrupted", "done" or "done (what ended it)".
+        finished: trials that have ended.
+        record: all that is stored of it.
+    """
+
+    search: str
+    state: str
+    finished: int
+    record: SearchRecord
+
+
+def status(results: Path) -> list[SearchStatus]:
+    """Return what each search of a store is doing, sorted by name.
+
+    Raises: InputError: there is no store.
+    """
+    return [_status(results, name, record) for name, record in read_searches(results).items()]
+
+
+def _status(results: Path, name: str, record: SearchRecord) -> SearchStatus:
+    trials = read_trials(results, search=name, columns=["trial"])["trial"].to_pylist()
+    ended = record.ended
+    if writer := living_writer(results, name):
+        state = f"running ({writer})"
+    elif ended is None:
+        state = "interrupted"
+    else:
+        state = "done" if ended.reason == "done" else f"done ({ended.reason})"
+    return SearchStatus(name, state, len(set(trials)), record)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How many of a search's proposals a fresh sampler came to by itself."""
+
+    reproduced: int
+    proposals: int
+
+
+def replay(results: Path, search: str) -> Replayed:
+    """Propose a search again; each result is told to the sampler where it was told then.
+
+    Raises: InputError: no such search, or it kept no list of proposals.
+    """
+    earlier = earlier_of(results, search, read_search(results, search))
+    device = earlier.record.device
+    proposals = Proposals(earlier.space, device, earlier.first, earlier.observed)
+    again, reproduced = propose_again(proposals, earlier)
+    return Replayed(reproduced, len(again))

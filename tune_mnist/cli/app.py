@@ -1,0 +1,70 @@
+"""The commands. Each imports what it needs when it runs, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Annotated
+
+import typer
+
+from tune_mnist.cli.confirm import confirm
+from tune_mnist.cli.importance import importance
+from tune_mnist.cli.leaderboard import leaderboard
+from tune_mnist.cli.report import report_app
+from tune_mnist.cli.search import resume, search
+from tune_mnist.cli.spaces import spaces_app
+from tune_mnist.cli.status import replay, status
+from tune_mnist.version import __version__
+
+Command = Callable[..., None]
+
+
+def whole_app() -> typer.Typer:
+    """Return the command line with every option of every command."""
+    return app_for({"search", "resume", "confirm"})
+
+
+def app_for(words: Container[str]) -> typer.Typer:
+    """Return the command line for these words.
+
+    The commands that take a request get their options only where they are called: that loads
+    Pydantic, which the list of commands can do without.
+    """
+    app = typer.Typer(
+        name="tune-mnist",
+        help="Hyperparameter search for image classifiers on Ray Tune.",
+        no_args_is_help=True,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_options)
+    for command in (search, resume):
+        app.command()(_with_request(command) if command.__name__ in words else command)
+    app.command()(status)
+    app.command()(leaderboard)
+    app.command()(importance)
+    app.command()(_with_request(confirm) if "confirm" in words else confirm)
+    app.command()(replay)
+    app.add_typer(report_app, name="report")
+    app.add_typer(spaces_app, name="spaces")
+    return app
+
+
+def _with_request(command: Command) -> Command:
+    from tune_mnist.actions.requests import ConfirmRequest, Request, ResumeRequest, SearchRequest
+    from tune_mnist.cli.options import with_options
+
+    kinds: dict[str, type[Request]] = {
+        "search": SearchRequest,
+        "resume": ResumeRequest,
+        "confirm": ConfirmRequest,
+    }
+    return with_options(command, kinds[command.__name__])
+
+
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit

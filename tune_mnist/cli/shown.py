@@ -1,0 +1,118 @@
+"""A plan, its notes and a search's outcome, as the terminal shows them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tune_mnist.actions.search import Searched, scores
+from tune_mnist.cli.words import in_options
+from tune_mnist.searching.planning.forecast import Forecast
+from tune_mnist.searching.planning.plan import Plan
+from tune_mnist.spaces import config_key, configurations
+from tune_mnist.wording import config_text, duration
+
+_LISTED = 100
+"""Configurations of a grid that a plan lists."""
+
+
+def console() -> Console:
+    """Return the console that commands print on: wide where nobody's terminal limits it."""
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Print a line each on stderr."""
+    to = Console(stderr=True, soft_wrap=True)
+    for note in notes:
+        to.print(in_options(note), style="yellow", highlight=False, markup=False)
+
+
+def print_plan(plan: Plan, expected: Forecast | None, to: Console) -> None:
+    """Print what would run."""
+    search = plan.space.search
+    bundles = " or ".join(f"{b['cpu']:g} CPU + {b['gpu']:g} GPU" for b in plan.bundles())
+    count = "infinitely many" if plan.configurations is None else f"{plan.configurations:,}"
+    ends = {
+        "trials": plan.trials,
+        "seconds": search.time_budget_s,
+        f"{plan.space.objective.metric} of": search.target,
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column()
+    for key, value in (
+        ("space", f"{plan.space.name} ({plan.space.model}) on {plan.space.dataset}"),
+        ("configurations", count),
+        ("sampler, scheduler", f"{search.sampler}, {search.scheduler}"),
+        ("ends after", ", ".join(f"{v:g} {k}" for k, v in ends.items() if v is not None)),
+        ("engine", " – ".join(plan.engine or ("PyTorch",))),
+        ("seed", str(search.seed)),
+        ("bundle a trial", bundles),
+        ("at most at once", f"{plan.concurrency} of {plan.cpus} CPU + {plan.gpus} GPU"),
+        ("wall time", _forecast_text(expected)),
+    ):
+        table.add_row(key, value)
+    to.print(table, highlight=False)
+    if (
+        search.sampler == "grid"
+        and plan.configurations is not None
+        and plan.configurations <= _LISTED
+    ):
+        for config in configurations(plan.space, plan.device):
+            to.print("  " + config_text(config_key(config)), highlight=False, markup=False)
+
+
+def _forecast_text(expected: Forecast | None) -> str:
+    """Return a forecast for people: "about 40 s, 35 s to 50 s in 8 of 10 cases"."""
+    if expected is None:
+        return "unknown: the store has too few trials like these"
+    low, high = duration(expected.low), duration(expected.high)
+    return (
+        f"about {duration(expected.seconds)}, {low} to {high} in 8 of 10 cases; of"
+        f" {expected.trials} trials to train the store has timed {expected.timed}"
+    )
+
+
+def print_outcome(searched: Searched, plan: Plan, addresses: Sequence[str], to: Console) -> None:
+    """Print how a search ended, its winner, and what can be done with it."""
+    outcome, name = searched.outcome, searched.name
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items()))
+    parts = [
+        (outcome.shared, "measured by a longer one on its way; --no-share would train each"),
+        (outcome.reused, "reused; --rerun would run them again"),
+    ]
+    notes = "".join(f" ({count} {text})" for count, text in parts if count)
+    unfinished = f", {outcome.unfinished} unfinished" if outcome.unfinished else ""
+    ended = "" if outcome.reason == "done" else f" (ended by: {outcome.reason})"
+
+    def print_line(text: str) -> None:
+        to.print(text, markup=False, soft_wrap=True, highlight=False)
+
+    print_line(f"search {name}: {counts or 'no trial finished'}{notes}{unfinished}{ended}")
+    if (row := outcome.best) is not None:
+        winner = config_text(config_key(row["config"]))
+        to.print(f"[bold]winner[/bold] {winner}", soft_wrap=True)
+        print_line(f"  {scores(row)}; chosen by {plan.space.objective.metric}")
+    if outcome.reason == "interrupted":
+        print_line(f"resume it with: {resume_command(name, searched.results)}")
+    page = f"python -m tune_mnist leaderboard --search {name}{_results_option(searched.results)}"
+    print_line(f"export the leaderboard: {page} --html leaderboard.html")
+    for address in addresses:
+        to.print(f"dashboard: {address} (it ended with the search)")
+    if searched.forecast is not None:
+        took = duration(searched.seconds)
+        print_line(f"took {took}; forecast {_forecast_text(searched.forecast)}")
+
+
+def resume_command(name: str, results: Path) -> str:
+    """Return the command line that resumes a search."""
+    return f"python -m tune_mnist resume {name}{_results_option(results)}"
+
+
+def _results_option(results: Path) -> str:
+    return "" if results == Path("results").absolute() else f" --results {results}"

@@ -1,0 +1,43 @@
+"""`status` and `replay`: the searches of a store listed, and one of them proposed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Results = Annotated[Path, typer.Option(help="Folder of the results store.")]
+
+
+def status(results: Results = Path("results")) -> None:
+    """List the searches of the store: running, interrupted or done."""
+    from rich.table import Table
+
+    from tune_mnist.actions.status import status as searches
+    from tune_mnist.cli.shown import console
+
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("search", "state", "finished", "space", "data set", "started"):
+        table.add_column(heading, no_wrap=True)
+    for one in searches(results):
+        record = one.record
+        of = "" if record.trials is None else f" of {record.trials:,}"
+        started = record.started[:19].replace("T", " ")
+        space = str(record.space.get("name", ""))
+        finished = f"{one.finished:,}{of}"
+        table.add_row(one.search, one.state, finished, space, record.dataset, started)
+    console().print(table, highlight=False)
+
+
+def replay(
+    search: Annotated[str, typer.Argument(help="A search of the store.")],
+    results: Results = Path("results"),
+) -> None:
+    """Propose a search again, with each result where it arrived then: is it reproduced?"""
+    from tune_mnist.actions.status import replay as propose_again
+
+    again = propose_again(results, search)
+    print(f"{search}: {again.reproduced} of {again.proposals} proposals reproduced")
+    if again.reproduced < again.proposals:
+        raise typer.Exit(1)

@@ -1,0 +1,151 @@
+"""What the store knows already: trials that finished earlier and need not run again.
+
+A trial is the same when its model, configuration, seed, device kind, images and split are, and
+the code that can change its result (`code_hash`). How long it then took is what it took there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.main import IncEx
+
+from tune_mnist.datasets import Dataset
+from tune_mnist.provenance import code_hash
+from tune_mnist.searching.planning.plan import Plan
+from tune_mnist.spaces import Config, Space, config_key
+from tune_mnist.store.plans import SearchRecord, read_searches
+from tune_mnist.store.reader import read_reports, read_trials
+from tune_mnist.store.schema import REPORTS, TRIALS
+
+Row = dict[str, Any]
+
+_NOT_PROPOSING: Mapping[str, IncEx | bool] = {
+    "name": True,
+    "dataset": True,
+    "resources": True,
+    "search": {"trials", "time_budget_s", "target", "max_concurrent"},
+}
+"""What two spaces may differ in and still propose the same configurations."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A trial that the store has.
+
+    Args:
+        name: "search/trial" of the row that was measured.
+        row: its columns of `TRIALS`.
+        reports: its reports, in the order of their steps, without trial and attempt.
+    """
+
+    name: str
+    row: Row
+    reports: list[Row]
+
+
+class Memory:
+    """The trials of a store that a search on this plan and data would only repeat.
+
+    Args:
+        root: the store's folder; it may have no search yet.
+
+    Attributes:
+        order: what an earlier search of the same space, sampler and scheduler tried, in its
+            order. A sampler that learns proposes the same again only if it is led along.
+    """
+
+    def __init__(self, root: Path, plan: Plan, data: Dataset) -> None:
+        self._root = root
+        self._plan = plan
+        self._rows: dict[str, Row] = {}
+        self._reports: dict[str, dict[str, list[Row]]] = {}
+        rows = _alike(root, plan, data)
+        twin = _twin(root, plan, rows)
+        steps = [row for row in rows if row["search"] == twin and row["status"] != "failed"]
+        self.order: list[Config] = [
+            json.loads(row["config"]) for row in sorted(steps, key=lambda row: str(row["trial"]))
+        ]
+        # Where to stop a trial early depends on the others, so only a twin's stopped ones count.
+        for row in sorted(rows, key=_trust):
+            if row["status"] == "completed" or (row["status"], row["search"]) == ("stopped", twin):
+                self._rows[row["config"]] = row
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def find(self, config: Config) -> Past | None:
+        """Return the finished trial of this configuration, None if there is none."""
+        row = self._rows.get(config_key(config))
+        on_gpu = self._plan.bundle(config)["gpu"] > 0
+        if row is None or (row["gpus"] > 0) != on_gpu:
+            return None
+        if any(row[name] is None for name in self._plan.space.metrics):
+            return None
+        search, trial = str(row["search"]), str(row["trial"])
+        if search not in self._reports:
+            self._reports[search] = _by_trial(read_reports(self._root, search=search).to_pylist())
+        origin = row["shared_with"] or ""
+        return Past(
+            name=origin if "/" in origin else f"{search}/{trial}",
+            row={name: row[name] for name in TRIALS.names},
+            reports=self._reports[search][trial],
+        )
+
+
+def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
+    """Return the rows that only their configuration can tell from a trial of this plan."""
+    if not (root / "searches").is_dir():
+        return []
+    equal = {
+        "model": plan.space.model,
+        "data_hash": data.content_hash,
+        "split": data.split,
+        "seed": plan.space.search.seed,
+        "code_hash": code_hash(),
+    }
+    if plan.space.search.scheduler == "pbt":  # its trials need each other's saved states
+        return []
+    rows: list[Row] = read_trials(root, equal=equal).to_pylist()
+    return [row for row in rows if row["schedule"] is None]  # config alone does not repeat it
+
+
+def _trust(row: Row) -> tuple[bool, bool, str]:
+    """Sort copies before originals, stopped before completed, and then by age: the last wins."""
+    measured_here = "/" not in (row["shared_with"] or "")
+    return row["status"] == "completed", measured_here, str(row["finished"])
+
+
+def _twin(root: Path, plan: Plan, rows: Iterable[Row]) -> str | None:
+    """Return the search with most of these rows among those that would propose the same."""
+    count: dict[str, int] = defaultdict(int)
+    for row in rows:
+        count[row["search"]] += 1
+    records = read_searches(root) if count else {}
+    ours = plan.space.model_dump(exclude=_NOT_PROPOSING), plan.device
+    twins = [
+        search for search in count if search in records and _proposing(records[search]) == ours
+    ]
+    return max(twins, key=lambda search: (count[search], search), default=None)
+
+
+def _proposing(record: SearchRecord) -> tuple[dict[str, Any], str] | None:
+    try:
+        space = Space.model_validate(record.space)
+    except ValidationError:  # written by another version of us
+        return None
+    return space.model_dump(exclude=_NOT_PROPOSING), record.device
+
+
+def _by_trial(reports: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for report in reports:
+        kept = {name: report[name] for name in REPORTS.names if name not in ("trial", "attempt")}
+        found[report["trial"]].append(kept)
+    return found

@@ -1,0 +1,143 @@
+"""What the store says of how long a plan's trials take: the past that `forecast.py` rests on."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tune_mnist.datasets import Dataset
+from tune_mnist.provenance import host
+from tune_mnist.searching.history.memory import Memory
+from tune_mnist.searching.planning.forecast import Forecast, Timed, forecast
+from tune_mnist.searching.planning.plan import Plan
+from tune_mnist.searching.proposing.prefixes import length_of, prefix_key
+from tune_mnist.searching.proposing.proposals import Proposals
+from tune_mnist.spaces import Config, configurations
+from tune_mnist.store.plans import SearchRecord, read_searches
+from tune_mnist.store.reader import read_trials
+
+Row = dict[str, Any]
+
+MOST_PLANNED = 5000
+"""Trials of a search that is forecast: more would take longer to draw than anybody waits."""
+
+_ENOUGH_STOPPED = 5  # trials under a scheduler, below which none is expected to be stopped early
+
+
+def plan_forecast(root: Path, plan: Plan, data: Dataset, memory: Memory | None) -> Forecast | None:
+    """Return how long the plan will take by the trials in the store; None if they do not tell.
+
+    Trials of the same model, images, split and number of cores on the same kind of device count;
+    those of this machine alone where there are any. What the sampler will propose is not known
+    before, so random configurations of the space stand for it; a target may end it sooner.
+
+    Args:
+        root: the store's folder; there may be none.
+        plan: as it will run.
+        data: what it will run on.
+        memory: what will not be run again; None where everything is.
+    """
+    if plan.trials is None or plan.trials > MOST_PLANNED or not (root / "searches").is_dir():
+        return None
+    rows = _alike(root, plan, data)
+    if not rows:
+        return None
+    records = read_searches(root)
+    planned = [one for one in _planned(plan, memory) if memory is None or memory.find(one) is None]
+    if plan.lengths:  # the longest of a training answers the others
+        longest = {prefix_key(one): one for one in sorted(planned, key=length_of)}
+        planned = list(longest.values())
+    past = [
+        Timed(json.loads(row["config"]), _seconds(row), row["search"])
+        for row in rows
+        if row["status"] == "completed"
+    ]
+    return forecast(
+        past,
+        planned,
+        concurrency=plan.concurrency,
+        start_s=_start_s(rows, records) if planned else 0.0,
+        spent=_spent(rows, records, plan),
+        budget_s=plan.space.search.time_budget_s or float("inf"),
+    )
+
+
+def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
+    """Return the rows measured on such a bundle, oldest first, without copies of other rows."""
+    equal = {
+        "model": plan.space.model,
+        "data_hash": data.content_hash,
+        "split": data.split,
+        "cpus": plan.cpus_per_trial,
+    }
+    columns = ["search", "config", "status", "wall_time_s", "fidelity", "gpus", "host"]
+    columns += ["shared_with", "started", "finished"]
+    gpus = {bundle["gpu"] for bundle in plan.bundles()}
+    rows = [
+        row
+        for row in read_trials(root, equal=equal, columns=columns).to_pylist()
+        if row["status"] in ("completed", "stopped")
+        and row["wall_time_s"] is not None
+        and row["gpus"] in gpus
+        and "/" not in (row["shared_with"] or "")
+    ]
+    here = [row for row in rows if row["host"] == host()]
+    return sorted(here or rows, key=lambda row: str(row["finished"]))
+
+
+def _seconds(row: Row) -> float:
+    """Return how long a trial held its bundle; its process may have started meanwhile."""
+    if row["shared_with"]:  # a part of another training, which held it longer
+        return float(row["wall_time_s"])
+    held: float = (row["finished"] - row["started"]).total_seconds()
+    return max(float(row["wall_time_s"]), held)
+
+
+def _planned(plan: Plan, memory: Memory | None) -> list[Config]:
+    """Return the configurations to come, or ones like them where the sampler chooses."""
+    space = plan.space
+    if space.search.sampler == "grid" or not space.parameters:
+        return list(itertools.islice(configurations(space, plan.device), plan.trials))
+    at_random = space.search.model_copy(update={"sampler": "random", "scheduler": "none"})
+    stand_in = space.model_copy(update={"search": at_random})
+    proposals = Proposals(stand_in, plan.device, memory.order if memory else ())
+    asked = (proposals.next() for _ in range(plan.trials or 0))
+    return [one.config for one in asked if one is not None]
+
+
+def _start_s(rows: Iterable[Row], records: Mapping[str, SearchRecord]) -> float:
+    """Return the median of what the past searches took before their first and after their last."""
+    spans: dict[str, tuple[datetime, datetime]] = {}
+    for row in rows:
+        first, last = spans.get(row["search"], (row["started"], row["finished"]))
+        spans[row["search"]] = (min(first, row["started"]), max(last, row["finished"]))
+    found = []
+    for search, (first, last) in spans.items():
+        record = records.get(search)
+        if record is None or not record.started:
+            continue
+        before = (first - datetime.fromisoformat(record.started)).total_seconds()
+        ended = record.ended
+        after = (datetime.fromisoformat(ended.at) - last).total_seconds() if ended else 0.0
+        if before >= 0 and after >= 0:  # else a search that was resumed later
+            found.append(before + after)
+    return statistics.median(found) if found else 0.0
+
+
+def _spent(rows: Iterable[Row], records: Mapping[str, SearchRecord], plan: Plan) -> list[float]:
+    """Return which part of its training each past trial under the plan's scheduler came to."""
+    scheduler = plan.space.search.scheduler
+    if scheduler == "none":
+        return [1.0]
+    parts = []
+    for row in rows:
+        record = records.get(row["search"])
+        if record is not None and record.scheduler == scheduler:
+            whole = json.loads(row["config"]).get("epochs", 1)
+            parts.append(1.0 if row["status"] == "completed" else row["fidelity"] / whole)
+    return parts if len(parts) >= _ENOUGH_STOPPED else [1.0]

@@ -1,0 +1,218 @@
+"""Resuming a search: a fresh sampler is brought to where the earlier one was.
+
+The store keeps a search's record, its list of proposals and its rows, all of them on disk before
+anything else depends on them. `replay` asks a fresh sampler for the same proposals and tells it
+each finished trial at the same point as before. The sampler is then in the same state, so it
+continues as it would have without the interruption. This also shows whether a search is
+reproducible, however many of its trials ran side by side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial, create_trial
+from pydantic import ValidationError
+from pydantic.main import IncEx
+
+from tune_mnist.datasets import Dataset
+from tune_mnist.errors import input_error
+from tune_mnist.provenance import code_hash
+from tune_mnist.searching.history.memory import Past
+from tune_mnist.searching.planning.plan import Plan
+from tune_mnist.searching.proposing.proposals import Proposal, Proposals
+from tune_mnist.searching.proposing.samplers import distributions
+from tune_mnist.spaces import Config, Space
+from tune_mnist.store.layout import checkpoints_folder
+from tune_mnist.store.lock import living_writer
+from tune_mnist.store.merge import ROW_GROUP
+from tune_mnist.store.plans import SearchRecord, read_search
+from tune_mnist.store.proposals import read_proposals
+from tune_mnist.store.reader import read_reports, read_trials
+
+Row = dict[str, Any]
+
+_FREE: Mapping[str, IncEx | bool] = {
+    "name": True,
+    "resources": True,
+    "search": {
+        *("trials", "time_budget_s", "target", "plateau", "max_concurrent"),
+        *("trial_timeout_s", "retries"),
+    },
+}
+"""What may change in the space when a search is resumed."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A search as its earlier runs left it.
+
+    Args:
+        name: of the search.
+        record: as the store has it.
+        proposals: the lines of its list: number, config, seen.
+        rows: the last row of each trial that has ended, in the order in which they ended; config
+            is a mapping.
+        reports: of each of these trials, in the order of their steps.
+        attempts: how many attempts at each trial have a row, by number.
+        checkpoints: the newest saved state of each trial that left one, by number.
+    """
+
+    name: str
+    record: SearchRecord
+    proposals: Sequence[dict[str, Any]]
+    rows: Sequence[Row]
+    reports: dict[str, list[Row]]
+    attempts: dict[int, int]
+    checkpoints: dict[int, Path]
+
+    @property
+    def space(self) -> Space:
+        """The space as it was searched. Raises: InputError: another version wrote it."""
+        return searched_space(self.record)
+
+    @property
+    def first(self) -> list[Config]:
+        """The configurations that its sampler proposed before its own."""
+        return list(self.record.first)
+
+    def past(self, row: Row) -> Past:
+        """Return a trial that has ended, with its curve."""
+        return Past(row["shared_with"] or row["trial"], row, self.reports.get(row["trial"], []))
+
+    @property
+    def observed(self) -> list[FrozenTrial]:
+        """The trials of other searches that its sampler learned from."""
+        warm = self.record.warm_start
+        known = distributions(self.space)
+        return [
+            create_trial(
+                params=one.params,
+                distributions={name: known[name] for name in one.params},
+                values=one.values,
+            )
+            for one in (warm.observations if warm else ())
+        ]
+
+
+def searched_space(record: SearchRecord) -> Space:
+    """Return the space that a search of the store had.
+
+    Raises: InputError: another version wrote it.
+    """
+    try:
+        return Space.model_validate(record.space)
+    except ValidationError as error:
+        problem = f"its space cannot be read by this version: {error.errors()[0]['msg']}"
+        raise input_error(record.search, problem, "run the search again") from None
+
+
+def earlier_runs(root: Path, name: str) -> Earlier:
+    """Return what a search of the store has done so far.
+
+    Raises: InputError: no such search, it is being written, or it kept no list of proposals.
+    """
+    record = read_search(root, name)
+    if writer := living_writer(root, name):
+        fix = "wait until it ends, or end it with Ctrl-C"
+        raise input_error("resume", f"{name!r} is still being written by {writer}", fix)
+    if record.confirms:
+        fix = f"confirm {record.confirms.search} again: that continues it"
+        raise input_error("resume", f"{name!r} is a confirmation", fix)
+    if record.scheduler == "pbt":
+        problem = f"{name!r} is a population, and how far each of its trials was is not stored"
+        raise input_error("resume", problem, "run the search again under another name")
+    return earlier_of(root, name, record)
+
+
+def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
+    """Return what a search has done so far; one that runs may do more in the meantime."""
+    proposals = read_proposals(root, name)
+    rows = read_trials(root, search=name).to_pylist()
+    if rows and not proposals:
+        problem = f"{name!r} kept no list of proposals"
+        fix = "run the search again under another name; what is finished is reused"
+        raise input_error("resume", problem, fix)
+    if len(rows) > ROW_GROUP:  # its best come first in a compacted file
+        rows.sort(key=lambda row: row["finished"])
+    reports: dict[str, list[Row]] = defaultdict(list)
+    for report in read_reports(root, search=name).to_pylist():
+        reports[report["trial"]].append(report)
+    attempts = {int(row["trial"]): row["attempt"] for row in rows}
+    ended = [
+        {**row, "config": json.loads(row["config"])}
+        for row in rows
+        if row["attempt"] == attempts[int(row["trial"])]
+        and not (row["status"] == "failed" and row["attempt"] <= record.retries)
+    ]
+    return Earlier(
+        name=name,
+        record=record,
+        proposals=proposals,
+        rows=ended,
+        reports=reports,
+        attempts=attempts,
+        checkpoints=_checkpoints(checkpoints_folder(root, name)),
+    )
+
+
+def _checkpoints(folder: Path) -> dict[int, Path]:
+    found = {}
+    for checkpoint in sorted(folder.glob("*/*/checkpoint_*")):
+        number = checkpoint.parent.name.partition(".")[0]
+        if number.isdigit() and checkpoint.is_dir():
+            found[int(number)] = checkpoint
+    return found
+
+
+def differences(earlier: Earlier, plan: Plan, data: Dataset) -> list[str]:
+    """Return one line for each thing that would make this another search than the earlier one."""
+    recorded = earlier.record
+    spaces = (earlier.space, plan.space)
+    was, now = (space.model_dump(mode="json", exclude=_FREE) for space in spaces)
+    found = [
+        f"space, {key}: was {was.get(key)}, is {now.get(key)}"
+        for key in sorted({*was, *now})
+        if was.get(key) != now.get(key)
+    ]
+    for what, old, new in (
+        ("device", recorded.device, plan.device),
+        ("images", recorded.data_hash, data.content_hash),
+        ("split", recorded.split, data.split),
+        ("code that can change a result", recorded.code_hash, code_hash()),
+    ):
+        if old != new:
+            found.append(f"{what}: was {old}, is {new}")
+    return found
+
+
+def replay(proposals: Proposals, earlier: Earlier) -> tuple[list[Proposal], int]:
+    """Bring a fresh sampler to where the earlier runs left theirs.
+
+    Args:
+        proposals: fresh, of the same space.
+        earlier: what had been proposed and how it went.
+    Returns: all proposals again, and how many of them the sampler came to by itself.
+    """
+    told = reproduced = 0
+    found = []
+    for line in earlier.proposals:
+        while told < min(line["seen"], len(earlier.rows)):
+            _tell(proposals, earlier, told)
+            told += 1
+        proposal, by_itself = proposals.again(line["config"])
+        found.append(proposal)
+        reproduced += by_itself
+    for index in range(told, len(earlier.rows)):
+        _tell(proposals, earlier, index)
+    return found, reproduced
+
+
+def _tell(proposals: Proposals, earlier: Earlier, index: int) -> None:
+    past = earlier.past(earlier.rows[index])
+    proposals.tell_past(int(past.row["trial"]), past.row, past.reports)

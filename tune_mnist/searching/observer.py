@@ -1,0 +1,42 @@
+"""Who watches a search: what is told while it is prepared and while it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tune_mnist.spaces import Config
+
+Row = dict[str, Any]
+"""Column to value."""
+
+
+class Observer:
+    """Watches a search and does nothing; override what you want to see.
+
+    Every method is called in the driver process, one call at a time.
+    """
+
+    def reading(self, done: int, total: int) -> None:
+        """So many of the data set's image files are decoded."""
+
+    def started(self, search: str) -> None:
+        """The search has its place in the store, under this name."""
+
+    def dashboard(self, address: str) -> None:
+        """Ray's dashboard answers at this address."""
+
+    def preparing(self, what: str) -> None:
+        """Something that all trials share is being made."""
+
+    def trial_started(self, trial: str, config: Config) -> None:
+        """A trial began to run."""
+
+    def trial_reported(self, trial: str, measurement: Row) -> None:
+        """A trial measured itself: an epoch or a rung."""
+
+    def trial_finished(self, row: Row) -> None:
+        """A trial completed, was stopped early or failed; its row is in the store."""
+
+    def stopping(self) -> None:
+        """The search is over; its running trials are being ended."""

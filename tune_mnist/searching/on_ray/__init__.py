@@ -1,0 +1,1 @@
+"""On Ray: all the Ray there is. The run, its ending, its recorder, its schedulers."""

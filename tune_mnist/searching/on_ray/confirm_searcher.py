@@ -1,0 +1,80 @@
+"""The Ray Tune `Searcher` of a confirmation: a configuration and a seed, while seeds are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from tune_mnist.searching.history.confirmation import Confirmation
+from tune_mnist.searching.observer import Row
+
+Wanted = Callable[[Sequence[Sequence[Row]]], Sequence[int]]
+"""From the finished rows of each configuration to the number of seeds that each should have."""
+
+
+class ConfirmSearcher(Searcher):
+    """Hands Ray Tune a configuration and a seed, while seeds are wanted.
+
+    Args:
+        confirmation: what to run.
+        done: rows of trials that have finished already, by configuration.
+        wanted: asked before every trial.
+    """
+
+    def __init__(
+        self, confirmation: Confirmation, done: Sequence[Sequence[Row]], wanted: Wanted
+    ) -> None:
+        super().__init__(metric="val_accuracy", mode="max")
+        self._confirmation = confirmation
+        self._done = [list(rows) for rows in done]
+        self._wanted = wanted
+        self._running: dict[str, tuple[int, int]] = {}  # trial to configuration and seed
+        self._next = 1 + max((int(row["trial"]) for rows in done for row in rows), default=-1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return nothing: Tune pickles its searcher for a restore that we never do."""
+        return {}
+
+    def left(self) -> bool:
+        """Return whether anything is to be run."""
+        return bool(self._short())
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+        """Return a trial; None while only trials that run can tell; `FINISHED` at the end."""
+        short = self._short()
+        if not short:
+            return None if self._running else str(Searcher.FINISHED)
+        index = min(short, key=lambda index: len(self._taken(index)))
+        taken = self._taken(index)
+        seed = next(seed for seed in self._confirmation.seeds if seed not in taken)
+        self._running[trial_id] = index, seed
+        self._next += 1
+        config = dict(self._confirmation.configs[index])
+        return {"number": self._next - 1, "hyperparameters": config, "seed": seed}
+
+    def _short(self) -> list[int]:
+        wanted = self._wanted(self._done)
+        return [index for index, count in enumerate(wanted) if len(self._taken(index)) < count]
+
+    def _taken(self, index: int) -> set[int]:
+        """Return the seeds on which a configuration has run or is running."""
+        finished = {row["seed"] for row in self._done[index]}
+        return finished | {seed for i, seed in self._running.values() if i == index}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Count the trial: what it reached decides where the next seed goes."""
+        index, seed = self._running.pop(trial_id)
+        measured = result or {}
+        completed = not error and measured.get("test_accuracy") is not None
+        status = "completed" if completed else "failed"
+        self._done[index].append({**measured, "seed": seed, "status": status, "error": status})
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing: a confirmation is resumed from the store."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing: see `save`."""

@@ -1,0 +1,139 @@
+"""When a search ends, and how it came out (docs/decisions/002-one-ending.md)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ray.tune import Stopper
+
+from tune_mnist.errors import InputError
+from tune_mnist.searching.observer import Row
+from tune_mnist.searching.on_ray.ray_session import check_alive
+from tune_mnist.spaces import Space
+
+Reason = Literal["done", "time budget", "target", "plateau", "interrupted", "lost"]
+
+LOOK_EVERY_S = 3.0
+"""Between two looks at whether Ray has a node left."""
+
+
+@dataclass
+class Outcome:
+    """How a search ended.
+
+    Args:
+        counts: finished trials by status.
+        reused: how many of them an earlier search had finished.
+        shared: how many of them a longer training of this search has measured on its way.
+        best: the row of the completed trial that is best in the first objective and
+            satisfies every constraint; None without one.
+        reason: what ended it: all its trials done, the time budget, the target, as many trials
+            without a better one as `plateau` allows, Ctrl-C, or a store or a Ray that was lost.
+        unfinished: trials that were running when it ended, and are not in the store.
+        gram_s: wall time of what SVM trials share, in no trial's own time.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    reused: int = 0
+    shared: int = 0
+    best: Row | None = None
+    reason: Reason = "done"
+    unfinished: int = 0
+    gram_s: float = 0.0
+
+
+class Ending:
+    """Decides when the whole search ends: asked by Tune at every step of its loop.
+
+    Args:
+        space: whose objective, target, plateau and time budget count.
+        began: when the search began, on the monotonic clock.
+    """
+
+    def __init__(self, space: Space, began: float) -> None:
+        search = space.search
+        self._space, self._objective = space, space.objective
+        self._target, self._plateau = search.target, search.plateau
+        self._deadline = None if search.time_budget_s is None else began + search.time_budget_s
+        self._since_best = 0
+        self.outcome = Outcome()
+        self.lost: InputError | None = None
+
+    def add(self, row: Row) -> None:
+        """Count a finished trial, and keep it if it is the best."""
+        outcome, name = self.outcome, self._objective.metric
+        outcome.counts[row["status"]] = outcome.counts.get(row["status"], 0) + 1
+        outcome.reused += "/" in (row.get("shared_with") or "")
+        outcome.shared += "/" not in (row.get("shared_with") or "/")
+        self._since_best += 1
+        if row["status"] == "completed" and self._space.feasible(row):
+            if outcome.best is None or self._better(row[name], outcome.best[name]):
+                outcome.best, self._since_best = row, 0
+            if self._target is not None and not self._better(self._target, row[name]):
+                self._end("target")
+        if self._plateau is not None and self._since_best >= self._plateau:
+            self._end("plateau")
+
+    def lose(self, error: InputError) -> None:
+        """End the search: the store takes no more rows, or Ray has died."""
+        self.lost = self.lost or error
+        self._end("lost")
+
+    def seconds_left(self) -> float | None:
+        """Return how much is left of the time budget; None without one."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _better(self, value: float, other: float) -> bool:
+        return value > other if self._objective.mode == "max" else value < other
+
+    def interrupt(self, *_: Any) -> None:
+        """End the search at the next step: a signal handler."""
+        self._end("interrupted")
+
+    def _end(self, reason: Reason) -> None:
+        if self.outcome.reason == "done":
+            self.outcome.reason = reason
+
+    def reached(self) -> bool:
+        """Return whether the search is over."""
+        if self.seconds_left() == 0:
+            self._end("time budget")
+        return self.outcome.reason != "done"
+
+
+class StopAll(Stopper):
+    """Asks `Ending` at every step of Tune's loop, and every few seconds whether Ray lives.
+
+    Tune waits for ever for a trial whose node has died, if there is no other node.
+
+    Args:
+        ending: decides.
+        kill_running: ends the processes of the running trials.
+    """
+
+    def __init__(self, ending: Ending, kill_running: Callable[[], None]) -> None:
+        self._ending, self._kill_running = ending, kill_running
+        self._looked = time.monotonic()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # see TrialEvents
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Return False: no trial is ended alone."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Return whether the search is over; its running trials are ended then."""
+        if time.monotonic() - self._looked > LOOK_EVERY_S:
+            self._looked = time.monotonic()
+            try:
+                check_alive()
+            except InputError as error:
+                self._ending.lose(error)
+        if self._ending.reached():
+            self._kill_running()
+            return True
+        return False

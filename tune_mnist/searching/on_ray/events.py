@@ -1,0 +1,137 @@
+"""Ray Tune's events: each finished trial goes into the store, then to whoever learns from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from tune_mnist.errors import InputError
+from tune_mnist.searching.history.memory import Past
+from tune_mnist.searching.observer import Observer, Row
+from tune_mnist.searching.on_ray.ending import Ending
+from tune_mnist.searching.on_ray.failure import Failure, failure_of
+from tune_mnist.searching.on_ray.ray_session import check_alive
+from tune_mnist.searching.on_ray.recorder import Attempt, Recorder, contained, trial_name
+from tune_mnist.searching.on_ray.trainings import Trainings
+from tune_mnist.searching.proposing.proposals import Proposal
+
+
+class TrialEvents(Callback):
+    """Passes on what happens to the trials: store first, then sampler, ending and observer.
+
+    Args:
+        recorder: stores the rows.
+        ending: counts them, and ends the search where the store takes no more or Ray has died.
+        observer: watches.
+        limit_s: seconds after which a trial ends itself; None for no limit.
+
+    Attributes:
+        trainings: learn how each trial went; None for a confirmation, which has none.
+        ended: how many of Tune's trials have ended.
+    """
+
+    def __init__(
+        self, recorder: Recorder, ending: Ending, observer: Observer, limit_s: float | None
+    ) -> None:
+        self._recorder = recorder
+        self._ending = ending
+        self._observer = observer
+        self._limit_s = limit_s
+        self._running: dict[str, Attempt] = {}
+        self.trainings: Trainings | None = None
+        self.ended = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return nothing: Tune pickles its callbacks for a restore that we never do."""
+        return {}
+
+    def restart_clocks(self) -> None:
+        """Begin the time of the running trials now: they have waited for what all of them share."""
+        for attempt in list(self._running.values()):
+            attempt.restart_clock()
+
+    def kill_running(self) -> None:
+        """End the running trials' processes: Tune asks them to stop, and waits for seconds."""
+        for attempt in list(self._running.values()):
+            actor = attempt.trial.temporary_state.ray_actor
+            if actor is not None:
+                ray.kill(actor)
+
+    def answered(self, proposal: Proposal, past: Past) -> None:
+        """Store a trial that needs no training: another has measured it."""
+        try:
+            row = self._recorder.answer(proposal, past)
+        except InputError as error:
+            self._ending.lose(error)
+            return
+        self._count(row)
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """Note when the trial began; one of a population comes back, perhaps changed."""
+        config = trial.config["hyperparameters"]
+        self._running.setdefault(trial.trial_id, Attempt(trial, config)).config = config
+        self._observer.trial_started(trial_name(trial), config)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: Row, **_: Any
+    ) -> None:
+        """Keep the measurement until the trial finishes."""
+        attempt = self._running[trial.trial_id]
+        # A trial that took over another continues from that one's epoch.
+        before = [one for one in attempt.measurements if one["step"] < result["step"]]
+        attempt.measurements = [*before, result]
+        if self.trainings:
+            self.trainings.report(attempt.number, result)
+        self._observer.trial_reported(trial_name(trial), result)
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **_: Any
+    ) -> None:
+        """Store a trial that completed or that the scheduler stopped."""
+        attempt = self._running.pop(trial.trial_id)
+        if not attempt.measurements:  # Tune ends such trials without an error (docs/ray_notes.md)
+            self._fail(attempt, Failure("the trial ended without reporting anything"))
+            return
+        self.ended += 1
+        try:
+            row = self._recorder.finished(attempt)
+        except InputError as error:
+            self._ending.lose(error)
+            return
+        self._count(row)
+        if self.trainings:
+            self.trainings.finished(attempt.number, row, contained(row, attempt))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
+        """Store a trial that failed, with its error."""
+        attempt = self._running.pop(trial.trial_id, Attempt(trial, trial.config["hyperparameters"]))
+        if self._ending.lost:  # then the fault is not the trial's
+            return
+        failure = failure_of(trial, attempt.took_s(), self._limit_s)
+        if failure.cause in ("died", "timed out"):
+            try:
+                check_alive()
+            except InputError as lost:
+                self._ending.lose(lost)
+                return
+        self._fail(attempt, failure)
+
+    def _fail(self, attempt: Attempt, failure: Failure) -> None:
+        self.ended += 1
+        try:
+            row = self._recorder.failed(attempt, failure)
+        except InputError as error:
+            self._ending.lose(error)
+            return
+        retried = self.trainings is not None and self.trainings.retries(attempt.number, failure)
+        self._count(row, is_last=not retried)
+        if self.trainings:
+            self.trainings.failed(attempt.number, failure)
+
+    def _count(self, row: Row, *, is_last: bool = True) -> None:
+        if is_last:
+            self._ending.add(row)
+        self._observer.trial_finished(row)

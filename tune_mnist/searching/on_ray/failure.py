@@ -1,0 +1,82 @@
+"""Why a trial failed: read from what Ray and Tune leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ray import cloudpickle
+from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.experiment import Trial
+
+Cause = Literal["error", "died", "out of memory", "timed out"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What ended a trial.
+
+    Args:
+        text: one line for the store's column `error`.
+        cause: an exception of its own, a process that went away, too little memory, or a time
+            limit.
+    """
+
+    text: str
+    cause: Cause = "error"
+
+    @property
+    def memory_ran_out(self) -> bool:
+        """Whether more memory could have helped."""
+        return self.cause == "out of memory"
+
+
+def failure_of(trial: Trial, took_s: float, limit_s: float | None) -> Failure:
+    """Return why a trial failed.
+
+    Args:
+        trial: one that Tune has ended with an error.
+        took_s: seconds since it began.
+        limit_s: seconds after which its process ends itself; None for no limit.
+    """
+    error = trial_error(trial)
+    if memory_ran_out(error):
+        return Failure(_text(error), "out of memory")
+    if not isinstance(error, RayActorError):
+        return Failure(_text(error))
+    if limit_s is not None and took_s >= limit_s:
+        return Failure(f"took more than {limit_s:g} s, and was ended", "timed out")
+    # Ray's own text is a page long; its first line says that the actor died.
+    return Failure("the trial's process died (killed, crashed or out of memory)", "died")
+
+
+def trial_error(trial: Trial) -> Exception | None:
+    """Return the exception that ended a trial, as Ray wraps it; None if it left none.
+
+    Tune's own `Trial.get_pickled_error` looks where the file will be copied to later. The file is
+    one that Tune has just written in a folder of ours.
+    """
+    if trial.pickled_error_file is None:
+        return None
+    error: Exception = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    return error
+
+
+def memory_ran_out(error: Exception | None) -> bool:
+    """Return whether more memory could have helped: Python's, torch's or Ray's word for it."""
+    cause = getattr(error, "cause", None) or error
+    if isinstance(cause, (MemoryError, OutOfMemoryError)):
+        return True
+    text = str(cause)
+    return type(cause).__name__ == "OutOfMemoryError" or any(
+        words in text for words in ("can't allocate memory", "CUDA out of memory", "running low on")
+    )
+
+
+def _text(error: Exception | None) -> str:
+    """Return the exception's type and message in one line."""
+    if error is None:
+        return "the trial failed without an error"
+    cause = getattr(error, "cause", None) or error
+    return " ".join(f"{type(cause).__name__}: {cause}".split())[:2000]

@@ -1,0 +1,167 @@
+"""From a trial of Ray Tune to its row in the store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from time import monotonic
+from typing import Any
+
+from ray.tune.experiment import Trial
+
+from tune_mnist.datasets import Dataset
+from tune_mnist.provenance import code_hash, git_commit, host, versions
+from tune_mnist.searching.history.memory import Past
+from tune_mnist.searching.observer import Row
+from tune_mnist.searching.on_ray.failure import Failure
+from tune_mnist.searching.planning.plan import Plan
+from tune_mnist.searching.proposing.proposals import Proposal
+from tune_mnist.spaces import Config
+from tune_mnist.store.schema import REPORTS
+from tune_mnist.store.writer import Writer
+
+
+@dataclass
+class Attempt:
+    """One of Tune's trials while it runs: what it is, when it began, what it measured."""
+
+    trial: Trial
+    config: Config
+    started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    began: float = field(default_factory=monotonic)  # a clock that nobody sets
+    measurements: list[Row] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        """The number of its proposal."""
+        return int(self.trial.config["number"])
+
+    def restart_clock(self) -> None:
+        """Begin its time now."""
+        self.started, self.began = datetime.now(timezone.utc), monotonic()
+
+    def took_s(self) -> float:
+        """Return the seconds since it began."""
+        return monotonic() - self.began
+
+
+class Recorder:
+    """Puts trials into the store, each on disk when the method returns.
+
+    Args:
+        plan: of the search.
+        data: what it runs on.
+        writer: of the search.
+
+    Raises, in every method: InputError: the store takes no more rows.
+    """
+
+    def __init__(self, plan: Plan, data: Dataset, writer: Writer) -> None:
+        self._plan = plan
+        self._writer = writer
+        self._facts = {
+            "dataset": data.name,
+            "data_hash": data.content_hash,
+            "split": data.split,
+            "space": plan.space.name,
+            "model": plan.space.model,
+            "seed": plan.space.search.seed,
+            "versions": json.dumps(versions(), sort_keys=True),
+            "git_commit": git_commit(),
+            "code_hash": code_hash(),
+        }
+
+    def finished(self, attempt: Attempt) -> Row:
+        """Store a trial that completed, or that the scheduler stopped; return its row."""
+        completed = attempt.measurements[-1].get("test_accuracy") is not None
+        row = self._row(attempt, "completed" if completed else "stopped")
+        self._writer.append_trial(row, _stored(attempt.measurements))
+        return row
+
+    def failed(self, attempt: Attempt, failure: Failure) -> Row:
+        """Store an attempt that failed; nothing it measured is a result, but its time was spent."""
+        row = self._row(attempt, "failed")
+        row |= {"error": failure.text, "wall_time_s": attempt.took_s()}
+        self._writer.append_trial(row, _stored(attempt.measurements))
+        return row
+
+    def answer(self, proposal: Proposal, past: Past) -> Row:
+        """Store a trial that another has measured: its measurements, under our own number.
+
+        It starts and finishes now, when this search receives the result without any training.
+        """
+        now = datetime.now(timezone.utc)
+        row = {
+            **past.row,
+            **{name: self._facts[name] for name in ("dataset", "space")},
+            "trial": f"{proposal.number:05d}",
+            "config": proposal.config,
+            "shared_with": past.name,
+            "proposed_after": proposal.seen,
+            "attempt": 1,
+            "started": now,
+            "finished": now,
+        }
+        self._writer.append_trial(row, past.reports)
+        return row
+
+    def _row(self, attempt: Attempt, status: str) -> Row:
+        given = attempt.trial.config
+        last = attempt.measurements[-1] if attempt.measurements and status != "failed" else {}
+        bundle = self._plan.bundle(attempt.config, given.get("share", 1))
+        schedule = given.get("schedule")
+        return {
+            **self._facts,
+            **_measured(last),
+            "trial": trial_name(attempt.trial),
+            "attempt": given.get("attempt", 1),
+            "proposed_after": given.get("seen"),
+            "seed": given.get("seed", self._facts["seed"]),
+            "config": attempt.config,
+            "schedule": json.dumps(schedule) if schedule else None,
+            "status": status,
+            "error": None,
+            "cpus": bundle["cpu"],
+            "gpus": bundle["gpu"],
+            "host": last.get("host", host()),
+            "started": attempt.started,
+            "finished": datetime.now(timezone.utc),
+        }
+
+
+def contained(row: Row, attempt: Attempt) -> list[tuple[int, Past]]:
+    """Return the shorter trials that a training measured on its way, each with its epochs.
+
+    Args:
+        row: of the training, as `Recorder.finished` returned it.
+        attempt: the training.
+    """
+    found = []
+    for index, measurement in enumerate(attempt.measurements):
+        if (prefix := measurement.get("prefix")) is not None:
+            short = {**row, **_measured(prefix), "status": "completed"}
+            curve = _stored([*attempt.measurements[:index], {**measurement, **prefix}])
+            found.append((int(prefix["fidelity"]), Past(row["trial"], short, curve)))
+    return found
+
+
+def trial_name(trial: Trial) -> str:
+    """Return the trial's id in the store: its number in the order of proposal."""
+    return f"{trial.config['number']:05d}"
+
+
+_MEASURED = (
+    *("train_accuracy", "val_accuracy", "test_accuracy", "confusion", "train_loss", "val_loss"),
+    *("wall_time_s", "setup_s", "fit_s", "eval_s"),
+    *("fidelity", "parameters", "multiply_adds", "engine", "device"),
+)
+
+
+def _measured(last: Row) -> Row:
+    return {name: last[name] for name in _MEASURED if name in last}
+
+
+def _stored(measurements: list[Row]) -> list[dict[str, Any]]:
+    """Return the columns of the measurements that the store keeps."""
+    return [{name: one[name] for name in REPORTS.names if name in one} for one in measurements]

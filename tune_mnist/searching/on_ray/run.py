@@ -1,0 +1,208 @@
+"""Run a plan on Ray Tune: every finished trial goes into the store, the winner comes back."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tune_mnist.datasets import Dataset
+from tune_mnist.errors import InputError
+from tune_mnist.searching.history.known import Known
+from tune_mnist.searching.history.memory import Past
+from tune_mnist.searching.history.resume import replay
+from tune_mnist.searching.observer import Observer
+from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
+from tune_mnist.searching.on_ray.ending import Ending, Outcome, StopAll
+from tune_mnist.searching.on_ray.events import TrialEvents
+from tune_mnist.searching.on_ray.ray_session import ray_session
+from tune_mnist.searching.on_ray.recorder import Recorder
+from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS, remember
+from tune_mnist.searching.on_ray.searcher import ProposalSearcher
+from tune_mnist.searching.on_ray.shared_gram import SharedGram, shared_gram
+from tune_mnist.searching.on_ray.trainable import Shared
+from tune_mnist.searching.on_ray.trainings import Hooks, Trainings
+from tune_mnist.searching.on_ray.tuner import TuneParts, tuner
+from tune_mnist.searching.planning.plan import Plan
+from tune_mnist.searching.proposing.proposals import Proposal, Proposals
+from tune_mnist.spaces import Space, trained_rungs
+from tune_mnist.store.writer import Writer
+
+SAVE_EVERY_S = 15.0
+"""Seconds between two saved states of a ResNet: a crash costs these and its running epoch."""
+
+
+class SearchRun:
+    """One run of a search, from its first trial to its outcome.
+
+    Ctrl-C ends it and keeps what has finished.
+
+    Args:
+        plan: from `plan_search`; a Ray that runs already must have its CPUs and GPUs.
+        data: put once into Ray's object store, shared by all trials.
+        writer: receives a row the moment a trial finishes.
+        observer: watches, in this thread.
+        dashboard: whether Ray's dashboard is started. Each trial then gets a process under its
+            own name, which costs about a second more.
+        began: when the time budget began to run, on the monotonic clock; None for now.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        data: Dataset,
+        writer: Writer,
+        observer: Observer,
+        *,
+        dashboard: bool = False,
+        began: float | None = None,
+    ) -> None:
+        self._plan = plan
+        self._data = data
+        self._writer = writer
+        self._observer = observer
+        self._dashboard = dashboard
+        self._scheduler = SCHEDULERS[plan.space.search.scheduler](plan.space)
+        self._ending = Ending(plan.space, time.monotonic() if began is None else began)
+        recorder, limit_s = Recorder(plan, data, writer), plan.space.search.trial_timeout_s
+        self._events = TrialEvents(recorder, self._ending, observer, limit_s)
+
+    def search(self, known: Known) -> Outcome:
+        """Run the plan's trials, less those that the store knows.
+
+        Raises: InputError: the store takes no more rows, or Ray has died; what is stored is whole.
+        """
+        trainings = self._trainings(known)
+        space, seconds_left = self._plan.space, self._ending.seconds_left
+        return self._run(ProposalSearcher(trainings, space, seconds_left))
+
+    def confirm(self, searcher: ConfirmSearcher) -> Outcome:
+        """Run what the searcher of a confirmation hands out. Raises: as `search`."""
+        return self._run(searcher)
+
+    def _trainings(self, known: Known) -> Trainings:
+        """Return what there is to train, from where an earlier run stopped if there was one."""
+        space = self._plan.space
+        proposals = Proposals(space, self._plan.device, known.first, known.observed)
+        hooks = Hooks(
+            proposed=lambda proposal: self._writer.append_proposal(asdict(proposal)),
+            answered=self._answered,
+            over=self._ending.reached,
+        )
+        trainings = Trainings(proposals, self._plan, known.memory, hooks)
+        self._events.trainings = trainings
+        if earlier := known.earlier:
+            again, _ = replay(proposals, earlier)
+            for row in earlier.rows:
+                self._ending.add(row)
+                remember(self._scheduler, space, int(row["trial"]), earlier.past(row))
+            trainings.resume(earlier, again)
+        return trainings
+
+    def _answered(self, proposal: Proposal, past: Past) -> None:
+        self._events.answered(proposal, past)
+        remember(self._scheduler, self._plan.space, proposal.number, past)
+
+    def _run(self, searcher: ProposalSearcher | ConfirmSearcher) -> Outcome:
+        outcome = self._ending.outcome
+        with _on_signals(self._ending.interrupt):
+            if searcher.left():
+                on_dashboard = self._observer.dashboard if self._dashboard else None
+                with self._gram() as gram, ray_session(self._plan, self._data, on_dashboard):
+                    self._train(searcher, gram)
+        if self._ending.lost:
+            raise self._ending.lost
+        self._writer.compact()
+        if not outcome.unfinished:
+            shutil.rmtree(self._writer.checkpoints, ignore_errors=True)
+        return outcome
+
+    def _train(self, searcher: ProposalSearcher | ConfirmSearcher, gram: SharedGram | None) -> None:
+        outcome = self._ending.outcome
+        if gram:
+            gram.seconds.add_done_callback(self._gram_built)
+        with self._folder() as folder:
+            parts = TuneParts(
+                searcher,
+                self._scheduler,
+                StopAll(self._ending, self._events.kill_running),
+                self._events,
+                folder,
+            )
+            began = len(tuner(self._plan, self._shared(gram), parts, self._dashboard).fit())
+        if gram:
+            with suppress(CancelledError):
+                outcome.gram_s = gram.seconds.result()  # or what went wrong
+            gram.remove()
+        outcome.unfinished = began - self._events.ended
+
+    def _shared(self, gram: SharedGram | None) -> Shared:
+        space = self._plan.space
+        return Shared(
+            self._data,
+            space.model,
+            space.search.seed,
+            self._plan.device,
+            gram.folder if gram else None,
+            rungs=trained_rungs(space),
+            lengths=self._plan.lengths,
+            save_every_s=_save_every_s(space),
+        )
+
+    @contextmanager
+    def _folder(self) -> Iterator[Path]:
+        """Give Tune a folder: in the store where trials save states for a later run."""
+        if self._plan.space.model == "resnet":
+            self._writer.checkpoints.mkdir(parents=True, exist_ok=True)
+            yield self._writer.checkpoints
+            return
+        with tempfile.TemporaryDirectory(prefix="tune_mnist-") as folder:
+            yield Path(folder)
+
+    @contextmanager
+    def _gram(self) -> Iterator[SharedGram | None]:
+        """Build the matrix that SVM trials share, where the plan's engine needs one."""
+        engine = self._plan.engine
+        if engine is None or engine[0] != "shared-gram":
+            yield None
+            return
+        self._observer.preparing(engine[1])
+        with shared_gram(self._data, self._plan.cpus, self._ending.reached) as gram:
+            yield gram
+
+    def _gram_built(self, built: Future[float]) -> None:
+        """Start the clocks of the trials that waited, or end the search: called in its thread."""
+        error = built.exception()
+        if error is None:
+            self._events.restart_clocks()
+        elif isinstance(error, InputError):
+            self._ending.lose(error)
+
+
+def _save_every_s(space: Space) -> float | None:
+    """Return the least seconds between two saved states; None where there is nothing to save."""
+    if space.search.scheduler == "pbt":
+        return 0.0  # a trial may take over another's state at each measurement
+    return SAVE_EVERY_S if space.model == "resnet" else None
+
+
+@contextmanager
+def _on_signals(handler: Any) -> Iterator[None]:
+    """Call `handler` on SIGINT and SIGTERM inside the block (in the main thread only)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {name: signal.signal(name, handler) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for name, old in before.items():
+            signal.signal(name, old)

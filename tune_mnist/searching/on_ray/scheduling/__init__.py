@@ -1,0 +1,1 @@
+"""Scheduling: who stops a trial early, or lets it take over another one."""

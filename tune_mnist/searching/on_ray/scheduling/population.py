@@ -1,0 +1,119 @@
+"""Population based training: trials that lag take over the state of better ones, and change it.
+
+Ray's `PopulationBasedTraining` (Jaderberg et al., "Population based training of neural networks",
+2017), looked at after every epoch: a trial of the worst quarter goes on from the saved state of
+one of the best quarter, with that one's hyperparameters, of which those that a training can change
+on its way are perturbed. All trials of the search are the population; where fewer run at once, Tune
+pauses each after an epoch and lets the next one go on.
+
+Ours differs from Ray's in five things. The first population comes from a sampler, which Ray
+refuses; a value never leaves its domain; a trial keeps its own number; all draws are seeded, so
+that one at a time a population is the same again; and a trial's configuration holds its schedule,
+`[[fidelity, {hyperparameter: value}], ...]`: what the weights were trained with and after how many
+epochs it changed, through every trial that they have come from.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
+from ray.tune.schedulers.pbt import _PBTTrialState
+
+from tune_mnist.spaces import Choice, Domain, Objective, Scalar
+
+_RESAMPLED = 0.25
+_FACTORS = (0.8, 1.2)
+
+
+class Population(PopulationBasedTraining):
+    """Ray's scheduler, on proposals of ours.
+
+    Args:
+        objective: what trials are compared by.
+        time_attr: the key of a measurement that epochs are counted in.
+        domains: of the hyperparameters that may change.
+        seed: of every change.
+    """
+
+    def __init__(
+        self, objective: Objective, time_attr: str, domains: dict[str, Domain], seed: int
+    ) -> None:
+        super().__init__(
+            time_attr=time_attr,
+            metric=objective.metric,
+            mode=objective.mode,
+            perturbation_interval=1,
+            hyperparam_mutations={"hyperparameters": {name: [] for name in domains}},
+            log_config=False,  # it would write into files that nobody reads
+        )
+        self._domains = domains
+        self._draws = random.Random(seed)
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Take a trial into the population."""
+        self._trial_state[trial] = _PBTTrialState(trial)
+        trial.config["schedule"] = [[0, self._changeable(trial.config["hyperparameters"])]]
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Let a finished trial end; else let it go on, wait its turn, or take over another."""
+        if result.get("test_accuracy") is not None:
+            return str(TrialScheduler.CONTINUE)
+        return str(super().on_trial_result(tune_controller, trial, result))
+
+    def _checkpoint_or_exploit(
+        self, trial: Trial, tune_controller: Any, upper_quantile: list[Trial], lower: list[Trial]
+    ) -> None:
+        """Save the state of one of the best, or let one of the worst go on from it."""
+        better = [self._draws.choice(upper_quantile)] if trial in lower else upper_quantile
+        super()._checkpoint_or_exploit(trial, tune_controller, better, lower)
+
+    def _get_new_config(self, trial: Trial, trial_to_clone: Trial) -> tuple[dict[str, Any], Any]:
+        """Return the configuration with which a trial goes on from the other's state."""
+        cloned = trial_to_clone.config["hyperparameters"]
+        changed = {
+            name: perturbed(self._domains[name], value, self._draws)
+            for name, value in self._changeable(cloned).items()
+        }
+        last = self._trial_state[trial_to_clone].last_result
+        assert last is not None  # it has a saved state
+        schedule = [*trial_to_clone.config["schedule"], [last[self._time_attr], changed]]
+        return {
+            **trial.config,
+            "hyperparameters": {**cloned, **changed},
+            "schedule": schedule,
+        }, {"hyperparameters": dict.fromkeys(changed, "perturbed")}
+
+    def _changeable(self, hyperparameters: dict[str, Scalar]) -> dict[str, Scalar]:
+        return {name: hyperparameters[name] for name in self._domains if name in hyperparameters}
+
+
+def perturbed(domain: Domain, value: Scalar, draws: random.Random) -> Scalar:
+    """Return a value of the domain: near the given one, or, once in four times, any."""
+    if isinstance(domain, Choice):
+        return _neighbour(list(domain.choice), value, draws)
+    low, high = domain.bounds
+    if draws.random() >= _RESAMPLED:
+        new = float(value) * draws.choice(_FACTORS)
+    elif domain.log:
+        new = math.exp(draws.uniform(math.log(low), math.log(high)))
+    else:
+        new = draws.uniform(low, high)
+    new = min(max(new, low), high)
+    return round(new) if isinstance(low, int) else new
+
+
+def _neighbour(values: list[Scalar], value: Scalar, draws: random.Random) -> Scalar:
+    if draws.random() < _RESAMPLED:
+        return draws.choice(values)
+    ordered = _ascending(values)
+    place = ordered.index(value) + draws.choice((-1, 1))
+    return ordered[min(max(place, 0), len(ordered) - 1)]
+
+
+def _ascending(values: Iterable[Scalar]) -> list[Scalar]:
+    return sorted(values, key=float)

@@ -1,0 +1,96 @@
+"""The schedulers by name: who stops a trial early. Heavy imports happen inside the entries.
+
+    none        every trial runs to its end
+    asha        at each rung the best go on; of several objectives too (rungs.py)
+    hyperband   the same, and some trials, drawn by seed, may skip the first rungs
+    median      stops a trial whose best is below the median of what others had on average by then
+    pbt         the worst take over the best and change a hyperparameter on the way (population.py)
+
+What cannot work together is refused when a space is read (spaces/pairs.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tune_mnist.searching.history.memory import Past
+from tune_mnist.spaces import SchedulerName, Space, changeable, rungs
+
+if TYPE_CHECKING:
+    from ray.tune.schedulers import TrialScheduler
+
+FIDELITY = "fidelity"  # the key of a measurement that rungs are counted in
+
+
+def _none(space: Space) -> TrialScheduler:  # noqa: ARG001
+    from ray.tune.schedulers import FIFOScheduler
+
+    return FIFOScheduler()
+
+
+def _asha(space: Space) -> TrialScheduler:
+    from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
+
+    return RungScheduler(space.objectives, rungs(space), brackets=1, seed=space.search.seed)
+
+
+def _hyperband(space: Space) -> TrialScheduler:
+    from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
+
+    levels = rungs(space)
+    return RungScheduler(space.objectives, levels, brackets=len(levels), seed=space.search.seed)
+
+
+def _median(space: Space) -> TrialScheduler:
+    from ray.tune.schedulers import MedianStoppingRule
+
+    return MedianStoppingRule(
+        time_attr=FIDELITY,
+        metric=space.objective.metric,
+        mode=space.objective.mode,
+        grace_period=rungs(space)[0],
+        min_samples_required=3,
+        # Else it pauses trials until there are enough others, and a trial without a checkpoint
+        # begins again from nothing.
+        min_time_slice=sys.maxsize,
+    )
+
+
+def _pbt(space: Space) -> TrialScheduler:
+    from tune_mnist.searching.on_ray.scheduling.population import Population
+
+    return Population(space.objective, FIDELITY, changeable(space), space.search.seed)
+
+
+SCHEDULERS: dict[SchedulerName, Callable[[Space], TrialScheduler]] = {
+    "none": _none,
+    "asha": _asha,
+    "hyperband": _hyperband,
+    "median": _median,
+    "pbt": _pbt,
+}
+
+
+def remember(scheduler: TrialScheduler, space: Space, number: int, past: Past) -> None:
+    """Let a scheduler compare trials with one that it does not see run.
+
+    Args:
+        scheduler: of `space`; "none" and "pbt" compare with nothing that is past.
+        space: what is searched.
+        number: of the proposal that has its answer so: by the store, or before a resume.
+        past: its answer. The store keeps no curve of `fit_s` and `eval_s`: where they are
+            objectives, nothing is remembered.
+    """
+    from ray.tune.schedulers import MedianStoppingRule
+
+    from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
+
+    metrics = [objective.metric for objective in space.objectives]
+    curve = [{"parameters": past.row["parameters"], **report} for report in past.reports]
+    kept = [one for one in curve if all(one.get(name) is not None for name in metrics)]
+    if isinstance(scheduler, RungScheduler):
+        scheduler.remember(past.name, number, kept)
+    elif isinstance(scheduler, MedianStoppingRule) and kept:
+        scheduler._results[past.name] = kept  # its trials are no more than keys there

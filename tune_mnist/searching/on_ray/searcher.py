@@ -1,0 +1,69 @@
+"""The thin Ray Tune `Searcher`: hands over what is to be trained, and waits while that may grow.
+
+How a trial went is not told here but by the `Recorder`, once its row is in the store: what the
+sampler knows is never more than what a resumed search would find. Tune's snapshots are not our
+memory, the store is: nothing is saved here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from tune_mnist.searching.on_ray.trainings import Trainings
+from tune_mnist.spaces import Space
+
+GRACE_S = 0.5
+"""Seconds after the time budget at which a trial ends itself, if the search has not ended it."""
+
+
+class ProposalSearcher(Searcher):
+    """Hands Ray Tune one training a trial, until nothing is left to train.
+
+    Args:
+        trainings: what there is to train.
+        space: whose objective is followed, and whose trials may take so long and no longer.
+        seconds_left: of the search's time budget; None without one.
+    """
+
+    def __init__(
+        self, trainings: Trainings, space: Space, seconds_left: Callable[[], float | None]
+    ) -> None:
+        super().__init__(metric=space.objective.metric, mode=space.objective.mode)
+        self._trainings = trainings
+        self._timeout_s = space.search.trial_timeout_s
+        self._seconds_left = seconds_left
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return nothing: Tune pickles its searcher for a restore that we never do."""
+        return {}
+
+    def left(self) -> bool:
+        """Return whether anything is left to train; what the store knows is reused on the way."""
+        return self._trainings.left()
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+        """Return the next training; None while a running one may fail or answer another."""
+        training = self._trainings.next()
+        if training is not None:
+            return {**training.as_dict(), "seconds": self._seconds()}
+        return None if self._trainings.running else str(Searcher.FINISHED)
+
+    def _seconds(self) -> float | None:
+        """Return after how long a trial that starts now must be gone; None for no limit."""
+        left = self._seconds_left()
+        limits = [self._timeout_s, None if left is None else left + GRACE_S]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Do nothing: see the module."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing: a search is resumed from the store (DESIGN.md)."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing: see `save`."""

@@ -1,0 +1,65 @@
+"""Where all SVM trials of a search share one matrix of inner products, made before the first one.
+
+The engine itself is `training/gram.py`. Built here, with every core of the search, while Ray and
+the first trials' processes start; these wait for it before their own time begins. The files are
+removed before Ray stops, and this process maps none of them, so their memory goes with those
+processes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tune_mnist.datasets import Dataset
+from tune_mnist.training.svm.config import gram_bytes
+
+_MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True)
+class SharedGram:
+    """A folder for `training.svm.train`'s `gram_dir`, being filled by a thread.
+
+    Args:
+        folder: local to this machine; a trial on another node fills its own.
+        seconds: the wall time of the filling, once it is done; no trial's time includes it.
+    """
+
+    folder: Path
+    seconds: Future[float]
+
+    def remove(self) -> None:
+        """Remove the matrix; a process that maps it keeps its pages until it ends."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def shared_gram(data: Dataset, threads: int, over: Callable[[], bool]) -> Iterator[SharedGram]:
+    """Begin to build the data set's matrix; remove it after the block.
+
+    `SharedGram.seconds` raises InputError where there is no room for it, and CancelledError where
+    `over`, asked all the while, said that the search is.
+    """
+    size = gram_bytes(len(data.train), len(data.val) + len(data.test))
+    in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 1.1 * size
+    where = _MEMORY if in_memory else None
+    with (
+        tempfile.TemporaryDirectory(prefix="tune_mnist-gram-", dir=where) as folder,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        yield SharedGram(Path(folder), pool.submit(_build, data, Path(folder), threads, over))
+
+
+def _build(data: Dataset, folder: Path, threads: int, over: Callable[[], bool]) -> float:
+    from tune_mnist.training.svm.gram import build_gram
+
+    start = time.perf_counter()
+    build_gram(data, folder, threads, over)
+    return time.perf_counter() - start

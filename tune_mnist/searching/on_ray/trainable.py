@@ -1,0 +1,194 @@
+"""The one adapter from training functions to Ray Tune: all the Ray that a trial knows.
+
+A trial's process is reused for the next trial, so whatever a training leaves behind in the
+process (threads, GPU memory) is set again or given back here.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tune_mnist.datasets import Dataset
+from tune_mnist.provenance import cpu_name, gpu_name, host
+from tune_mnist.spaces import Config, Device, ModelName
+from tune_mnist.training.ladder import train_rungs
+from tune_mnist.training.measurement import Measurement, Report, Save
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all trials of a search have in common.
+
+    Args:
+        data: the data set; in a trial its arrays are read-only, in Ray's object store.
+        model: whose training function is called.
+        seed: of every trial that names none, so that trials differ in their configuration alone.
+        device: for configurations that name none themselves.
+        gram_dir: for SVMs that share one matrix of inner products; None for each on its own.
+        lengths: epochs at which a longer training reports what a shorter one would have.
+        rungs: ascending fractions of the training images that each trial trains on in turn.
+        save_every_s: least seconds between two saved states of a trial; 0: one with each report;
+            None: none at all.
+    """
+
+    data: Dataset
+    model: ModelName
+    seed: int
+    device: Device
+    gram_dir: Path | None
+    lengths: tuple[int, ...] = ()
+    rungs: tuple[float, ...] = ()
+    save_every_s: float | None = None
+
+
+def run_trial(trial: dict[str, Any], shared: Shared) -> None:
+    """Train one configuration and report each measurement to Ray Tune.
+
+    It goes on from the checkpoint that Tune has for it, if any, else from the trial's "restore".
+
+    Args:
+        trial: what a searcher suggested: "number", "hyperparameters", "seed" where a
+            configuration runs on several, "restore", the folder of a saved state, where it
+            was interrupted, and "seconds", after which its process ends, whatever it is doing.
+        shared: put once into Ray's object store by `tune.with_parameters`.
+    """
+    import ray
+    from ray import tune
+
+    shared = replace(shared, seed=trial.get("seed", shared.seed))
+    config = dict(trial["hyperparameters"])
+    device = config.pop("device", shared.device)
+    cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
+    where = {"device": gpu_name() if device == "gpu" else cpu_name(), "host": host()}
+
+    due = time.monotonic() + (shared.save_every_s or 0)
+
+    def report(measurement: Measurement, save: Save | None) -> None:
+        nonlocal due
+        result = {**measurement, **where}
+        if save is None or shared.save_every_s is None or time.monotonic() < due:
+            tune.report(result)
+            return
+        with tempfile.TemporaryDirectory(prefix="tune_mnist-state-") as folder:
+            save(Path(folder))
+            tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))  # copies it
+        due = time.monotonic() + shared.save_every_s
+
+    def train(config: Config, report: Report, restore: Path | None) -> Measurement:
+        on_gpu, threads = device == "gpu", max(1, int(cpus))
+        return TRAINERS[shared.model](config, shared, report, on_gpu, threads, restore)
+
+    _wait_for_shared(shared, max(1, int(cpus)))
+    with _ends_within(trial.get("seconds")), _saved_state(trial) as restore:
+        if shared.rungs:
+            train_rungs(
+                lambda rung, ignore: train({**config, "train_fraction": rung}, ignore, None),
+                shared.rungs,
+                report,
+            )
+        else:
+            train(config, report, restore)
+
+
+def _wait_for_shared(shared: Shared, threads: int) -> None:
+    """Wait until this node has the matrix that SVMs share, or build it: no trial's own time.
+
+    What the first training would have to load is loaded meanwhile.
+    """
+    if shared.gram_dir is None:
+        return
+    from tune_mnist.training.svm.gram import build_gram
+    from tune_mnist.training.svm.train import load_engine
+
+    load_engine()
+    build_gram(shared.data, shared.gram_dir, threads)
+
+
+@contextmanager
+def _ends_within(seconds: float | None) -> Iterator[None]:
+    """End this process, whatever it is doing, unless the block ends within the seconds.
+
+    Tune cannot interrupt a trial (Ray's issue 47475). faulthandler's watchdog is a thread in C that
+    asks for no lock of Python's, so a trial that hangs in a library ends all the same.
+    """
+    if seconds is None:
+        yield
+        return
+    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@contextmanager
+def _saved_state(trial: dict[str, Any]) -> Iterator[Path | None]:
+    """Give the folder of the state that the trial goes on from, None where it begins."""
+    from ray import tune
+
+    checkpoint = tune.get_checkpoint()
+    if checkpoint is None:
+        yield Path(trial["restore"]) if trial.get("restore") else None
+        return
+    with checkpoint.as_directory() as folder:
+        yield Path(folder)
+
+
+def _train_resnet(
+    config: Config,
+    shared: Shared,
+    report: Report,
+    on_gpu: bool,
+    threads: int,
+    restore: Path | None,
+) -> Measurement:
+    import torch
+
+    from tune_mnist.training.resnet import train as resnet
+
+    torch.set_num_threads(threads)
+    resnet_config = resnet.ResnetConfig(**config)  # type: ignore[arg-type]  # spaces checked it
+    device = "cuda" if on_gpu else "cpu"
+    try:
+        return resnet.train(
+            resnet_config,
+            shared.data,
+            report,
+            device=device,
+            seed=shared.seed,
+            lengths=shared.lengths,
+            restore=restore,
+        )
+    finally:
+        if on_gpu:
+            torch.cuda.empty_cache()
+
+
+def _train_svm(
+    config: Config,
+    shared: Shared,
+    report: Report,
+    on_gpu: bool,  # noqa: ARG001  # a `Trainer`; an SVM knows the CPU alone
+    threads: int,
+    restore: Path | None,  # noqa: ARG001  # an SVM saves no state
+) -> Measurement:
+    from threadpoolctl import threadpool_limits
+
+    from tune_mnist.training.svm import train as svm
+
+    svm_config = svm.SvmConfig(**config)  # type: ignore[arg-type]  # spaces checked it
+    with threadpool_limits(threads):
+        return svm.train(
+            svm_config, shared.data, report, seed=shared.seed, gram_dir=shared.gram_dir
+        )
+
+
+Trainer = Callable[[Config, Shared, Report, bool, int, Path | None], Measurement]
+TRAINERS: dict[ModelName, Trainer] = {"resnet": _train_resnet, "svm": _train_svm}

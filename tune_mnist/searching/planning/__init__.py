@@ -1,0 +1,1 @@
+"""Planning: what a search runs on, how it is cut into trials, and how long it will take."""

@@ -1,0 +1,281 @@
+"""The plan of a search: how many trials, on which bundles, how many at once, and what to know.
+
+A plan is computed without Ray, so it can be shown before anything runs. The store keeps it in the
+record of the search.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from tune_mnist.datasets import Dataset
+from tune_mnist.errors import input_error
+from tune_mnist.provenance import code_hash, git_commit, host, versions
+from tune_mnist.searching.planning.machine import Machine
+from tune_mnist.searching.proposing.prefixes import MAX_LISTED, shared_lengths, trainings
+from tune_mnist.searching.proposing.samplers import helper
+from tune_mnist.spaces import MODELS, Config, Device, Space, collapsed, size
+from tune_mnist.store.plans import Granted, SearchRecord
+from tune_mnist.training.svm.config import Engine, SvmConfig, choose_engine
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search, ready to run.
+
+    Args:
+        space: the space with the request's overrides in it.
+        device: where trials run, unless a configuration names its own device.
+        cpus, gpus: the processors that the whole search may use.
+        cpus_per_trial, gpus_per_trial: one trial's bundle; GPUs may be a fraction.
+        concurrency: trials side by side at most.
+        configurations: distinct configurations in the space; None if it is infinite.
+        trials: trials to run at most; None if only time or a target ends the search.
+        lengths: epochs at which a longer training stands for a shorter trial (`prefixes.py`).
+        engine: the implementation that trains an SVM, and why: `with_engine`; None before.
+        notes: one line each for whatever was collapsed, capped or ignored.
+    """
+
+    space: Space
+    device: Device
+    cpus: int
+    gpus: int
+    cpus_per_trial: float
+    gpus_per_trial: float
+    concurrency: int
+    configurations: int | None
+    trials: int | None
+    lengths: tuple[int, ...]
+    engine: tuple[Engine, str] | None
+    notes: tuple[str, ...]
+
+    def bundle(self, config: Config, share: int = 1) -> dict[str, float]:
+        """Return the Ray resources of a trial of this configuration.
+
+        Args:
+            config: its hyperparameters.
+            share: how many bundles it gets, as far as the search has as much.
+        """
+        on_gpu = config.get("device", self.device) == "gpu"
+        cpus = max(self.cpus_per_trial, min(share * self.cpus_per_trial, self.cpus))
+        gpus = max(self.gpus_per_trial, min(share * self.gpus_per_trial, self.gpus))
+        return {"cpu": cpus, "gpu": gpus if on_gpu else 0.0}
+
+    def bundles(self) -> list[dict[str, float]]:
+        """Return each kind of bundle that the plan's trials ask for."""
+        return [self.bundle({"device": device}) for device in devices(self.space, self.device)]
+
+    def record(self, search: str, data: Dataset) -> SearchRecord:
+        """Return the record of a search that begins now on this plan and data."""
+        granted = Granted(
+            cpus=self.cpus,
+            gpus=self.gpus,
+            bundles=tuple(self.bundles()),
+            concurrency=self.concurrency,
+        )
+        return SearchRecord(
+            search=search,
+            space=self.space.model_dump(mode="json"),
+            device=self.device,
+            resources=granted,
+            configurations=self.configurations,
+            trials=self.trials,
+            engine=self.engine,
+            notes=self.notes,
+            dataset=data.name,
+            data_hash=data.content_hash,
+            split=data.split,
+            seed=self.space.search.seed,
+            host=host(),
+            versions=versions(),
+            git_commit=git_commit(),
+            code_hash=code_hash(),
+            started=datetime.now(timezone.utc).isoformat(),
+        )
+
+
+def devices(space: Space, default: Device) -> list[Device]:
+    """Return the devices that the space's trials run on."""
+    named: set[Any] = {config["device"] for config in space.points if "device" in config}
+    if "device" in space.parameters:
+        named |= set(space.parameters["device"].values())
+    return sorted(named) or [default]
+
+
+def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) -> Plan:
+    """Decide how the space is searched on this machine.
+
+    Args:
+        space: with the request's overrides in it.
+        cpus: cores for the whole search; None for all.
+        gpus: GPUs for the whole search.
+        machine: what there is.
+
+    Raises:
+        InputError: more GPUs than there are, a number format that the processor lacks, a bundle
+            that never fits, a search without an end, a sampler or scheduler that cannot work on
+            the space.
+    """
+    notes: list[str] = []
+    gpus = _usable_gpus(space, gpus, machine, notes)
+    cores = _usable_cpus(cpus, machine, notes)
+    device: Device = "gpu" if gpus else "cpu"
+    _check_devices(space, device)
+    _check_precision(space, device, machine)
+    notes += collapsed(space, device)
+    if left_to_another := helper(space, device):
+        notes.append(left_to_another)
+    count = size(space, device)
+    _check_scheduler(space, count)
+    lengths = shared_lengths(space, device)
+    notes += _sharing(space, device, lengths)
+    plan = Plan(
+        space=space,
+        device=device,
+        cpus=cores,
+        gpus=gpus,
+        cpus_per_trial=space.resources.cpu,
+        gpus_per_trial=(space.resources.gpu or 1.0) if gpus else 0.0,
+        concurrency=1,
+        configurations=count,
+        trials=_trials(space, count),
+        lengths=lengths,
+        engine=None,
+        notes=tuple(notes),
+    )
+    return replace(plan, concurrency=concurrency(plan))
+
+
+def _sharing(space: Space, device: Device, lengths: tuple[int, ...]) -> list[str]:
+    """Return a line each on what is trained once for several trials, and on what is not."""
+    if not lengths:
+        return []
+    count, many = size(space, device), trainings(space, device)
+    at = " and ".join(map(str, lengths))
+    told = [
+        f"epochs: {count} configurations are {many} trainings, measured after {at} epochs on their "
+        "way; `share=false` trains each by itself"
+    ]
+    if device == "gpu" and "pin_memory" in space.parameters:
+        told.append("pin_memory: changes the time alone; each of its trials is timed, none derived")
+    return told
+
+
+def _check_scheduler(space: Space, count: int | None) -> None:
+    search = space.search
+    if (
+        search.scheduler != "none"
+        and search.sampler == "grid"
+        and count is not None
+        and count > MAX_LISTED
+    ):
+        raise input_error(
+            space.name,
+            f"a grid of {count:,} configurations is too large to shuffle for {search.scheduler}",
+            "use the sampler random",
+            key="search.sampler",
+        )
+
+
+def _usable_gpus(space: Space, gpus: int, machine: Machine, notes: list[str]) -> int:
+    if gpus < 0:
+        raise input_error("`gpus`", f"{gpus} is negative", "use 0 or more")
+    if gpus > machine.gpus:
+        raise input_error(
+            "`gpus`",
+            f"{gpus} asked for, but torch sees {machine.gpus} CUDA device(s) on this machine",
+            f"use `gpus={machine.gpus}`, or install a GPU and its driver",
+        )
+    if gpus and space.model == "svm":
+        notes.append("`gpus`: an SVM trains on the CPU; the GPUs stay free")
+        return 0
+    if not gpus and machine.gpus and space.model != "svm":
+        notes.append(f"this machine has {machine.gpus} GPU(s); `gpus=1` would use one")
+    return gpus
+
+
+def _usable_cpus(cpus: int | None, machine: Machine, notes: list[str]) -> int:
+    if cpus is None:
+        return machine.cpus
+    if cpus < 1:
+        raise input_error("`cpus`", f"{cpus} is less than 1", "use 1 or more")
+    if cpus > machine.cpus:
+        notes.append(f"`cpus`: {cpus} asked for, this machine has {machine.cpus}; using those")
+    return min(cpus, machine.cpus)
+
+
+def _check_devices(space: Space, device: Device) -> None:
+    if device == "cpu" and "gpu" in devices(space, device):
+        raise input_error(
+            space.name,
+            "configurations with device gpu, and no GPU given to the search",
+            "add `gpus=1` on a machine with a GPU, or leave gpu out",
+            key="parameters.device",
+        )
+
+
+def _check_precision(space: Space, device: Device, machine: Machine) -> None:
+    """Refuse bfloat16 on a processor that would only emulate it; a GPU answers in its trials."""
+    asked = [config for config in space.points if "precision" in config]
+    if domain := space.parameters.get("precision"):
+        on = domain.when.get("device", devices(space, device))
+        asked += [{"precision": one, "device": where} for one in domain.values() for where in on]
+    for config in asked:
+        on_cpu = config.get("device", device) == "cpu"
+        if on_cpu and config["precision"] == "bfloat16" and machine.bfloat16 is False:
+            raise input_error(
+                space.name,
+                "bfloat16, and torch sees no instructions for it on this machine's processor",
+                "use float32, or leave precision out",
+                key="parameters.precision",
+            )
+
+
+def _trials(space: Space, count: int | None) -> int | None:
+    asked = space.search.trials
+    if count is None:
+        if asked is None and space.search.time_budget_s is None and space.search.target is None:
+            raise input_error(
+                space.name,
+                "the space is infinite and nothing ends the search",
+                "set `trials`, `time_budget_s` or `target`",
+                key="search.trials",
+            )
+        return asked
+    return count if asked is None else min(asked, count)
+
+
+def concurrency(plan: Plan) -> int:
+    """Return how many trials fit side by side; raise InputError if one bundle never fits."""
+    fits = 0
+    for bundle in plan.bundles():
+        side_by_side = [plan.trials, plan.space.search.max_concurrent]
+        for name, there in (("cpu", plan.cpus), ("gpu", plan.gpus)):
+            if bundle[name] > there:
+                raise input_error(
+                    f"`{name}s_per_trial`",
+                    f"{bundle[name]:g} asked for one trial, and the search has {there}",
+                    f"use at most {there}, or raise `{name}s`",
+                )
+            if bundle[name]:
+                side_by_side.append(math.floor(there / bundle[name]))
+        fits = max(fits, min(limit for limit in side_by_side if limit is not None))
+    return fits
+
+
+def with_engine(plan: Plan, data: Dataset, machine: Machine) -> Plan:
+    """Return the plan with the engine that trains its SVMs on this data; others need no choice."""
+    space = plan.space
+    if space.model != "svm":
+        return plan
+    kernels = {config["kernel"] for config in space.points if "kernel" in config}
+    if "kernel" in space.parameters:
+        kernels |= set(space.parameters["kernel"].values())
+    searched = kernels or [MODELS["svm"]["kernel"].default]
+    configs = [SvmConfig(str(kernel), C=1.0) for kernel in searched]
+    evaluated = len(data.val) + len(data.test)
+    engine = choose_engine(configs, len(data.train), evaluated, machine.memory_bytes)
+    return replace(plan, engine=engine)

@@ -1,0 +1,1 @@
+"""Proposing: samplers, what they propose, and what trials share a training."""

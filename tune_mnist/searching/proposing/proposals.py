@@ -1,0 +1,224 @@
+"""What to try next: distinct configurations of a space, proposed by its sampler.
+
+Plain Optuna ask/tell, no Ray: `searcher.py` is the adapter. A configuration is proposed once;
+a sampler's duplicate costs no budget, and a finite space that is used up ends the proposals.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from tune_mnist.searching.proposing.prefixes import MAX_LISTED, longest_first, shared_lengths
+from tune_mnist.searching.proposing.samplers import SAMPLERS
+from tune_mnist.spaces import (
+    Config,
+    Device,
+    Objective,
+    Space,
+    config_key,
+    configurations,
+    point_configurations,
+    size,
+    suggest,
+)
+
+_DUPLICATES = 3  # a gp would propose the same again for ever, and takes a second to do so
+"""Duplicates in a row after which one of the space's remaining configurations is taken."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One configuration to try.
+
+    Args:
+        number: 0, 1, ... in the order of proposal.
+        config: its hyperparameters.
+        seen: how many trials had been told to the sampler by then, in the order of their rows.
+    """
+
+    number: int
+    config: Config
+    seen: int
+
+
+class Proposals:
+    """The configurations of one search, in the order they are to be tried.
+
+    Args:
+        first: configurations that a sampler which learns is given before it proposes its own.
+        observed: finished trials of earlier searches that it is told (`warm_start.py`).
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        device: Device,
+        first: Iterable[Config] = (),
+        observed: Sequence[FrozenTrial] = (),
+    ) -> None:
+        self._space = space
+        self._device = device
+        self._random = random.Random(space.search.seed)
+        self._seen: set[str] = set()
+        self._asked: dict[int, optuna.trial.Trial] = {}
+        self._told = 0
+        self._size = size(space, device)
+        make_sampler = SAMPLERS[space.search.sampler]
+        self._study: optuna.Study | None = None
+        if make_sampler is None or not space.parameters:
+            self._queue = self._listed()
+        else:
+            with warnings.catch_warnings():  # `group` has been "experimental" since 2020
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                sampler = make_sampler(space)
+            self._study = _study(sampler, space.objectives)
+            self._study.add_trials(observed)
+            self._queue = itertools.chain(first, point_configurations(space, device))
+
+    def _listed(self) -> Iterator[Config]:
+        """Return the whole space: points first, then the grid, shuffled if order would matter."""
+        points = point_configurations(self._space, self._device) if self._space.parameters else []
+        rest: Iterator[Config] = configurations(self._space, self._device)
+        rest = itertools.islice(rest, len(points), None)
+        search = self._space.search
+        # A scheduler compares trials with earlier ones: a sorted grid would mislead it.
+        if search.scheduler != "none" or search.sampler == "random":
+            listed = list(rest)
+            self._random.shuffle(listed)
+            rest = iter(listed)
+        if shared_lengths(self._space, self._device):
+            rest = longest_first(rest)
+        return itertools.chain(points, rest)
+
+    def next(self) -> Proposal | None:
+        """Return a configuration not proposed before, or None when the space is used up."""
+        duplicates = 0
+        while self._size is None or len(self._seen) < self._size:
+            config, asked = self._candidate(duplicates)
+            if config is None:
+                return None
+            if config_key(config) not in self._seen:
+                return self._proposal(config, asked)
+            duplicates += 1
+            self._withdraw(asked)
+        return None
+
+    def again(self, config: Config) -> tuple[Proposal, bool]:
+        """Propose what an earlier run of this search has proposed at this point.
+
+        Args:
+            config: what it proposed.
+        Returns: the proposal, and whether the sampler came to it by itself. If not (another
+            version of Optuna, another machine) it is told that the configuration was asked for.
+        """
+        asked = None
+        if config_key(config) not in self._seen:
+            own = self.next()
+            if own is not None and own.config == config:
+                return own, True
+            if own is not None:
+                self._seen.discard(config_key(own.config))
+                self._queue = itertools.chain([own.config], self._queue)  # its turn will come
+                self._withdraw(self._asked.pop(own.number, None))
+        if self._study is not None:
+            self._study.enqueue_trial(dict(config))
+            asked = self._study.ask()
+            suggest(self._space, asked, self._device)
+        return self._proposal(config, asked), False
+
+    def _proposal(self, config: Config, asked: optuna.trial.Trial | None) -> Proposal:
+        proposal = Proposal(len(self._seen), config, self._told)
+        self._seen.add(config_key(config))
+        if asked is not None:
+            self._asked[proposal.number] = asked
+        return proposal
+
+    def _withdraw(self, asked: optuna.trial.Trial | None) -> None:
+        if asked is not None and self._study is not None:
+            self._study.tell(asked, state=TrialState.FAIL)  # ignored by samplers
+
+    def _candidate(self, duplicates: int) -> tuple[Config | None, optuna.trial.Trial | None]:
+        """Return a configuration that may be a duplicate, with the sampler's trial for it."""
+        listed = next(self._queue, None)
+        if self._study is None:
+            return listed, None
+        if (
+            listed is None
+            and duplicates >= _DUPLICATES
+            and self._size is not None
+            and self._size <= MAX_LISTED
+        ):
+            listed = self._any_unseen()
+        if listed is not None:
+            self._study.enqueue_trial(dict(listed))
+        asked = self._study.ask()
+        return suggest(self._space, asked, self._device), asked
+
+    def _any_unseen(self) -> Config:
+        every = configurations(self._space, self._device)
+        return self._random.choice([c for c in every if config_key(c) not in self._seen])
+
+    def report(self, number: int, measured: Mapping[str, Any]) -> None:
+        """Tell the sampler what a running trial measured: an epoch or a rung.
+
+        Of several objectives nothing is told: Optuna takes no such values (its issue 3450). Nor of
+        a population, whose trials go on from each other's epochs.
+        """
+        [first, *others] = self._space.objectives
+        value = measured.get(first.metric)
+        told = not others and self._space.search.scheduler != "pbt"
+        if number in self._asked and value is not None and told:
+            self._asked[number].report(float(value), int(measured["step"]))
+
+    def tell(self, number: int, row: Mapping[str, Any]) -> None:
+        """Tell the sampler how a trial ended.
+
+        A pruned trial of several objectives has no values for Optuna: tpe then takes it as worse
+        than every completed one, gp and nsga2 leave it out.
+
+        Args:
+            number: the proposal's number.
+            row: its status, and its last measurement: of one that was stopped early this is not
+                its final one, and one that failed has none.
+        """
+        self._told += 1
+        asked = self._asked.pop(number, None)
+        if asked is None or self._study is None:
+            return
+        lacking = any(row.get(name) is None for name in self._space.metrics)
+        if row["status"] == "failed" or lacking:
+            self._study.tell(asked, state=TrialState.FAIL)
+            return
+        for limit in self._space.constraints:
+            asked.set_constraint(str(limit), limit.excess(float(row[limit.metric])))
+        if row["status"] == "stopped":
+            self._study.tell(asked, state=TrialState.PRUNED)
+        else:
+            self._study.tell(asked, [float(row[one.metric]) for one in self._space.objectives])
+
+    def tell_past(
+        self, number: int, row: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Tell the sampler of a trial that is in the store: its reports, then its end."""
+        for measured in reports:
+            self.report(number, measured)
+        self.tell(number, row)
+
+
+def _study(sampler: BaseSampler, objectives: Sequence[Objective]) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    directions = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
+    return optuna.create_study(
+        sampler=sampler, directions=[directions[one.mode] for one in objectives]
+    )

@@ -1,0 +1,216 @@
+"""`SearchRecord`: what the store keeps of a search, `searches/<id>.json`, declared once.
+
+A record that an earlier version wrote is upgraded when it is read, and what a later version added
+is kept when the record is written again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from tune_mnist.errors import Fault, InputError, input_error, warn_skipped
+from tune_mnist.store.catalog import list_searches, not_in_store
+from tune_mnist.store.layout import plan_file
+
+TestSet = Literal["standard", "holdout"]
+_FIX = "restore it from a copy"
+
+
+class Part(BaseModel):
+    """A part of the record: frozen, and keeps the keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+
+class Granted(Part):
+    """What the search may use of the machine."""
+
+    cpus: int = Field(default=1, description="cores for the whole search")
+    gpus: int = Field(default=0, description="GPUs for the whole search")
+    bundles: tuple[dict[str, float], ...] = Field(
+        default=(), description="each kind of bundle that a trial may get: cpu and gpu"
+    )
+    concurrency: int = Field(default=1, description="trials side by side at most")
+
+
+class Run(Part):
+    """One run of the search: the first, or one that resumed it."""
+
+    at: str = Field(default="", description="when it began, ISO 8601 in UTC")
+    host: str = Field(default="", description="the machine's name")
+    versions: dict[str, str] = Field(default={}, description="versions of Python and libraries")
+    git_commit: str = Field(default="", description="commit of tune_mnist, with + if modified")
+    code_hash: str = Field(default="", description="hash of the code that can change a result")
+
+
+class Observation(Part):
+    """A finished trial of another search that the sampler learned from."""
+
+    params: dict[str, Any] = Field(default={}, description="parameter to value")
+    values: tuple[float, ...] = Field(default=(), description="one value an objective")
+
+
+class WarmStarted(Part):
+    """What the search learned from others before its first proposal."""
+
+    observations: tuple[Observation, ...] = Field(default=(), description="told to the sampler")
+    first: tuple[dict[str, Any], ...] = Field(default=(), description="configurations tried first")
+    notes: tuple[str, ...] = Field(default=(), description="what was taken, what was left out")
+
+
+class Expected(Part):
+    """How long the search was expected to take, from the trials in the store."""
+
+    seconds: float = Field(description="median")
+    low: float = Field(description="seconds; 8 of 10 searches take longer than this ...")
+    high: float = Field(description="... and less than this")
+    trials: int = Field(description="trials to train")
+    timed: int = Field(description="trials among them that the store had timed")
+    past: int = Field(description="finished trials that it rests on")
+
+
+class Ended(Part):
+    """How the search ended."""
+
+    reason: str = Field(description="done, time budget, target, plateau or lost")
+    at: str = Field(description="when, ISO 8601 in UTC")
+
+
+class Confirms(Part):
+    """Which search a confirmation confirms, and with what."""
+
+    search: str = Field(description="the confirmed search")
+    top: int = Field(description="how many configurations were asked for")
+    trials: tuple[str, ...] = Field(description="the trials that run again, best first")
+    configs: tuple[dict[str, Any], ...] = Field(description="their configurations")
+    seeds: tuple[int, ...] = Field(description="fresh seeds, in the order in which they run")
+
+
+class SearchRecord(Part):
+    """All that the store knows of a search, beside its trials and their measurements."""
+
+    search: str = Field(default="", description="the search's id")
+    request: dict[str, Any] = Field(
+        default={}, description="what was asked for, without what was left at its default"
+    )
+    space: dict[str, Any] = Field(default={}, description="the search space, with the overrides")
+    device: Literal["cpu", "gpu"] = Field(
+        default="cpu", description="where trials run that name no device"
+    )
+    resources: Granted = Field(default=Granted(), description="cores, GPUs, bundles, concurrency")
+    configurations: int | None = Field(
+        default=None, description="distinct configurations in the space; null: infinite"
+    )
+    trials: int | None = Field(default=None, description="trials at most; null: no limit")
+    engine: tuple[str, str] | None = Field(
+        default=None, description="the implementation that trains an SVM, and why it was chosen"
+    )
+    notes: tuple[str, ...] = Field(
+        default=(), description="what was collapsed, capped or ignored, a line each"
+    )
+    dataset: str = Field(default="", description="name of the data set")
+    data_hash: str = Field(default="", description="SHA-256 of images, labels and split")
+    split: str = Field(default="", description="which images train, validate and test")
+    test_set: TestSet = Field(default="standard", description="standard or holdout")
+    seed: int = Field(default=0, description="seed of the sampler and of every trial")
+    host: str = Field(default="", description="the machine of the first run")
+    versions: dict[str, str] = Field(default={}, description="versions of Python and libraries")
+    git_commit: str = Field(default="", description="commit of tune_mnist, with + if modified")
+    code_hash: str = Field(default="", description="hash of the code that can change a result")
+    started: str = Field(default="", description="when the first run began, ISO 8601 in UTC")
+    first: tuple[dict[str, Any], ...] = Field(
+        default=(), description="configurations that the sampler proposed before its own"
+    )
+    warm_start: WarmStarted | None = Field(
+        default=None, description="what it learned from other searches; null: nothing"
+    )
+    forecast: Expected | None = Field(
+        default=None, description="how long it was expected to take; null: unknown"
+    )
+    resumed: tuple[Run, ...] = Field(default=(), description="later runs, oldest first")
+    ended: Ended | None = Field(default=None, description="how it ended; null: it has not")
+    confirms: Confirms | None = Field(
+        default=None, description="of a confirmation: what it confirms; null: it is none"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, given: Any) -> Any:
+        """Fill in what earlier versions wrote in another way."""
+        if not isinstance(given, Mapping):
+            return given
+        record = dict(given)
+        space = record.get("space")
+        if isinstance(space, Mapping) and "objective" in space:  # there could be one only
+            record["space"] = {k: v for k, v in space.items() if k != "objective"}
+            record["space"].setdefault("objectives", [space["objective"]])
+        if "split" in record and "test_set" not in record:
+            own = str(record["split"]).endswith("test standard")
+            record["test_set"] = "standard" if own else "holdout"
+        return record
+
+    @property
+    def scheduler(self) -> str:
+        """The scheduler's name; "none" where the record has no space."""
+        return str(self.space.get("search", {}).get("scheduler", "none"))
+
+    @property
+    def retries(self) -> int:
+        """How often a failed trial is tried again."""
+        return int(self.space.get("search", {}).get("retries", 0))
+
+    def to_json(self) -> str:
+        """Return the file's content."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def read_search(root: Path, search: str) -> SearchRecord:
+    """Return the record of a search, upgraded if an earlier version wrote it.
+
+    Raises: InputError: no store, no such search, or a file that holds no record: a fault for each
+        key whose value cannot be used.
+    """
+    known = list_searches(root)
+    if search not in known:
+        raise not_in_store("`search`", search, known)
+    file = plan_file(root, search)
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise input_error(file, f"is not JSON: {error}", _FIX) from error
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        raise input_error(file, problem, "make it readable, or restore it") from error
+    if not isinstance(content, dict):
+        raise input_error(file, "is not a JSON object", _FIX)
+    try:
+        return SearchRecord.model_validate({"search": search, **content})
+    except ValidationError as error:
+        raise InputError(_fault(file, details) for details in error.errors()) from None
+
+
+def read_searches(root: Path) -> dict[str, SearchRecord]:
+    """Return the record of every search by its id; one that cannot be read is named and left out.
+
+    Raises: InputError: no store.
+    """
+    records: dict[str, SearchRecord] = {}
+    for search in list_searches(root):
+        try:
+            records[search] = read_search(root, search)
+        except InputError as error:
+            for fault in error.faults:
+                where = f"{fault.where}: {fault.key}" if fault.key else fault.where
+                warn_skipped(where, f"left out: {fault.problem}", fault.fix)
+    return records
+
+
+def _fault(file: Path, details: ErrorDetails) -> Fault:
+    key = ".".join(map(str, details["loc"]))
+    return Fault(str(file), key, f"{str(details['input'])[:80]!r}: {details['msg']}", _FIX)
