@@ -1,1 +1,0 @@
-"""History: what the store already knows of a search that is about to run."""

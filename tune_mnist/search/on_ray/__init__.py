@@ -1,1 +1,0 @@
-"""On Ray: all the Ray there is. The run, its ending, its recorder, its schedulers."""

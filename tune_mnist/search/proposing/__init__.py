@@ -1,1 +1,0 @@
-"""Proposing: samplers, what they propose, and what trials share a training."""
