@@ -88,7 +88,7 @@ def test_search_shows_none_of_rays_own_noise(searched: tuple[Path, str]) -> None
 def test_search_writes_down_its_plan(searched: tuple[Path, str]) -> None:
     plan = json.loads((searched[0] / "searches" / "first.json").read_text())
     assert (plan["dataset"], plan["trials"], plan["seed"]) == ("digits", 5, 0)
-    assert plan["command"][1:3] == ["search", "svm"]
+    assert plan["request"]["space"] == "svm"
 
 
 def test_leaderboard_ranks_by_validation_accuracy(

@@ -104,7 +104,7 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
             "confirms": chosen.recorded(),
         }
         writer.write_search(plan.record(chosen.name, data).model_copy(update=added))
-        observer.started(chosen.name)
+        observer.started(chosen.name, plan.trials)
         searcher = ConfirmSearcher(
             chosen, finished_rows(root, chosen), lambda rows: wanted_seeds(standing(rows), seeds)
         )

@@ -115,7 +115,7 @@ def run(prepared: Prepared, observer: Observer | None = None) -> Searched:
     results, resumed = prepared.request.results, known.earlier is not None
     with Writer(results, prepared.name, parameter_types(), resume=resumed) as writer:
         writer.write_search(recorded(prepared))
-        observer.started(prepared.name)
+        observer.started(prepared.name, plan.trials)
         dashboard = isinstance(prepared.request, SearchRequest) and prepared.request.dashboard
         running = SearchRun(plan, data, writer, observer, dashboard=dashboard, began=prepared.began)
         try:

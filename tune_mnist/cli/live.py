@@ -63,7 +63,7 @@ class LiveView(Observer):
     ) -> None:
         self._live.stop()
 
-    def started(self, search: str) -> None:
+    def started(self, search: str, trials: int | None) -> None:
         """Print what a person should know, and begin the live table."""
         print_notes(self._notes)
         if self._console.is_terminal:

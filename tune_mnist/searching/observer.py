@@ -1,4 +1,4 @@
-"""Who watches a search: what is told while it is prepared and while it runs."""
+"""Who watches a search while it is prepared and while it runs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ class Observer:
     def reading(self, done: int, total: int) -> None:
         """So many of the data set's image files are decoded."""
 
-    def started(self, search: str) -> None:
-        """The search has its place in the store, under this name."""
+    def started(self, search: str, trials: int | None) -> None:
+        """The search has its place in the store, under this name.
+
+        Args:
+            search: the name.
+            trials: that it may run at most, those that have finished included; None: no limit.
+        """
 
     def dashboard(self, address: str) -> None:
         """Ray's dashboard answers at this address."""
@@ -37,6 +42,3 @@ class Observer:
 
     def trial_finished(self, row: Row) -> None:
         """A trial completed, was stopped early or failed; its row is in the store."""
-
-    def stopping(self) -> None:
-        """The search is over; its running trials are being ended."""

@@ -140,7 +140,7 @@ def test_what_cannot_be_started_from_is_refused(
     source: str, text: str, said: str, search: Callable[..., Searched], tmp_path: Path
 ) -> None:
     search(SVM, "past", trials=1)
-    with pytest.raises(InputError, match=f"--warm-start: .*{said}"):
+    with pytest.raises(InputError, match=f"`warm_start`: .*{said}"):
         past_rows(tmp_path / "results", source, make_space(tmp_path, text))
 
 

@@ -34,16 +34,16 @@ def test_a_fraction_of_a_gpu_puts_several_trials_on_one() -> None:
 def test_more_cpus_than_there_are_is_capped_with_a_note() -> None:
     plan = plan_search(shipped("report/svm"), cpus=8, gpus=0, machine=LAPTOP)
     assert plan.cpus == 4
-    assert any("--cpus: 8 asked for, this machine has 4" in note for note in plan.notes)
+    assert any("`cpus`: 8 asked for, this machine has 4" in note for note in plan.notes)
 
 
 def test_gpus_that_are_not_there_are_refused() -> None:
-    with pytest.raises(InputError, match="--gpus: 1 asked for, but torch sees 0 CUDA"):
+    with pytest.raises(InputError, match="`gpus`: 1 asked for, but torch sees 0 CUDA"):
         plan_search(shipped("report/resnet"), cpus=None, gpus=1, machine=LAPTOP)
 
 
 def test_a_bundle_that_never_fits_is_refused() -> None:
-    with pytest.raises(InputError, match="--cpus-per-trial: 8 asked for one trial"):
+    with pytest.raises(InputError, match="`cpus_per_trial`: 8 asked for one trial"):
         plan_search(shipped("report/svm", cpu=8), cpus=None, gpus=0, machine=LAPTOP)
 
 
@@ -85,7 +85,7 @@ def test_bfloat16_needs_a_processor_that_has_it(tmp_path: Path, asked: str, refu
 
 
 def test_a_space_that_names_the_gpu_needs_one() -> None:
-    with pytest.raises(InputError, match=r"parameters\.device: .*add --gpus 1"):
+    with pytest.raises(InputError, match=r"parameters\.device: .*add `gpus=1`"):
         plan_search(shipped("report/devices"), cpus=None, gpus=0, machine=LAPTOP)
 
 
@@ -98,7 +98,7 @@ def test_each_device_has_its_own_bundle() -> None:
 def test_an_infinite_space_needs_an_end(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("model: svm\ndataset: digits\nparameters:\n  C: {uniform: [0.1, 1.0]}\n")
-    with pytest.raises(InputError, match="add --trials, --time-budget or --target"):
+    with pytest.raises(InputError, match="set `trials`, `time_budget_s` or `target`"):
         plan_search(read_space(file), cpus=None, gpus=0, machine=LAPTOP)
 
 

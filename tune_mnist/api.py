@@ -1,0 +1,72 @@
+"""The Python API's verbs: the actions, with a progress bar in a terminal or a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tune_mnist.actions.requests import ResumeRequest, SearchRequest
+from tune_mnist.actions.search import Searched
+from tune_mnist.actions.search import resume as resume_search
+from tune_mnist.actions.search import search as run_search
+from tune_mnist.searching.observer import Observer, Row
+from tune_mnist.wording import percent
+
+
+def search(request: SearchRequest, *, progress: bool = True) -> Searched:
+    """Search a space on a data set; every finished trial goes into the results store.
+
+    Args:
+        request: what is asked for.
+        progress: whether to show a progress bar.
+
+    Returns: how it came out: `.best` is the winner's row, `.name` the search's name in the store.
+        Interrupting the cell (or Ctrl-C) ends the search and keeps what has finished.
+    Raises: InputError: what is asked for cannot be done; the message names the field and the fix.
+    """
+    with _watching(progress) as observer:
+        return run_search(request, observer)
+
+
+def resume(request: ResumeRequest, *, progress: bool = True) -> Searched:
+    """Resume a search that was interrupted, or give a finished one more trials.
+
+    Args, returns and raises: as `search`.
+    """
+    with _watching(progress) as observer:
+        return resume_search(request, observer)
+
+
+@contextmanager
+def _watching(progress: bool) -> Iterator[Observer]:
+    if not progress:
+        yield Observer()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn()) as bar:
+        yield _Bar(bar)
+
+
+class _Bar(Observer):
+    """Counts finished trials, and shows the best validation accuracy so far."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("preparing", total=None)
+        self._best = 0.0
+
+    def reading(self, done: int, total: int) -> None:
+        self._bar.update(self._task, description="decoding images", completed=done, total=total)
+
+    def started(self, search: str, trials: int | None) -> None:
+        self._bar.update(self._task, description=search, completed=0, total=trials)
+
+    def trial_finished(self, row: Row) -> None:
+        accuracy = row.get("val_accuracy")
+        if row["status"] == "completed" and accuracy is not None and accuracy > self._best:
+            self._best = accuracy
+            text = f"best {percent(accuracy)}"
+            self._bar.update(self._task, description=text)
+        self._bar.advance(self._task)
