@@ -74,39 +74,39 @@ class Constraint:
         return excess if excess or self.holds(value) else math.ulp(self.bound)  # 60 breaks < 60
 
 
-def parse_constraint(text: str, known: Sequence[str], option: str = "--where") -> Constraint:
+def parse_constraint(text: str, known: Sequence[str], field: str = "`where`") -> Constraint:
     """Return the constraint that a text such as "parameters < 5e6" states.
 
     Args:
         text: what a person typed.
         known: the metrics that may be constrained.
-        option: what the faults name as their place.
+        field: what the faults name as their place.
 
     Raises: InputError: not of that form, no such metric, the test images, or accuracy in percent.
     """
     found = _FORM.fullmatch(text)
     if not found:
         fix = 'write a metric, one of <= < >= > ==, and a number: "wall_time_s <= 60"'
-        raise input_error(option, f"{text!r} is no constraint", fix)
+        raise input_error(field, f"{text!r} is no constraint", fix)
     metric, compare, number = found.groups()
-    check_metric(option, metric, known)
+    check_metric(field, metric, known)
     try:
         bound = float(number)
     except ValueError:
         bound = math.nan
     if not math.isfinite(bound):
         problem = f"{number!r} in {text!r} is not a number"
-        raise input_error(option, problem, "write it like 60 or 5e6")
+        raise input_error(field, problem, "write it like 60 or 5e6")
     if metric.endswith("accuracy") and bound > 1:
         fix = f"for {bound:g} % write {bound / 100:g}"
-        raise input_error(option, f"{text!r}: accuracy is a fraction", fix)
+        raise input_error(field, f"{text!r}: accuracy is a fraction", fix)
     return Constraint(metric, compare, bound)
 
 
-def check_metric(option: str, metric: str, known: Sequence[str]) -> None:
+def check_metric(field: str, metric: str, known: Sequence[str]) -> None:
     """Raise InputError, with the nearest of the known metrics, if `metric` is none of them."""
     if metric in ("test_accuracy", "test_loss"):
         problem = f"{metric} never chooses: the winner would be tuned to the test images"
-        raise input_error(option, problem, "use val_accuracy")
+        raise input_error(field, problem, "use val_accuracy")
     if metric not in known:
-        raise input_error(option, f"{metric!r} is not a metric here", nearest(metric, known))
+        raise input_error(field, f"{metric!r} is not a metric here", nearest(metric, known))

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.analysis.example_store import stored, trial, write_store
-from tune_mnist.analysis.constraints import METRICS, read_satisfying, satisfying
+from tune_mnist.analysis.constraints import METRICS, read_selected, satisfying
 from tune_mnist.errors import InputError
 from tune_mnist.metrics import MEASURED, Constraint, parse_constraint
+from tune_mnist.store.selection import Selection
 
 
 def limit(text: str) -> Constraint:
@@ -68,9 +69,9 @@ def test_bad_constraint_is_refused_with_the_fix(text: str, hint: str) -> None:
 
 def test_constraints_that_no_trial_satisfies_are_named(tmp_path: Path) -> None:
     write_store(tmp_path, [trial("a"), trial("b")])
-    limits = [limit("wall_time_s < 1"), limit("parameters < 5e6")]
+    limits = (limit("wall_time_s < 1"), limit("parameters < 5e6"))
     with pytest.raises(InputError, match=r"none of 2 trials .* wall_time_s < 1 and parameters <"):
-        read_satisfying(tmp_path, limits, search=None, dataset=None, model=None)
+        read_selected(tmp_path, Selection(where=limits))
 
 
 def test_what_a_search_may_constrain_is_in_the_store() -> None:

@@ -102,7 +102,7 @@ def test_json_has_fractions_and_configurations_as_objects(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("tolerance", [-0.1, 1.0, float("nan")])
 def test_bad_tolerance_is_refused(tmp_path: Path, tolerance: float) -> None:
-    with pytest.raises(InputError, match="--within"):
+    with pytest.raises(InputError, match="`within`"):
         cheapest_within(stored(tmp_path, [trial("a")]), tolerance)
 
 

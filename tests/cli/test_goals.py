@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tests.analysis.example_store import trial, write_store
 from tune_mnist.cli.goals import print_goals
-from tune_mnist.spaces import find_space, override, read_space
+from tune_mnist.spaces import Overrides, find_space, override, read_space
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def said(store: Path, capsys: pytest.CaptureFixture[str], within: float | None = None) -> str:
-    space = override(read_space(find_space("svm")), objective="val_accuracy,wall_time_s")
+    space = override(read_space(find_space("svm")), Overrides(objective="val_accuracy,wall_time_s"))
     console = Console(file=io.StringIO(), width=200)
     print_goals(store, "first", space, within, console)
     assert isinstance(console.file, io.StringIO)

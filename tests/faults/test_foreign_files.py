@@ -18,6 +18,7 @@ from tune_mnist.errors import InputError, SkippedWarning
 from tune_mnist.store.layout import live_files, quarantine_folder, rows_folder
 from tune_mnist.store.plans import SearchRecord, read_search, read_searches
 from tune_mnist.store.reader import read_reports, read_trials, top_trials
+from tune_mnist.store.selection import Selection
 from tune_mnist.store.writer import Writer
 
 Damage = Callable[[Path], object]
@@ -70,7 +71,7 @@ READERS: dict[str, Callable[[Path], pa.Table]] = {
     "read one": lambda root: read_trials(root, search="svm"),
     "top": lambda root: top_trials(root, top=9),
     "top by another metric": lambda root: top_trials(root, top=9, metric="wall_time_s"),
-    "top of a model": lambda root: top_trials(root, top=9, model="svm"),
+    "top of a model": lambda root: top_trials(root, top=9, selection=Selection(model="svm")),
 }
 
 

@@ -133,7 +133,7 @@ def test_a_read_only_disk_is_read_and_refused_in_one_line(small_disk: Path) -> N
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     for name in ("svm", "third"):
         with pytest.raises(
-            StoreError, match=r"cannot be written: .*Read-only file system.*--results"
+            StoreError, match=r"cannot be written: .*Read-only file system.*`results`"
         ):
             Writer(small_disk, name, PARAMETERS, resume=True)
     assert len(read_trials(small_disk)) == 1

@@ -9,12 +9,13 @@ import pytest
 from tests.analysis.example_store import epochs, failed, trial, write_store
 from tune_mnist.errors import InputError
 from tune_mnist.pages.leaderboard import write_leaderboard
+from tune_mnist.store.selection import EVERYTHING, Selection
 
 
-def page(root: Path, **selection: Any) -> str:
+def page(root: Path, selection: Selection = EVERYTHING, **shown: Any) -> str:
     """Write the page of a store, and return it without its scripts and styles."""
     out = root / "page.html"
-    write_leaderboard(root, out, **selection)
+    write_leaderboard(root, out, selection, **shown)
     return re.sub(r"<(script|style).*?</\1>", "", out.read_text("utf-8"), flags=re.DOTALL)
 
 
@@ -72,8 +73,8 @@ def test_top_limits_the_ranking_and_says_of_how_many(tmp_path: Path) -> None:
 def test_page_of_one_search_leaves_out_the_others(tmp_path: Path) -> None:
     write_store(tmp_path, [trial("a", 0.9, config={"kernel": "poly"})], "one")
     write_store(tmp_path, [trial("a", 0.8)], "two")
-    assert "svm rbf" in page(tmp_path, search="two")
-    assert "svm poly" not in page(tmp_path, search="two")
+    assert "svm rbf" in page(tmp_path, Selection("two"))
+    assert "svm poly" not in page(tmp_path, Selection("two"))
 
 
 def test_charts_that_leave_trials_out_say_so(tmp_path: Path) -> None:
@@ -95,18 +96,24 @@ def test_page_refers_to_nothing_outside_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("selection", "words"),
     [
-        ({"dataset": "digit"}, "digits"),
-        ({"search": "frist"}, "first"),
-        ({"model": "resnet"}, "resnet"),
-        ({"top": 0}, "--top"),
+        (Selection(dataset="digit"), "digits"),
+        (Selection(search="frist"), "first"),
+        (Selection(model="resnet"), "resnet"),
     ],
 )
 def test_selection_without_trials_is_refused(
-    tmp_path: Path, selection: dict[str, Any], words: str
+    tmp_path: Path, selection: Selection, words: str
 ) -> None:
     write_store(tmp_path, [trial("a")])
     with pytest.raises(InputError, match=words):
-        write_leaderboard(tmp_path, tmp_path / "page.html", **selection)
+        write_leaderboard(tmp_path, tmp_path / "page.html", selection)
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_page_of_no_rows_is_refused(tmp_path: Path) -> None:
+    write_store(tmp_path, [trial("a")])
+    with pytest.raises(InputError, match="`top`: 0 rows"):
+        write_leaderboard(tmp_path, tmp_path / "page.html", top=0)
     assert not (tmp_path / "page.html").exists()
 
 

@@ -19,7 +19,7 @@ from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.on_ray.ray_session import ray_session
 from tune_mnist.searching.planning.machine import Machine
 from tune_mnist.searching.planning.plan import Plan, plan_search
-from tune_mnist.spaces import override, read_space
+from tune_mnist.spaces import Overrides, override, read_space
 from tune_mnist.store.reader import read_trials
 from tune_mnist.training.svm.config import Engine
 
@@ -64,7 +64,7 @@ def plan_text(folder: Path, text: str, **search: object) -> Plan:
     """Plan a space given as YAML text, with settings of its search overridden."""
     file = folder / "space.yaml"
     file.write_text(text)
-    space = override(read_space(file), search=search)
+    space = override(read_space(file), Overrides(search=search))
     return plan_search(space, cpus=2, gpus=0, machine=TWO_CPUS)
 
 

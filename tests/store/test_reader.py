@@ -16,6 +16,7 @@ from tune_mnist.store.layout import live_files, rows_folder
 from tune_mnist.store.plans import read_search
 from tune_mnist.store.reader import list_searches, read_reports, read_trials, top_trials
 from tune_mnist.store.schema import REPORTS, TRIALS
+from tune_mnist.store.selection import Selection
 from tune_mnist.store.writer import Writer
 
 
@@ -41,7 +42,10 @@ def test_all_trials_of_all_searches_are_read_with_their_search(store: Path) -> N
 )
 def test_filters_choose_trials(store: Path, filters: dict[str, Any]) -> None:
     assert read_trials(store, **filters)["search"].to_pylist() == ["resnet-1"]
-    assert top_trials(store, top=5, **filters)["search"].to_pylist() == ["resnet-1"]
+    best = top_trials(store, top=5, selection=Selection(**filters))
+    assert best["search"].to_pylist() == ["resnet-1"]
+        "resnet-1"
+    ]
 
 
 def test_columns_carry_unit_and_meaning(store: Path) -> None:
@@ -84,20 +88,20 @@ def test_an_unknown_search_names_the_nearest(store: Path) -> None:
         lambda: read_trials(store, search="svm1"),
         lambda: read_reports(store, search="svm1"),
         lambda: read_search(store, "svm1"),
-        lambda: top_trials(store, top=1, search="svm1"),
+        lambda: top_trials(store, top=1, selection=Selection("svm1")),
     ):
         with pytest.raises(
-            InputError, match=r"--search: 'svm1' is not in .*; did you mean svm-1\?"
+            InputError, match=r"`search`: 'svm1' is not in .*; did you mean svm-1\?"
         ):
             read()
 
 
 def test_an_unknown_data_set_model_or_metric_names_the_nearest(store: Path) -> None:
-    with pytest.raises(InputError, match=r"--dataset: 'fashion' .*; did you mean fashion-mnist\?"):
+    with pytest.raises(InputError, match=r"`dataset`: 'fashion' .*; did you mean fashion-mnist\?"):
         read_trials(store, dataset="fashion")
-    with pytest.raises(InputError, match=r"--model: 'resnet18' .*; did you mean resnet\?"):
-        top_trials(store, top=1, model="resnet18")
-    with pytest.raises(InputError, match=r"--metric: 'accuracy' .*; did you mean .*_accuracy\?"):
+    with pytest.raises(InputError, match=r"`model`: 'resnet18' .*; did you mean resnet\?"):
+        top_trials(store, top=1, selection=Selection(model="resnet18"))
+    with pytest.raises(InputError, match=r"`metric`: 'accuracy' .*; did you mean .*_accuracy\?"):
         top_trials(store, top=1, metric="accuracy")
 
 

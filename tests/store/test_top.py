@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.store.example_trials import PARAMETERS, trial, write
 from tune_mnist.store.reader import read_trials, top_trials
+from tune_mnist.store.selection import Selection
 from tune_mnist.store.writer import Writer
 
 Metric = Literal["val_accuracy", "test_accuracy", "val_loss", "wall_time_s", "parameters"]
@@ -78,7 +79,7 @@ def test_the_quick_ranking_is_the_plain_one(
     ]
     expected = plain_ranking(everything, metric, metric in ("val_loss", "wall_time_s"))[:top]
     if expected:
-        best = top_trials(root, top=top, metric=metric, model=model)
+        best = top_trials(root, top=top, metric=metric, selection=Selection(model=model))
         found = zip(best["search"].to_pylist(), best["trial"].to_pylist(), strict=True)
         assert list(found) == expected
 

@@ -23,7 +23,7 @@ from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.machine import this_machine
 from tune_mnist.searching.planning.plan import Plan, plan_search, with_engine
-from tune_mnist.spaces import Space, find_space, override, read_space
+from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def prepare_resumed(request: ResumeRequest, observer: Observer | None = None) ->
     earlier = earlier_runs(root, request.search)
     record = earlier.record
     changes = {"trials": request.trials, "time_budget_s": request.time_budget_s}
-    space = override(earlier.space, search=changes)
+    space = override(earlier.space, Overrides(search=changes))
     gpus = record.resources.gpus if request.gpus is None else request.gpus
     data = read_data(space.dataset, request.data_dir, record.test_set, observer)
     machine = this_machine(ask_torch=gpus > 0 or space.model != "svm")
@@ -141,8 +141,7 @@ def asked_space(request: SearchRequest) -> Space:
         *("trial_timeout_s", "retries", "seed", "max_concurrent"),
     )
     changes: dict[str, Any] = {name: getattr(request, name) for name in search}
-    return override(
-        _named_space(request),
+    own = Overrides(
         dataset=request.dataset,
         objective=request.objective,
         where=request.where,
@@ -150,6 +149,7 @@ def asked_space(request: SearchRequest) -> Space:
         search={**changes, "share": None if request.share else False},
         resources={"cpu": request.cpus_per_trial, "gpu": request.gpus_per_trial},
     )
+    return override(_named_space(request), own)
 
 
 def _named_space(request: SearchRequest) -> Space:

@@ -12,6 +12,7 @@ from tune_mnist.errors import input_error
 from tune_mnist.metrics import Constraint
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.schema import TRIALS
+from tune_mnist.store.selection import Selection
 
 _OPERATORS: dict[str, Callable[..., pc.Expression]] = {
     "<=": pc.less_equal,
@@ -46,22 +47,21 @@ def satisfying(trials: pa.Table, constraints: Sequence[Constraint]) -> pa.Table:
     if len(trials) and not len(left):
         which = " and ".join(map(str, constraints))
         problem = f"none of {len(trials):,} trials satisfies {which}"
-        raise input_error("--where", problem, "ask for less")
+        raise input_error("`where`", problem, "ask for less")
     return left
 
 
-def read_satisfying(
-    root: Path,
-    constraints: Sequence[Constraint],
-    *,
-    search: str | None,
-    dataset: str | None,
-    model: str | None,
-) -> pa.Table:
-    """Return the store's trials that satisfy every constraint, with the columns of every model.
+def read_selected(root: Path, selection: Selection) -> pa.Table:
+    """Return the selected trials of a store, with the columns of every model.
 
     Raises: InputError: as `store.reader.read_trials` and `satisfying`.
     """
     columns = ["search", *TRIALS.names]
-    trials = read_trials(root, search=search, dataset=dataset, model=model, columns=columns)
-    return satisfying(trials, constraints)
+    trials = read_trials(
+        root,
+        search=selection.search,
+        dataset=selection.dataset,
+        model=selection.model,
+        columns=columns,
+    )
+    return satisfying(trials, selection.where)

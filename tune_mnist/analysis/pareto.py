@@ -56,10 +56,10 @@ def parse_objectives(text: str) -> tuple[str, ...]:
     """
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
-        check_metric("--pareto", name, tuple(BETTER))
+        check_metric("`pareto`", name, tuple(BETTER))
     if len(set(names)) < max(2, len(names)):
         raise input_error(
-            "--pareto", f"{text!r}", "name two or more different ones: val_accuracy,wall_time_s"
+            "`pareto`", f"{text!r}", "name two or more different ones: val_accuracy,wall_time_s"
         )
     return names
 
@@ -79,7 +79,7 @@ def pareto_sets(trials: pa.Table, objectives: tuple[str, ...], at_least: int) ->
         comparable = comparable.filter(pc.is_finite(comparable[name].cast(pa.float64())))
     if not len(comparable):
         problem = f"none of {len(ranked):,} results is complete and has {', '.join(objectives)}"
-        raise input_error("--pareto", problem, "run a search, or leave one out")
+        raise input_error("`pareto`", problem, "run a search, or leave one out")
     sets = []
     for dataset in sorted(pc.unique(comparable["dataset"]).to_pylist()):
         rows = comparable.filter(pc.equal(comparable["dataset"], dataset))

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from tune_mnist.store.reader import top_trials
 from tune_mnist.store.schema import TRIALS, column
+from tune_mnist.store.selection import EVERYTHING, Selection
 from tune_mnist.wording import config_text
 
 # One row of the ranking: what stands in it, in this order, with unit and meaning.
@@ -45,17 +46,13 @@ def top_ranking(
     top: int,
     metric: str = "val_accuracy",
     mode: Literal["max", "min"] | None = None,
-    search: str | None = None,
-    dataset: str | None = None,
-    model: str | None = None,
+    selection: Selection = EVERYTHING,
 ) -> pa.Table:
     """Return the best trials of the store as a `RANKING` table, without reading all of it.
 
     Args and raises: as `store.reader.top_trials`.
     """
-    best = top_trials(
-        root, top=top, metric=metric, mode=mode, search=search, dataset=dataset, model=model
-    )
+    best = top_trials(root, top=top, metric=metric, mode=mode, selection=selection)
     return ranking(_numbered(best))
 
 

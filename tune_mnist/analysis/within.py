@@ -1,4 +1,4 @@
-"""The cheapest of the as good as best: what `leaderboard --within 0.002` names.
+"""The cheapest configuration that is almost as good as the best: what `within` asks for.
 
 Accuracy first, then time: of the configurations whose validation accuracy is at most the
 tolerance below the best, the one of least wall time, on each device by itself.
@@ -64,7 +64,7 @@ def check_tolerance(tolerance: float) -> None:
     """Raise InputError unless the tolerance is a fraction from 0 to below 1."""
     if not 0 <= tolerance < 1:
         fix = "give a fraction: 0.002 is 0.2 points"
-        raise input_error("--within", f"{tolerance:g} is no tolerance", fix)
+        raise input_error("`within`", f"{tolerance:g} is no tolerance", fix)
 
 
 def cheapest_within(trials: pa.Table, tolerance: float) -> list[Cheapest]:

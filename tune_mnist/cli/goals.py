@@ -25,12 +25,13 @@ def print_goals(
     """
     import pyarrow.compute as pc
 
-    from tune_mnist.analysis.constraints import read_satisfying
+    from tune_mnist.analysis.constraints import read_selected
     from tune_mnist.analysis.pareto import pareto_sets, set_sentence
     from tune_mnist.analysis.within import cheapest_within, sentence
     from tune_mnist.cli.leaderboard import print_table
+    from tune_mnist.store.selection import Selection
 
-    trials = read_satisfying(results, space.constraints, search=search, dataset=None, model=None)
+    trials = read_selected(results, Selection(search, where=space.constraints))
     trials = trials.filter(pc.equal(trials["status"], "completed"))
     if len(space.objectives) > 1:
         metrics = tuple(objective.metric for objective in space.objectives)

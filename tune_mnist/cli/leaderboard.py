@@ -51,31 +51,24 @@ def leaderboard(
     ] = None,
 ) -> None:
     """Rank the finished trials by validation accuracy."""
-    from tune_mnist.analysis.constraints import METRICS, read_satisfying
+    from tune_mnist.analysis.constraints import METRICS, read_selected
     from tune_mnist.analysis.ranking import top_ranking
     from tune_mnist.metrics import parse_constraint
+    from tune_mnist.store.selection import Selection
 
     _check_combination(within, pareto, format, html)
-    limits = [parse_constraint(text, METRICS) for text in where or ()]
+    limits = tuple(parse_constraint(text, METRICS) for text in where or ())
+    selection = Selection(search, dataset, model, limits)
     if html is not None:
         from tune_mnist.pages.leaderboard import write_leaderboard
 
-        write_leaderboard(
-            results,
-            html,
-            search=search,
-            dataset=dataset,
-            model=model,
-            where=limits,
-            within=within,
-            top=top,
-        )
+        write_leaderboard(results, html, selection, within=within, top=top)
         print(f"wrote {html}")
     elif limits or within is not None or pareto is not None:
-        trials = read_satisfying(results, limits, search=search, dataset=dataset, model=model)
+        trials = read_selected(results, selection)
         _print_answers(trials, top, within, pareto, format)
     else:
-        rows = top_ranking(results, top=top, search=search, dataset=dataset, model=model)
+        rows = top_ranking(results, top=top, selection=selection)
         _print(rows, format)
 
 

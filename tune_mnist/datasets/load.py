@@ -81,7 +81,7 @@ def _named(name: str, data_dir: Path | None, download: bool) -> Unsplit:
     digest = hashlib.sha256(data.train.labels.astype(np.uint8).data).hexdigest()
     for other, known in NAMED.items():
         if other != name and digest == known.labels_sha256:
-            raise input_error(folder, f"holds {other}, not {name}", f"use --dataset {other}")
+            raise input_error(folder, f"holds {other}, not {name}", f"use `dataset={other}`")
     return Unsplit(data.train, data.test, data.classes, notes)
 
 

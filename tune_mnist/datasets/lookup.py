@@ -71,7 +71,7 @@ def find_named(
                 f"dataset {name}",
                 f"not in {looked}, and {failure}",
                 f"put {', '.join(f'{file}.gz' for file in FILES)} into {places[0]}, "
-                "or use --dataset digits, which needs no files",
+                "or use `dataset=digits`, which needs no files",
             )
     elsewhere = data_dir is not None and data_dir not in (folder, *folder.parents)
     return folder, (f"{name} is not in {data_dir}: read from {folder}",) if elsewhere else ()
@@ -79,7 +79,7 @@ def find_named(
 
 def _roots(data_dir: Path | None) -> list[Path]:
     """Return the folders that were named, which must exist: a slip must not end in a download."""
-    given = {"--data-dir": data_dir, VARIABLE: os.environ.get(VARIABLE)}
+    given = {"`data_dir`": data_dir, VARIABLE: os.environ.get(VARIABLE)}
     roots = []
     for source, value in given.items():
         if value and not Path(value).is_dir():

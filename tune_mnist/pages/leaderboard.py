@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tune_mnist.analysis.constraints import read_satisfying
+from tune_mnist.analysis.constraints import read_selected
 from tune_mnist.analysis.within import check_tolerance
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import Constraint
@@ -24,16 +24,14 @@ from tune_mnist.pages.page_parts import (
     title,
 )
 from tune_mnist.store.reader import read_reports
+from tune_mnist.store.selection import EVERYTHING, Selection
 
 
 def write_leaderboard(
     root: Path,
     out: Path,
+    selection: Selection = EVERYTHING,
     *,
-    search: str | None = None,
-    dataset: str | None = None,
-    model: str | None = None,
-    where: Sequence[Constraint] = (),
     within: float | None = None,
     top: int = 20,
 ) -> None:
@@ -42,26 +40,22 @@ def write_leaderboard(
     Args:
         root: the results folder.
         out: the file to write; it appears whole or not at all.
-        search, dataset, model: show only trials of these.
-        where: show only trials that satisfy all of these.
+        selection: which trials it shows.
         within: name the cheapest configuration at most so far below the best validation accuracy.
         top: rows of each data set's ranking.
     Raises: InputError: no trial matches, `top` < 1, `within` is no fraction, or `out` cannot be
         written.
     """
     if top < 1:
-        raise input_error("--top", f"{top} rows are no ranking", "give 1 or more")
+        raise input_error("`top`", f"{top} rows are no ranking", "give 1 or more")
     if within is not None:
         check_tolerance(within)
-    trials = read_satisfying(root, where, search=search, dataset=dataset, model=model)
+    trials = read_selected(root, selection)
     if not len(trials):
-        asked = {"search": search, "dataset": dataset, "model": model}
-        which = ", ".join(f"{name} {value}" for name, value in asked.items() if value)
-        raise input_error(
-            root, f"no trial {f'of {which}' if which else 'yet'}", "run a search, or ask for less"
-        )
-    reports = read_reports(root, search=search)
-    write_page(out, render(trials, reports, where=where, within=within, top=top))
+        problem = f"no trial of {selection}" if str(selection) else "no trial yet"
+        raise input_error(root, problem, "run a search, or ask for less")
+    reports = read_reports(root, search=selection.search)
+    write_page(out, render(trials, reports, where=selection.where, within=within, top=top))
 
 
 def render(

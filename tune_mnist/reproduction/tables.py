@@ -38,7 +38,6 @@ from tune_mnist.reproduction.runs import (
     setting_text,
 )
 
-RUN = "python -m tune_mnist report run"
 Settings = pd.DataFrame
 """`runs.by_setting`."""
 
@@ -359,4 +358,5 @@ def _repeats(of: Ours, key: tuple[str, str, str]) -> Cell:
 
 
 def _fill(lacks: bool, part: str) -> str:
-    return f"{RUN} --part {part}" if lacks and part else RUN if lacks else ""
+    """Return the part that fills a table's missing cells ("all": any of them), "" if none is."""
+    return (part or "all") if lacks else ""

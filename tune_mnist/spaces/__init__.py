@@ -33,7 +33,7 @@ from tune_mnist.spaces.hyperparameters import (
 )
 from tune_mnist.spaces.milestones import changeable, rungs, trained_rungs
 from tune_mnist.spaces.pairs import check_searchable
-from tune_mnist.spaces.reading import override, read_space
+from tune_mnist.spaces.reading import Overrides, override, read_space
 from tune_mnist.spaces.shipped import find_space, shipped_spaces
 from tune_mnist.spaces.space import (
     Fidelity,
@@ -63,6 +63,7 @@ __all__ = [
     "Mode",
     "ModelName",
     "Objective",
+    "Overrides",
     "Resources",
     "SamplerName",
     "Scalar",

@@ -1,4 +1,4 @@
-"""From a space file to a `Space`, and from command-line values to a changed one.
+"""From a space file to a `Space`, and from a request's values to a changed one.
 
 Each part is read by itself, so that every fault is found; whether the parts contradict each
 other (checks.py) is looked at once each is right by itself.
@@ -7,7 +7,7 @@ other (checks.py) is looked at once each is right by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,16 +28,14 @@ _SECTIONS: dict[str, type[Section]] = {
     "search": Search,
     "resources": Resources,
 }
-_OPTIONS = {
-    "search.time_budget_s": "--time-budget",
-    "search.trial_timeout_s": "--trial-timeout",
-    "resources.cpu": "--cpus-per-trial",
-    "resources.gpu": "--gpus-per-trial",
-    "constraints": "--where",
-    "fidelity.parameter": "--fidelity",
-    "fidelity.rungs": "--fidelity",
+_FIELDS = {
+    "resources.cpu": "cpus_per_trial",
+    "resources.gpu": "gpus_per_trial",
+    "constraints": "where",
+    "fidelity.parameter": "fidelity",
+    "fidelity.rungs": "fidelity",
 }
-"""The command line's name of a key, where it is not simply the key."""
+"""The request's field for a key of the file, where it is not simply the key."""
 
 
 class _File(Section):
@@ -79,60 +77,63 @@ def read_space(path: Path) -> Space:
         raise InputError(replace(fault, where=str(path)) for fault in error.faults) from None
 
 
-def override(
-    space: Space,
-    *,
-    dataset: str | None = None,
-    objective: str | None = None,
-    where: Sequence[str] = (),
-    fidelity: str | None = None,
-    search: Mapping[str, object] | None = None,
-    resources: Mapping[str, object] | None = None,
-) -> Space:
-    """Return the space with the command line's values in it, checked again.
+@dataclass(frozen=True)
+class Overrides:
+    """A request's own values, which count more than those of the space file.
 
     Args:
-        space: as read.
         dataset: None keeps the file's.
         objective: the metrics, with commas between; None keeps the file's.
         where: constraints in addition to the file's.
         fidelity: the parameter; None keeps the file's.
         search, resources: new values of `Search` and `Resources` by key; a None among them
             keeps the file's.
+    """
+
+    dataset: str | None = None
+    objective: str | None = None
+    where: Sequence[str] = ()
+    fidelity: str | None = None
+    search: Mapping[str, object] = field(default_factory=dict)
+    resources: Mapping[str, object] = field(default_factory=dict)
+
+
+def override(space: Space, own: Overrides) -> Space:
+    """Return the space with a request's own values in it, checked again.
 
     Raises:
-        InputError: every fault, naming the option ("--time-budget") instead of a file.
+        InputError: every fault, naming the request's field instead of a file.
     """
     faults: list[Fault] = []
     parts: dict[str, Any] = {}
-    if dataset is not None:
-        parts["dataset"] = dataset
-        if not dataset:
+    if own.dataset is not None:
+        parts["dataset"] = own.dataset
+        if not own.dataset:
             faults.append(Fault("", "dataset", "is empty", "for example mnist"))
     with gathering(faults):
-        if objective is not None:
-            named = [{"metric": name.strip()} for name in objective.split(",")]
+        if own.objective is not None:
+            named = [{"metric": name.strip()} for name in own.objective.split(",")]
             parts["objectives"] = read_objectives(named)
     with gathering(faults):
-        parts["constraints"] = space.constraints + read_constraints(list(where))
+        parts["constraints"] = space.constraints + read_constraints(list(own.where))
     with gathering(faults):
-        if fidelity not in (None, space.fidelity and space.fidelity.parameter):
-            parts["fidelity"] = validated(Fidelity, {"parameter": fidelity}, "fidelity")
-    for key, given in (("search", search or {}), ("resources", resources or {})):
+        if own.fidelity not in (None, space.fidelity and space.fidelity.parameter):
+            parts["fidelity"] = validated(Fidelity, {"parameter": own.fidelity}, "fidelity")
+    for key in _SECTIONS:
         old = getattr(space, key).model_dump()
-        new = {name: value for name, value in given.items() if value is not None}
+        new = {name: value for name, value in getattr(own, key).items() if value is not None}
         with gathering(faults):
             parts[key] = validated(_SECTIONS[key], {**old, **new}, key)
     changed = space.model_copy(update=parts)
     faults = faults or contradictions(changed)
     if faults:
-        raise InputError(replace(fault, where=_option(fault.key), key="") for fault in faults)
+        raise InputError(replace(fault, where=_field(fault.key), key="") for fault in faults)
     return changed
 
 
-def _option(key: str) -> str:
+def _field(key: str) -> str:
     key = key.partition("[")[0]  # one of several objectives or constraints
-    return _OPTIONS.get(key, "--" + key.rpartition(".")[2].replace("_", "-"))
+    return f"`{_FIELDS.get(key, key.rpartition('.')[2])}`"
 
 
 def _space(tree: Any, name: str) -> Space:

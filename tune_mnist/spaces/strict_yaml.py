@@ -20,7 +20,7 @@ from tune_mnist.errors import Fault, InputError, input_error
 MAX_BYTES = 100_000
 MAX_DEPTH = 20
 
-_START_OVER = "copy a space that ships: python -m tune_mnist spaces show svm"
+_START_OVER = "copy a space that ships, svm for example"
 
 
 class _Yaml12Loader(yaml.SafeLoader):
@@ -91,7 +91,7 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        fix = "check the path; `python -m tune_mnist spaces` lists the spaces that ship"
+        fix = "check the path, or name a space that ships"
         raise input_error(path, "no such file", fix) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         problem = getattr(error, "strerror", None) or str(error)

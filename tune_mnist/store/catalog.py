@@ -31,7 +31,7 @@ _NEEDED: dict[Kind, tuple[str, ...]] = {
     "trials": ("trial", "status", "wall_time_s"),
     "reports": ("trial", "step"),
 }
-_RUN_ONE = "run a search first: python -m tune_mnist search svm"
+_RUN_ONE = "run a search first"
 _ATTEMPTS = 10  # one fails only if a merge ends during it
 
 Result = TypeVar("Result")
@@ -59,7 +59,7 @@ def search_files(root: Path, kind: Kind, search: str | None) -> list[tuple[str, 
     known = set(list_searches(root))
     known.update(_searches_with_rows(root / kind, rows_folder(root, kind, "").name))
     if search is not None and search not in known:
-        raise not_in_store("--search", search, sorted(known))
+        raise not_in_store("`search`", search, sorted(known))
     wanted = sorted(known) if search is None else [search]
     listed = ((name, _listed(rows_folder(root, kind, name))) for name in wanted)
     return [(name, files) for name, files in listed if files]

@@ -56,7 +56,7 @@ def lock_search(root: Path, search: str) -> TextIO:
     if lock is None:
         owner = (writer_folder(root, search) / "lock").read_text(encoding="utf-8").strip()
         raise input_error(
-            "--name",
+            "`name`",
             f"{search!r} is being written by {owner or 'another process'}",
             "wait for it, or choose another name",
         )

@@ -28,6 +28,7 @@ from tune_mnist.store.catalog import (
 )
 from tune_mnist.store.layout import Kind
 from tune_mnist.store.schema import TRIALS
+from tune_mnist.store.selection import EVERYTHING, Selection
 from tune_mnist.store.top import Query, best_rows
 
 __all__ = [
@@ -88,9 +89,7 @@ def top_trials(
     top: int,
     metric: str = "val_accuracy",
     mode: Literal["max", "min"] | None = None,
-    search: str | None = None,
-    dataset: str | None = None,
-    model: str | None = None,
+    selection: Selection = EVERYTHING,
 ) -> pa.Table:
     """Return the best trials, best first; ties go to the shorter, then by search and trial.
 
@@ -101,9 +100,7 @@ def top_trials(
         top: how many at most, > 0.
         metric: a numeric column of `TRIALS`.
         mode: which end of the metric is best; None: "min" for a loss or a time, else "max".
-        search: only of this search; None: of all.
-        dataset: only on this data set.
-        model: only of this model.
+        selection: which trials count; its constraints are left to `analysis.constraints`.
     Returns: at most `top` rows: `search` and all columns of the files they are in.
     Raises:
         InputError: no store, no such search, data set, model or metric.
@@ -115,18 +112,18 @@ def top_trials(
         f.name for f in TRIALS if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)
     ]
     if metric not in numeric:
-        raise input_error("--metric", f"{metric!r} cannot rank trials", nearest(metric, numeric))
+        raise input_error("`metric`", f"{metric!r} cannot rank trials", nearest(metric, numeric))
     smaller_is_better = mode == "min" if mode else metric.endswith(("_loss", "_s"))
-    query = Query(metric, smaller_is_better, top, _wanted(dataset, model))
+    query = Query(metric, smaller_is_better, top, _wanted(selection.dataset, selection.model))
 
     def rank(out: set[Path]) -> pa.Table:
-        listed = search_files(root, "trials", search)
+        listed = search_files(root, "trials", selection.search)
         files = [(name, file) for name, files in listed for file in files if file not in out]
         return best_rows(query, files)
 
     best = without_foreign(rank)
     if not len(best):
-        _check_wanted(root, search, query.wanted)
+        _check_wanted(root, selection.search, query.wanted)
     return best
 
 
@@ -143,7 +140,7 @@ def _check_wanted(root: Path, search: str | None, wanted: Mapping[str, str]) -> 
     for name, value in wanted.items():
         known = sorted(trials[name].drop_null().unique().to_pylist())
         if known and value not in known:
-            raise not_in_store(f"--{name}", value, known)
+            raise not_in_store(f"`{name}`", value, known)
 
 
 def _read(

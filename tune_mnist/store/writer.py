@@ -89,7 +89,7 @@ class Writer:
             self._open(resume)
         except OSError as error:
             problem = f"the results folder cannot be written: {error}"
-            fix = "make it writable, or choose another with --results"
+            fix = "make it writable, or choose another `results` folder"
             raise StoreError([Fault(str(root), "", problem, fix)]) from error
         try:
             with self._writing("the search"):
@@ -215,9 +215,9 @@ class Writer:
         with doorway(self._root):
             if not resume and (plan.exists() or any(map(live_files, folders))):
                 raise input_error(
-                    "--name",
+                    "`name`",
                     f"a search {self._search!r} is in {self._root} already",
-                    "choose another name with --name",
+                    "choose another `name`",
                 )
             for search, lock in dead_writers(self._root):
                 _tidy(self._root, search)
@@ -302,7 +302,7 @@ class Writer:
         except OSError as error:
             problem = f"{what} could not be written: {error.strerror or error}"
             safe = "what was written before is whole"
-            fix = f"make room or make it writable, then: python -m tune_mnist resume {self._search}"
+            fix = f"make room or make it writable, then resume the search {self._search}"
             raise StoreError([Fault(str(self._root), "", f"{problem}; {safe}", fix)]) from error
 
 
@@ -312,7 +312,7 @@ def check_search_name(name: str) -> None:
         return
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:90]
     raise input_error(
-        "--name",
+        "`name`",
         f"{name!r} cannot name a search",
         "begin with a letter, go on with letters, digits, '.', '_' or '-', at most 100 in all; "
         f"for example {f'search-{plain}'.strip('-')}",

@@ -11,14 +11,14 @@ from tune_mnist.datasets import load_dataset
 from tune_mnist.errors import InputError
 from tune_mnist.searching.planning.machine import Machine
 from tune_mnist.searching.planning.plan import plan_search, with_engine
-from tune_mnist.spaces import Space, find_space, override, read_space
+from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
 
 LAPTOP = Machine(cpus=4, gpus=0, memory_bytes=8 * 2**30)
 GPU_BOX = Machine(cpus=16, gpus=2, memory_bytes=64 * 2**30)
 
 
 def shipped(name: str, **resources: float) -> Space:
-    return override(read_space(find_space(name)), resources=resources)
+    return override(read_space(find_space(name)), Overrides(resources=resources))
 
 
 def test_concurrency_is_how_many_bundles_fit() -> None:
@@ -104,7 +104,7 @@ def test_an_infinite_space_needs_an_end(tmp_path: Path) -> None:
 
 def test_asha_without_reports_to_stop_at_is_refused() -> None:
     with pytest.raises(InputError, match="an SVM reports once"):
-        override(read_space(find_space("svm")), search={"scheduler": "asha"})
+        override(read_space(find_space("svm")), Overrides(search={"scheduler": "asha"}))
 
 
 def test_svm_leaves_the_gpus_alone_and_says_so() -> None:

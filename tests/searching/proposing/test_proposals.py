@@ -10,7 +10,15 @@ import pytest
 from tune_mnist.errors import InputError
 from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.searching.proposing.samplers import SAMPLERS, helper
-from tune_mnist.spaces import Config, SamplerName, Space, config_key, override, read_space
+from tune_mnist.spaces import (
+    Config,
+    Overrides,
+    SamplerName,
+    Space,
+    config_key,
+    override,
+    read_space,
+)
 
 # Two numbers that are always there, for cmaes; a choice; a condition.
 FINITE = """
@@ -38,7 +46,7 @@ CONTINUOUS = "model: svm\ndataset: digits\nparameters:\n  C: {log_uniform: [0.00
 def make_space(folder: Path, text: str = FINITE, **search: object) -> Space:
     file = folder / "space.yaml"
     file.write_text(text)
-    return override(read_space(file), search=search)
+    return override(read_space(file), Overrides(search=search))
 
 
 def made_up(config: Config) -> float:
@@ -213,7 +221,7 @@ def test_tpe_begins_with_the_points_of_qmc(tmp_path: Path) -> None:
 def test_a_space_that_a_sampler_cannot_work_on_is_refused(
     name: SamplerName, text: str, said: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=f"--sampler: .*{said}"):
+    with pytest.raises(InputError, match=f"`sampler`: .*{said}"):
         make_space(tmp_path, text, sampler=name)
 
 
