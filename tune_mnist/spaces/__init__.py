@@ -5,6 +5,12 @@ language is described in search_spaces/*.yaml, whose comments are meant to be co
 """
 
 from tune_mnist.metrics import Constraint, Metric, Mode
+from tune_mnist.spaces.choices import (
+    SAMPLER_HELP,
+    SCHEDULER_HELP,
+    SamplerName,
+    SchedulerName,
+)
 from tune_mnist.spaces.configurations import (
     always_searched,
     collapsed,
@@ -40,14 +46,14 @@ from tune_mnist.spaces.space import (
     FidelityName,
     Objective,
     Resources,
-    SamplerName,
-    SchedulerName,
     Search,
     Space,
 )
 
 __all__ = [
     "MODELS",
+    "SAMPLER_HELP",
+    "SCHEDULER_HELP",
     "Choice",
     "Config",
     "Constraint",

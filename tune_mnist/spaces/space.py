@@ -21,11 +21,10 @@ from pydantic import (
 )
 
 from tune_mnist.metrics import BETTER, MEASURED, Constraint, Metric, Mode, parse_constraint
+from tune_mnist.spaces.choices import SamplerName, SchedulerName
 from tune_mnist.spaces.domains import Domain, Section, broken_rule
 from tune_mnist.spaces.hyperparameters import Config, ModelName
 
-SamplerName = Literal["grid", "random", "qmc", "tpe", "gp", "cmaes", "nsga2"]
-SchedulerName = Literal["none", "asha", "hyperband", "median", "pbt"]
 FidelityName = Literal["epochs", "train_fraction"]
 
 
