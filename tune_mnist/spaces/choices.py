@@ -11,8 +11,8 @@ SamplerName = Literal["grid", "random", "qmc", "tpe", "gp", "cmaes", "nsga2"]
 SchedulerName = Literal["none", "asha", "hyperband", "median", "pbt"]
 
 SAMPLER_HELP: dict[SamplerName, str] = {
-    "grid": "Tries every configuration once. Use it when every domain can be listed and you want to "
-    "know all of it.",
+    "grid": "Tries every configuration once. Use it when every domain can be listed and you want "
+    "to know all of it.",
     "random": "Draws each parameter independently. Use it as a baseline, or when so many trials "
     "run at once that a sampler has little to learn from.",
     "qmc": "Follows a scrambled Sobol sequence, which covers the space more evenly than random "
