@@ -22,6 +22,7 @@ from dataclasses import replace
 from benchmarks.measure import Figure, compare, interleave, record
 from benchmarks.resnet_step import process
 from tune_mnist.datasets import load_dataset
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet.train import ResnetConfig, train
 
 CLAIM = "bfloat16 trains ResNets at least 1.2x as fast as float32 on a CPU, as accurately"
@@ -30,7 +31,9 @@ CLAIM = "bfloat16 trains ResNets at least 1.2x as fast as float32 on a CPU, as a
 def trial(dataset: str, config: ResnetConfig, seed: int) -> float:
     """Return the test accuracy of one training."""
     data = load_dataset(dataset)
-    return train(config, data, lambda *_: None, device="cpu", seed=seed)["test_accuracy"]
+    return train(config, data, lambda *_: None, TrainOptions(device="cpu", seed=seed))[
+        "test_accuracy"
+    ]
 
 
 class Rival:

@@ -100,6 +100,7 @@ def resnet_rows(data: Dataset) -> Rows:
     """Train the grid on seed 0, and every eleventh configuration on more seeds."""
     import torch
 
+    from tune_mnist.training.options import TrainOptions
     from tune_mnist.training.resnet.train import ResnetConfig, train
 
     torch.set_num_threads(1)
@@ -114,7 +115,7 @@ def resnet_rows(data: Dataset) -> Rows:
             into.append(measured)
 
         try:
-            train(whole, data, report, device="cpu", seed=seed)
+            train(whole, data, report, TrainOptions(seed=seed))
         except FloatingPointError as diverged:
             print(f"{config}: {diverged}", flush=True)
         for measured in curve:

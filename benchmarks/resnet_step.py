@@ -44,6 +44,7 @@ from torchvision import transforms
 
 from benchmarks.measure import Figure, compare, interleave, record
 from tune_mnist.datasets import Dataset, Images
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet.train import ResnetConfig, train
 
 CLAIM = "ResNet trials at 2x the report's throughput on 2 cores, at equal losses"
@@ -84,7 +85,9 @@ def digits(count: int) -> Dataset:
 def our_trial(work: Work, seed: int) -> float:
     """Return the mean training loss of the last epoch."""
     data = digits(work.images)
-    return train(work.config, data, lambda *_: None, device=work.device, seed=seed)["train_loss"]
+    return train(work.config, data, lambda *_: None, TrainOptions(device=work.device, seed=seed))[
+        "train_loss"
+    ]
 
 
 class ReportImages(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):

@@ -9,17 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analysis.example_store import epochs, failed, ranked, stored, trial, write_store
-from tune_mnist.figures.search_charts import (
-    HIGHLIGHTED,
-    best_so_far,
-    best_so_far_figure,
-    thinned,
-    tradeoff,
-    tradeoff_figure,
-    training_curves,
-    training_curves_figure,
-    view,
-)
+from tune_mnist.analysis.curves import training_curves
+from tune_mnist.analysis.progress import best_so_far
+from tune_mnist.analysis.thinning import thinned, view
+from tune_mnist.analysis.tradeoff import tradeoff
+from tune_mnist.figures.curves_chart import HIGHLIGHTED, training_curves_figure
+from tune_mnist.figures.progress_chart import best_so_far_figure
+from tune_mnist.figures.tradeoff_chart import tradeoff_figure
 from tune_mnist.store.reader import read_reports, read_trials
 
 

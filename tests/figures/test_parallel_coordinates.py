@@ -7,7 +7,7 @@ import pytest
 
 from tests.analysis.example_store import ranked, trial
 from tune_mnist.figures.chart_style import WINNER
-from tune_mnist.figures.parallel_coordinates import (
+from tune_mnist.figures.parallel_chart import (
     UNUSED,
     Axis,
     Parallel,

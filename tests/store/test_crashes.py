@@ -21,6 +21,7 @@ KILLER = """
 import os, signal, sys
 from pathlib import Path
 from tests.store.example_trials import PARAMETERS, report, trial
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.writer import Writer
 
 STEPS = {"os.rename", "os.remove"}

@@ -44,8 +44,6 @@ def test_filters_choose_trials(store: Path, filters: dict[str, Any]) -> None:
     assert read_trials(store, **filters)["search"].to_pylist() == ["resnet-1"]
     best = top_trials(store, top=5, selection=Selection(**filters))
     assert best["search"].to_pylist() == ["resnet-1"]
-        "resnet-1"
-    ]
 
 
 def test_columns_carry_unit_and_meaning(store: Path) -> None:

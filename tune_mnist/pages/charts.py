@@ -10,19 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from tune_mnist.figures.parallel_coordinates import (
+from tune_mnist.analysis.curves import training_curves
+from tune_mnist.analysis.progress import best_so_far
+from tune_mnist.analysis.tradeoff import tradeoff
+from tune_mnist.figures.curves_chart import HIGHLIGHTED, training_curves_figure
+from tune_mnist.figures.parallel_chart import (
     parallel_coordinates,
     parallel_coordinates_figure,
 )
-from tune_mnist.figures.search_charts import (
-    HIGHLIGHTED,
-    best_so_far,
-    best_so_far_figure,
-    tradeoff,
-    tradeoff_figure,
-    training_curves,
-    training_curves_figure,
-)
+from tune_mnist.figures.progress_chart import best_so_far_figure
+from tune_mnist.figures.tradeoff_chart import tradeoff_figure
 from tune_mnist.wording import percent
 
 

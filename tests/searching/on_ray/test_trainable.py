@@ -12,6 +12,7 @@ from ray import tune
 from tune_mnist.datasets import Dataset
 from tune_mnist.searching.on_ray.trainable import Shared, run_trial
 from tune_mnist.training.measurement import Measurement, Save
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet.train import ResnetConfig, train
 
 NET = {
@@ -131,7 +132,7 @@ def test_a_trial_goes_on_from_the_folder_it_is_given(
         if measurement["step"] == 2 and save:
             save(tmp_path / "state")
 
-    train(ResnetConfig(**NET), few_digits, keep, device="cpu", seed=0)  # type: ignore[arg-type]  # a mapping of mixed types
+    train(ResnetConfig(**NET), few_digits, keep, TrainOptions())  # type: ignore[arg-type]  # a mapping of mixed types
     shared = Shared(few_digits, "resnet", 0, "cpu", None)
     trial = {"hyperparameters": NET, "restore": str(tmp_path / "state")}
     reports, _ = fit(run_trial, trial, shared, tmp_path)

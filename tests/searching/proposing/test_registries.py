@@ -6,9 +6,9 @@ from dataclasses import fields
 from typing import get_args
 
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS
-from tune_mnist.searching.on_ray.trainable import TRAINERS
 from tune_mnist.searching.proposing.samplers import SAMPLERS
 from tune_mnist.spaces import MODELS, ModelName, SamplerName, SchedulerName
+from tune_mnist.training.model import TRAINERS
 from tune_mnist.training.resnet.train import ResnetConfig
 from tune_mnist.training.svm.train import SvmConfig
 

@@ -12,10 +12,12 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from tune_mnist.datasets import Dataset, Images
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet import train as resnet
 from tune_mnist.training.resnet.cuda_graph import graphed_step, undone
 from tune_mnist.training.resnet.fused_update import fused_optimizer
 from tune_mnist.training.resnet.precision import product_dtype
+from tune_mnist.training.resnet.state import State
 from tune_mnist.training.resnet.step import draw_network, loss_scaler, training_step
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -52,12 +54,13 @@ def test_a_step_that_cannot_be_recorded_runs_eagerly_and_the_engine_says_why(
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     monkeypatch.setattr(resnet, "graphed_step", fail)
-    config = resnet.ResnetConfig("resnet18", 4, "sgd", 0.01, 1)
     network = draw_network("resnet18", 10, seed=0)
     optimizer = fused_optimizer(network, "sgd", 0.01)
-    step = training_step(network, optimizer, CPU, torch.float32, loss_scaler(CPU, torch.float32))
-    of = (config, batch(4), torch.device("cuda"), torch.bfloat16)
-    _, engine = resnet._fastest_step(step, network, optimizer, *of)
+    scaler = loss_scaler(CPU, torch.float32)
+    step = training_step(network, optimizer, CPU, torch.float32, scaler)
+    state = State("resnet18", network, optimizer, torch.Generator(), scaler)
+    device, dtype = torch.device("cuda"), torch.bfloat16
+    _, engine = resnet._fastest_step(step, state, [batch(4)], device, dtype)
     assert "eager (no CUDA graph: operation not permitted when stream is capturing)" in engine
 
 
@@ -101,6 +104,6 @@ def test_a_training_on_the_gpu_is_graphed_and_learns(pin_memory: bool | None) ->
     train_set, val_set, test_set = (Images(images[part], labels[part]) for part in parts)
     data = Dataset("digits", train_set, val_set, test_set, tuple("0123456789"), "", "by hand")
     config = resnet.ResnetConfig("resnet18", 16, "adam", 0.001, 3, pin_memory)
-    last = resnet.train(config, data, lambda *_: None, device="cuda", seed=0)
+    last = resnet.train(config, data, lambda *_: None, TrainOptions(device="cuda", seed=0))
     assert last["engine"].endswith("CUDA graph")
     assert last["val_accuracy"] > 0.8

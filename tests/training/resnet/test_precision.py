@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d
 
 from tune_mnist.datasets import Dataset, Images
 from tune_mnist.errors import InputError
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet import precision
 from tune_mnist.training.resnet import train as resnet
 from tune_mnist.training.resnet.live_taps import LiveConv2d, live_range
@@ -35,7 +36,7 @@ def few(digits: Dataset) -> Dataset:
 
 
 def run(config: ResnetConfig, data: Dataset) -> dict[str, object]:
-    return dict(train(config, data, lambda *_: None, device="cpu", seed=0))
+    return dict(train(config, data, lambda *_: None, TrainOptions()))
 
 
 @pytest.mark.parametrize(

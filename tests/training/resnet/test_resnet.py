@@ -16,6 +16,7 @@ from torchvision import transforms
 from tune_mnist.datasets import Dataset, Images, first_of_each_class
 from tune_mnist.errors import InputError
 from tune_mnist.training.measurement import Measurement
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet.train import ResnetConfig, train
 
 CONFIG = ResnetConfig("resnet18", batch_size=16, optimizer="adam", learning_rate=0.001, epochs=2)
@@ -45,7 +46,12 @@ def collected(
     config: ResnetConfig, data: Dataset, lengths: Collection[int] = ()
 ) -> list[Measurement]:
     reports: list[Measurement] = []
-    train(config, data, lambda m, _: reports.append(m), device="cpu", seed=0, lengths=lengths)
+    train(
+        config,
+        data,
+        lambda m, _: reports.append(m),
+        TrainOptions(lengths=lengths),
+    )
     return reports
 
 
@@ -64,7 +70,7 @@ def test_same_seed_gives_the_same_numbers(digits: Dataset, reports: list[Measure
 
 def test_another_seed_gives_other_numbers(digits: Dataset, reports: list[Measurement]) -> None:
     config = dataclasses.replace(CONFIG, epochs=1)
-    other = train(config, digits, lambda *_: None, device="cpu", seed=1)
+    other = train(config, digits, lambda *_: None, TrainOptions(seed=1))
     assert other["train_loss"] != reports[0]["train_loss"]
 
 
@@ -128,7 +134,7 @@ def test_losses_are_those_of_the_reports_loop(
     config = ResnetConfig("resnet18", batch_size=16, optimizer="sgd", learning_rate=0.001, epochs=1)
     first = Images(digits.train.images[:count], digits.train.labels[:count])
     data = dataclasses.replace(digits, train=first)
-    ours = train(config, data, lambda *_: None, device="cpu", seed=5)
+    ours = train(config, data, lambda *_: None, TrainOptions(seed=5))
     transform = transforms.Compose(
         [
             transforms.ToPILImage(),
@@ -168,14 +174,14 @@ def test_parameters_are_torchvisions_count(reports: list[Measurement]) -> None:
 def test_the_global_generator_is_left_alone(digits: Dataset) -> None:
     config = dataclasses.replace(CONFIG, epochs=1)
     before = torch.random.get_rng_state()
-    train(config, digits, lambda *_: None, device="cpu", seed=0)
+    train(config, digits, lambda *_: None, TrainOptions())
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_a_diverged_training_fails_and_says_why(digits: Dataset) -> None:
     config = dataclasses.replace(CONFIG, optimizer="sgd", learning_rate=1e20)
     with pytest.raises(FloatingPointError, match=r"epoch 1 \(sgd, learning_rate 1e\+20\)"):
-        train(config, digits, lambda *_: None, device="cpu", seed=0)
+        train(config, digits, lambda *_: None, TrainOptions())
 
 
 def test_what_the_report_raises_ends_the_training(digits: Dataset) -> None:
@@ -183,7 +189,7 @@ def test_what_the_report_raises_ends_the_training(digits: Dataset) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(CONFIG, digits, stop, device="cpu", seed=0)
+        train(CONFIG, digits, stop, TrainOptions())
 
 
 def test_colour_images_and_fifty_layers_train(digits: Dataset) -> None:
@@ -193,7 +199,7 @@ def test_colour_images_and_fifty_layers_train(digits: Dataset) -> None:
         digits, train=images, val=images, test=images, classes=("a", "b", "c")
     )
     config = ResnetConfig("resnet50", batch_size=4, optimizer="sgd", learning_rate=0.01, epochs=1)
-    last = train(config, data, lambda *_: None, device="cpu", seed=0)
+    last = train(config, data, lambda *_: None, TrainOptions())
     assert last["parameters"] == 23_514_179
     assert 0 <= last["test_accuracy"] <= 1
 
@@ -201,7 +207,12 @@ def test_colour_images_and_fifty_layers_train(digits: Dataset) -> None:
 def test_one_training_image_is_an_input_error(digits: Dataset) -> None:
     one = Images(digits.train.images[:1], digits.train.labels[:1])
     with pytest.raises(InputError, match="fewer than 2"):
-        train(CONFIG, dataclasses.replace(digits, train=one), print, device="cpu", seed=0)
+        train(
+            CONFIG,
+            dataclasses.replace(digits, train=one),
+            print,
+            TrainOptions(),
+        )
 
 
 @pytest.mark.parametrize(

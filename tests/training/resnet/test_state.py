@@ -12,6 +12,7 @@ import torch
 from tune_mnist.datasets import Dataset, Images
 from tune_mnist.errors import InputError
 from tune_mnist.training.measurement import Measurement, Save
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet.cuda_graph import undone
 from tune_mnist.training.resnet.fused_update import fused_optimizer
 from tune_mnist.training.resnet.step import draw_network, loss_scaler, training_step
@@ -45,7 +46,7 @@ def run(
         if save and save_to and measurement["step"] == 1:
             save(save_to)
 
-    train(config, data, report, device="cpu", seed=0, restore=restore)
+    train(config, data, report, TrainOptions(restore=restore))
     return reports
 
 
@@ -72,7 +73,7 @@ def test_going_on_gives_the_same_numbers_bit_for_bit(
 def test_the_last_report_has_nothing_to_go_on_with(few: Dataset) -> None:
     given = []
     config = dataclasses.replace(CONFIG, epochs=2)
-    train(config, few, lambda _, save: given.append(save is None), device="cpu", seed=0)
+    train(config, few, lambda _, save: given.append(save is None), TrainOptions())
     assert given == [False, True]
 
 

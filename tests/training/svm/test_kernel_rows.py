@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics.pairwise import pairwise_kernels
 
 from tune_mnist.training.svm.kernel_rows import (
-    KINDS,
+    KERNEL_CODES,
     Float32,
     Kernel,
     fill_kernel_row,
@@ -20,17 +20,17 @@ NORMS = PRODUCTS.diagonal().copy()
 GAMMA = {"rbf": {"gamma": 0.03}, "poly": {"gamma": 0.03, "degree": 4, "coef0": 0}, "linear": {}}
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", KERNEL_CODES)
 def test_row_equals_scikit_learns_kernel(name: str) -> None:
     got = np.empty(len(ROWS), np.float32)
-    fill_kernel_row(PRODUCTS[5], NORMS, NORMS[5], Kernel(KINDS[name], 0.03, 4), got)
+    fill_kernel_row(PRODUCTS[5], NORMS, NORMS[5], Kernel(KERNEL_CODES[name], 0.03, 4), got)
     expected = pairwise_kernels(ROWS[5:6].astype(float), ROWS.astype(float), name, **GAMMA[name])
     assert np.allclose(got, expected[0], rtol=2e-5, atol=2e-6)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", KERNEL_CODES)
 def test_value_with_itself_is_the_rows_own_entry(name: str) -> None:
-    kernel = Kernel(KINDS[name], 0.03, 4)
+    kernel = Kernel(KERNEL_CODES[name], 0.03, 4)
     row = np.empty(len(ROWS), np.float32)
     fill_kernel_row(PRODUCTS[5], NORMS, NORMS[5], kernel, row)
     assert kernel_with_itself(NORMS[5], kernel) == pytest.approx(row[5], rel=1e-6)

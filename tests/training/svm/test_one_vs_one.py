@@ -14,8 +14,8 @@ from sklearn.svm import SVC
 from tune_mnist.datasets import Dataset
 from tune_mnist.training.svm import one_vs_one, smo
 from tune_mnist.training.svm.decisions import decision_values, winners
-from tune_mnist.training.svm.kernel_rows import KINDS, Float32, Kernel, fill_kernel_row
-from tune_mnist.training.svm.one_vs_one import Fitted, Int64, fit_one_vs_one
+from tune_mnist.training.svm.kernel_rows import KERNEL_CODES, Float32, Kernel, fill_kernel_row
+from tune_mnist.training.svm.one_vs_one import CSvc, Fitted, Int64, fit_one_vs_one
 from tune_mnist.training.svm.pixels import standardised
 
 EPS = 1e-3
@@ -38,7 +38,7 @@ def tasks(draw: st.DrawFn, low: float = 1e-3, high: float = 1e3) -> Task:
     cells = st.lists(st.integers(-3, 3), min_size=features, max_size=features)
     rows = draw(st.lists(cells, min_size=sum(sizes), max_size=sum(sizes)))
     kernel = Kernel(
-        draw(st.sampled_from(sorted(KINDS.values()))),
+        draw(st.sampled_from(sorted(KERNEL_CODES.values()))),
         draw(st.sampled_from([0.01, 0.1, 1.0])),
         draw(st.integers(1, 3)),
     )
@@ -50,9 +50,12 @@ def tasks(draw: st.DrawFn, low: float = 1e-3, high: float = 1e3) -> Task:
 def fit(task: Task, threads: int = 2) -> Fitted:
     products = task.rows @ task.rows.T
     return fit_one_vs_one(
-        products, products.diagonal().copy(), task.labels, task.kernel,
-        C=task.C, eps=EPS, threads=threads,
-    )  # fmt: skip
+        products,
+        products.diagonal().copy(),
+        task.labels,
+        CSvc(task.kernel, task.C, EPS),
+        threads=threads,
+    )
 
 
 def kernel_matrix(task: Task) -> np.ndarray:
@@ -146,7 +149,7 @@ def test_decision_values_are_scikit_learns_up_to_a_constant(task: Task) -> None:
     norms = (task.rows**2).sum(axis=1)
     columns = np.arange(len(support))
     got = decision_values(fitted.machine, task.rows @ support.T, norms, columns, threads=2)
-    name = {kind: name for name, kind in KINDS.items()}[task.kernel.kind]
+    name = {kind: name for name, kind in KERNEL_CODES.items()}[task.kernel.kind]
     model = SVC(
         C=task.C, kernel=name, gamma=task.kernel.gamma, degree=task.kernel.degree,
         decision_function_shape="ovo",
@@ -161,10 +164,10 @@ def test_decision_values_are_scikit_learns_up_to_a_constant(task: Task) -> None:
 def digits_task(digits: Dataset) -> Task:
     order = np.argsort(digits.train.labels, kind="stable")
     rows = standardised(digits)[0][order]
-    return Task(rows, digits.train.labels[order], Kernel(KINDS["rbf"], 0.01, 1), C=0.1)
+    return Task(rows, digits.train.labels[order], Kernel(KERNEL_CODES["rbf"], 0.01, 1), C=0.1)
 
 
-@pytest.mark.parametrize("kind", KINDS.values())
+@pytest.mark.parametrize("kind", KERNEL_CODES.values())
 def test_shrinking_leaves_no_row_behind(digits: Dataset, kind: int) -> None:
     parity = digits.train.labels % 2
     order = np.argsort(parity, kind="stable")
@@ -211,7 +214,7 @@ def test_one_class_is_refused() -> None:
 def test_kernel_beyond_float32_is_refused() -> None:
     rows = np.array([[1e12], [-1e12]], np.float32)
     with pytest.raises(ValueError, match="overflow"):
-        fit(Task(rows, np.arange(2), Kernel(KINDS["poly"], 1.0, 3), 1.0))
+        fit(Task(rows, np.arange(2), Kernel(KERNEL_CODES["poly"], 1.0, 3), 1.0))
 
 
 def test_giving_up_early_is_a_warning(digits_task: Task, monkeypatch: pytest.MonkeyPatch) -> None:

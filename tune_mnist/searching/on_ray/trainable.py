@@ -9,7 +9,7 @@ from __future__ import annotations
 import faulthandler
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,8 @@ from tune_mnist.provenance import cpu_name, gpu_name, host
 from tune_mnist.spaces import Config, Device, ModelName
 from tune_mnist.training.ladder import train_rungs
 from tune_mnist.training.measurement import Measurement, Report, Save
+from tune_mnist.training.model import TRAINERS
+from tune_mnist.training.options import TrainOptions
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Shared:
 def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     """Train one configuration and report each measurement to Ray Tune.
 
-    It goes on from the checkpoint that Tune has for it, if any, else from the trial's "restore".
+    It continues from the checkpoint that Tune has for it, if any, else from the trial's "restore".
 
     Args:
         trial: what a searcher suggested: "number", "hyperparameters", "seed" where a
@@ -62,7 +64,6 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     import ray
     from ray import tune
 
-    shared = replace(shared, seed=trial.get("seed", shared.seed))
     config = dict(trial["hyperparameters"])
     device = config.pop("device", shared.device)
     cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
@@ -81,11 +82,21 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
             tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))  # copies it
         due = time.monotonic() + shared.save_every_s
 
-    def train(config: Config, report: Report, restore: Path | None) -> Measurement:
-        on_gpu, threads = device == "gpu", max(1, int(cpus))
-        return TRAINERS[shared.model](config, shared, report, on_gpu, threads, restore)
+    threads = max(1, int(cpus))
+    options = TrainOptions(
+        device="cuda" if device == "gpu" else "cpu",
+        seed=trial.get("seed", shared.seed),
+        threads=threads,
+        lengths=shared.lengths,
+        gram_dir=shared.gram_dir,
+    )
 
-    _wait_for_shared(shared, max(1, int(cpus)))
+    def train(config: Config, report: Report, restore: Path | None) -> Measurement:
+        return TRAINERS[shared.model](
+            config, shared.data, report, replace(options, restore=restore)
+        )
+
+    _wait_for_shared(shared, threads)
     with _ends_within(trial.get("seconds")), _saved_state(trial) as restore:
         if shared.rungs:
             train_rungs(
@@ -139,56 +150,3 @@ def _saved_state(trial: dict[str, Any]) -> Iterator[Path | None]:
         return
     with checkpoint.as_directory() as folder:
         yield Path(folder)
-
-
-def _train_resnet(
-    config: Config,
-    shared: Shared,
-    report: Report,
-    on_gpu: bool,
-    threads: int,
-    restore: Path | None,
-) -> Measurement:
-    import torch
-
-    from tune_mnist.training.resnet import train as resnet
-
-    torch.set_num_threads(threads)
-    resnet_config = resnet.ResnetConfig(**config)  # type: ignore[arg-type]  # spaces checked it
-    device = "cuda" if on_gpu else "cpu"
-    try:
-        return resnet.train(
-            resnet_config,
-            shared.data,
-            report,
-            device=device,
-            seed=shared.seed,
-            lengths=shared.lengths,
-            restore=restore,
-        )
-    finally:
-        if on_gpu:
-            torch.cuda.empty_cache()
-
-
-def _train_svm(
-    config: Config,
-    shared: Shared,
-    report: Report,
-    on_gpu: bool,  # noqa: ARG001  # a `Trainer`; an SVM knows the CPU alone
-    threads: int,
-    restore: Path | None,  # noqa: ARG001  # an SVM saves no state
-) -> Measurement:
-    from threadpoolctl import threadpool_limits
-
-    from tune_mnist.training.svm import train as svm
-
-    svm_config = svm.SvmConfig(**config)  # type: ignore[arg-type]  # spaces checked it
-    with threadpool_limits(threads):
-        return svm.train(
-            svm_config, shared.data, report, seed=shared.seed, gram_dir=shared.gram_dir
-        )
-
-
-Trainer = Callable[[Config, Shared, Report, bool, int, Path | None], Measurement]
-TRAINERS: dict[ModelName, Trainer] = {"resnet": _train_resnet, "svm": _train_svm}

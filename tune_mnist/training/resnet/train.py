@@ -8,11 +8,10 @@ cross-entropy, 32×32 input in three channels (`image_input.py`), matrix work in
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Literal, get_args
 
@@ -29,6 +28,7 @@ from tune_mnist.training.measurement import (
     add_times,
     confusion,
 )
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet.cuda_graph import graphed_step
 from tune_mnist.training.resnet.flops import forward_cost
 from tune_mnist.training.resnet.fused_update import fused_optimizer
@@ -107,104 +107,134 @@ class ResnetConfig:
 
 @kept_memory()
 def train(
-    config: ResnetConfig,
-    data: Dataset,
-    report: Report,
-    *,
-    device: str,
-    seed: int,
-    lengths: Collection[int] = (),
-    restore: Path | None = None,
+    config: ResnetConfig, data: Dataset, report: Report, options: TrainOptions
 ) -> Measurement:
     """Train for `config.epochs` epochs, report after each one, return the last measurement.
 
     An epoch visits every training image of the fraction once, in a fresh order. Train loss and
-    accuracy are averages over the epoch, each batch taken before its update, as the report took
-    them. Weights and order depend on `seed` alone, so on a CPU the same seed and number of threads
-    give the same numbers again; torch's global generator is left as it was.
+    accuracy are averages over the epoch, each batch taken before its update, as the technical
+    report took them. Weights and order depend on the seed alone, so on a CPU the same seed and
+    number of threads give the same numbers again; torch's global generator is left as it was.
 
     Args:
         config: the hyperparameters.
         data: images of any size, grey or RGB; only read.
         report: called after each epoch, with what saves the state unless it was the last; what
             it raises ends the training.
-        device: "cpu" or "cuda".
-        seed: >= 0.
-        lengths: numbers of epochs, of which those before the end are reported with a `prefix`:
-            what a training of that length would have reported last. Looking costs this training
-            time, but none of the times it reports.
-        restore: folder of a saved state to go on from. Learning rate and batch size may differ
-            from then; its times are those before and after together.
+        options: device, seed, lengths and restore are used.
 
     Raises:
         InputError: fewer than two training images, a precision that the device lacks, or no state
-            in `restore` that this training can go on from.
+            in `restore` that this training can continue from.
         FloatingPointError: a loss is no longer finite: the training diverged.
     """
+    times = dict.fromkeys(PARTS, 0.0)
+    ready = _set_up(config, data, options, times)
+    for epoch in range(ready.done + 1, config.epochs + 1):
+        measurement = _epoch(epoch, config, ready, times)
+        if epoch == config.epochs:
+            measurement = _finished(measurement, ready, data)
+        elif epoch in options.lengths:
+            measurement["prefix"] = _finished(measurement, ready, data)
+        more = epoch < config.epochs
+        report(measurement, partial(save_state, ready.state, epoch, dict(times)) if more else None)
+    return measurement
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A training before its first epoch.
+
+    Args:
+        network: on the device.
+        state: what a later training could continue from.
+        step: the optimisation step.
+        train_set, val_set: images at the network's size and labels.
+        device, dtype: of the matrix work.
+        done: epochs that a restored state has behind it.
+        facts: of the measurements: parameters, multiply_adds, engine.
+    """
+
+    network: nn.Module
+    state: State
+    step: Step
+    train_set: tuple[Tensor, Tensor]
+    val_set: tuple[Tensor, Tensor]
+    device: torch.device
+    dtype: torch.dtype
+    done: int
+    facts: Measurement
+
+
+def _set_up(
+    config: ResnetConfig, data: Dataset, options: TrainOptions, times: dict[Part, float]
+) -> _Ready:
+    """Draw the network, move the images to where they are needed, and restore a saved state."""
     train_images = first_of_each_class(data.train, config.train_fraction)
     if len(train_images) < 2:
         raise input_error(data.name, "fewer than 2 training images", "BatchNorm needs 2 a batch")
-    times = dict.fromkeys(PARTS, 0.0)
     with _timed(times, "setup_s"):
-        target = torch.device(device)
+        target = torch.device(options.device)
         dtype = product_dtype(config.precision, target)
-        network = draw_network(config.architecture, len(data.classes), seed)
+        network = draw_network(config.architecture, len(data.classes), options.seed)
         parameters = sum(weights.numel() for weights in network.parameters())
         keep_live_taps(network, INPUT_SIZE, INPUT_SIZE)
         network.to(target)
-        order = torch.Generator().manual_seed(seed)
+        order = torch.Generator().manual_seed(options.seed)
         optimizer = fused_optimizer(network, config.optimizer, config.learning_rate)
         scaler = loss_scaler(target, dtype)
         state = State(
             f"{config.architecture}, {config.optimizer}, {len(data.classes)} classes",
             *(network, optimizer, order, scaler),
         )
+        restore = options.restore
         done = restore_state(state, restore, config.epochs, times) if restore else 0
         train_set = _tensors(train_images, target if config.pin_memory is None else _HOST)
         val_set = _tensors(data.val, target)
         step = training_step(network, optimizer, target, dtype, scaler)
-        step, engine = _fastest_step(step, network, optimizer, config, train_set, target, dtype)
-    for epoch in range(done + 1, config.epochs + 1):
-        with _timed(times, "fit_s"):
-            train_loss, train_accuracy = _fit(step, train_set, order, config, target)
-        _check_finite("training", train_loss, epoch, config)
-        with _timed(times, "eval_s"):
-            val_loss, val_accuracy, _ = evaluate(network, *val_set, target, dtype)
-        _check_finite("validation", val_loss, epoch, config)
-        measurement = Measurement(
-            step=epoch,
-            fidelity=float(epoch),
-            train_loss=train_loss,
-            train_accuracy=train_accuracy,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
-            parameters=parameters,
-            multiply_adds=forward_cost(config.architecture, len(data.classes)).multiply_adds,
-            engine=engine,
+        step, engine = _fastest_step(step, state, _sizes(train_set, config), target, dtype)
+    facts = Measurement(
+        parameters=parameters,
+        multiply_adds=forward_cost(config.architecture, len(data.classes)).multiply_adds,
+        engine=engine,
+    )
+    return _Ready(network, state, step, train_set, val_set, target, dtype, done, facts)
+
+
+def _epoch(
+    epoch: int, config: ResnetConfig, ready: _Ready, times: dict[Part, float]
+) -> Measurement:
+    """Train for one epoch and measure it; raise FloatingPointError if it diverged."""
+    with _timed(times, "fit_s"):
+        train_loss, train_accuracy = _fit(ready, config)
+    _check_finite("training", train_loss, epoch, config)
+    with _timed(times, "eval_s"):
+        val_loss, val_accuracy, _ = evaluate(
+            ready.network, *ready.val_set, ready.device, ready.dtype
         )
-        add_times(measurement, times)
-        if epoch == config.epochs:
-            measurement = _finished(measurement, network, data, target, dtype)
-        elif epoch in lengths:
-            measurement["prefix"] = _finished(measurement, network, data, target, dtype)
-        save = partial(save_state, state, epoch, dict(times)) if epoch < config.epochs else None
-        report(measurement, save)
+    _check_finite("validation", val_loss, epoch, config)
+    measurement = Measurement(
+        step=epoch,
+        fidelity=float(epoch),
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+    )
+    measurement.update(ready.facts)
+    add_times(measurement, times)
     return measurement
 
 
-def _finished(
-    measurement: Measurement,
-    network: nn.Module,
-    data: Dataset,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> Measurement:
-    """Return the measurement as a training reports it that ends here: with the test images'."""
+def _finished(measurement: Measurement, ready: _Ready, data: Dataset) -> Measurement:
+    """Return the measurement with the test images', as a training that ends here reports it."""
     finished = measurement.copy()
     times = {part: measurement[part] for part in PARTS}
     with _timed(times, "eval_s"):
-        images, labels = _tensors(data.test, device)
-        _, finished["test_accuracy"], predicted = evaluate(network, images, labels, device, dtype)
+        test = _tensors(data.test, ready.device)
+        _, finished["test_accuracy"], predicted = evaluate(
+            ready.network, *test, ready.device, ready.dtype
+        )
     finished["confusion"] = confusion(data.test.labels, predicted.numpy(), len(data.classes))
     add_times(finished, times)
     return finished
@@ -216,12 +246,15 @@ def _tensors(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
     return resize(images.images).to(device), labels.to(device)
 
 
+def _sizes(train_set: tuple[Tensor, Tensor], config: ResnetConfig) -> list[tuple[Tensor, Tensor]]:
+    """Return one batch of each size that the training images are cut into."""
+    return list({len(some[1]): some for some in batches(*train_set, config.batch_size)}.values())
+
+
 def _fastest_step(
     step: Step,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    config: ResnetConfig,
-    train_set: tuple[Tensor, Tensor],
+    state: State,
+    one_of_each_size: list[tuple[Tensor, Tensor]],
     device: torch.device,
     dtype: torch.dtype,
 ) -> tuple[Step, str]:
@@ -231,27 +264,21 @@ def _fastest_step(
         return step, engine + (", oneDNN" if ONEDNN else ", BLAS")
     if dtype == torch.float16:  # its loss scaler skips steps: not the same each time
         return step, engine + ", eager"
-    one_of_each_size = {len(some[1]): some for some in batches(*train_set, config.batch_size)}
     try:
-        recorded = graphed_step(step, network, optimizer, one_of_each_size.values())
+        recorded = graphed_step(step, state.network, state.optimizer, one_of_each_size)
     except RuntimeError as error:
         return step, f"{engine}, eager (no CUDA graph: {str(error).splitlines()[0]})"
     return recorded, engine + ", CUDA graph"
 
 
-def _fit(
-    step: Step,
-    train_set: tuple[Tensor, Tensor],
-    order: torch.Generator,
-    config: ResnetConfig,
-    device: torch.device,
-) -> tuple[float, float]:
+def _fit(ready: _Ready, config: ResnetConfig) -> tuple[float, float]:
     """Train for one epoch; return its mean loss and its accuracy."""
-    pinned = device.type == "cuda" and config.pin_memory is True
-    totals = torch.zeros(2, dtype=torch.float64, device=device)
-    for images, labels in batches(*shuffled(*train_set, order, pinned=pinned), config.batch_size):
-        totals += step(images, labels)
-    mean_loss, accuracy = (totals / len(train_set[1])).tolist()
+    pinned = ready.device.type == "cuda" and config.pin_memory is True
+    totals = torch.zeros(2, dtype=torch.float64, device=ready.device)
+    in_order = shuffled(*ready.train_set, ready.state.order, pinned=pinned)
+    for images, labels in batches(*in_order, config.batch_size):
+        totals += ready.step(images, labels)
+    mean_loss, accuracy = (totals / len(ready.train_set[1])).tolist()
     return mean_loss, accuracy
 
 

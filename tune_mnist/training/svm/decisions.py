@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from tune_mnist.training.svm.compiled import compiled, read_only
 from tune_mnist.training.svm.kernel_rows import Float32, Kernel, fill_kernel_row
-from tune_mnist.training.svm.one_vs_one import Machine
+from tune_mnist.training.svm.one_vs_one import PairwiseSvm
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
@@ -28,7 +28,7 @@ CHUNK = 128  # rows a thread takes at a time
 
 
 def decision_values(
-    machine: Machine,
+    machine: PairwiseSvm,
     products: Float32,
     norms: Float32,
     columns: Int64,

@@ -19,8 +19,8 @@ from sklearn.utils.multiclass import _ovr_decision_function, check_classificatio
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tune_mnist.training.svm.decisions import decision_values, winners
-from tune_mnist.training.svm.kernel_rows import KINDS, Float32, Kernel
-from tune_mnist.training.svm.one_vs_one import Machine, fit_one_vs_one
+from tune_mnist.training.svm.kernel_rows import KERNEL_CODES, Float32, Kernel
+from tune_mnist.training.svm.one_vs_one import CSvc, PairwiseSvm, fit_one_vs_one
 from tune_mnist.training.svm.products import fill_products, squared_norms
 from tune_mnist.training.svm.threads import available_threads
 
@@ -79,9 +79,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             products,
             products.diagonal().copy(),
             labels[order],
-            self._kernel(rows),
-            C=self.C,
-            eps=self.tol,
+            CSvc(self._kernel(rows), self.C, self.tol),
             threads=threads,
         )
         self.support_ = order[fitted.support]
@@ -91,13 +89,15 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _kernel(self, rows: Float32) -> Kernel:
-        if self.kernel not in KINDS:
-            raise ValueError(f"kernel must be one of {', '.join(KINDS)}, not {self.kernel!r}")
+        if self.kernel not in KERNEL_CODES:
+            raise ValueError(
+                f"kernel must be one of {', '.join(KERNEL_CODES)}, not {self.kernel!r}"
+            )
         if self.gamma != "scale":
-            return Kernel(KINDS[self.kernel], float(self.gamma), self.degree)
+            return Kernel(KERNEL_CODES[self.kernel], float(self.gamma), self.degree)
         variance = float(rows.var(dtype=np.float64))
         gamma = 1.0 / (rows.shape[1] * variance) if variance else 1.0
-        return Kernel(KINDS[self.kernel], gamma, self.degree)
+        return Kernel(KERNEL_CODES[self.kernel], gamma, self.degree)
 
     @property
     def _sign(self) -> float:
@@ -203,7 +203,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with np.load(path, allow_pickle=False) as file:
             model = cls(**json.loads(str(file["params"])))
             kind, gamma, degree = file["kernel"]
-            model._machine = Machine(
+            model._machine = PairwiseSvm(
                 kernel=Kernel(int(kind), float(gamma), int(degree)),
                 support_norms=file["support_norms"],
                 starts=file["starts"],

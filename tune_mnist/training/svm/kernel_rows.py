@@ -17,11 +17,11 @@ from tune_mnist.training.svm.compiled import compiled, larger
 
 Float32 = npt.NDArray[np.float32]
 
-KINDS = {"rbf": 0, "poly": 1, "linear": 2}
+KERNEL_CODES = {"rbf": 0, "poly": 1, "linear": 2}
 
 
 class Kernel(NamedTuple):
-    """A kernel as compiled code takes it: `KINDS[name]`, gamma > 0, degree >= 1."""
+    """A kernel as compiled code takes it: `KERNEL_CODES[name]`, gamma > 0, degree >= 1."""
 
     kind: int
     gamma: float

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tune_mnist.training.svm.compiled import read_only
-from tune_mnist.training.svm.kernel_rows import KINDS, Float32, Kernel
+from tune_mnist.training.svm.kernel_rows import KERNEL_CODES, Float32, Kernel
 from tune_mnist.training.svm.smo import Pair, solve_pair
 
 Float64 = npt.NDArray[np.float64]
@@ -32,8 +32,23 @@ CACHE_BYTES = 2 << 30  # kernel rows of all threads together; the report gives i
 LEAST_LIMIT, LIMIT_A_ROW = 10_000_000, 100  # iterations after which LIBSVM gives up
 
 
+@dataclass(frozen=True)
+class CSvc:
+    """The C-SVC that is fitted.
+
+    Args:
+        kernel: the kernel.
+        C: > 0.
+        eps: > 0, the KKT violation to stop below; LIBSVM's default is 1e-3.
+    """
+
+    kernel: Kernel
+    C: float
+    eps: float
+
+
 @dataclass(frozen=True, eq=False)
-class Machine:
+class PairwiseSvm:
     """What decides: k(k-1)/2 solved problems with s support vectors, sorted by class.
 
     Args:
@@ -63,7 +78,7 @@ class Fitted:
         iterations: (k(k-1)/2,) steps taken.
     """
 
-    machine: Machine
+    machine: PairwiseSvm
     support: Int64
     surely_right: npt.NDArray[np.bool_]
     iterations: Int64
@@ -84,10 +99,8 @@ def fit_one_vs_one(
     products: Float32,
     norms: Float32,
     labels: Int64,
-    kernel: Kernel,
+    svc: CSvc,
     *,
-    C: float,
-    eps: float,
     threads: int,
     used: Int64 | None = None,
 ) -> Fitted:
@@ -97,15 +110,13 @@ def fit_one_vs_one(
         products: (n, n) float32 inner products of the training rows.
         norms: (n,) float32, its diagonal.
         labels: (n,) ascending class numbers 0..k-1, each present, k >= 2.
-        kernel: the kernel.
-        C: > 0.
-        eps: > 0, the KKT violation to stop below; LIBSVM's default is 1e-3.
+        svc: what is fitted.
         threads: problems solved at a time.
         used: (k,) >= 1, how many rows of each class, its first ones, are fitted to; None: all.
     Raises: ValueError: fewer than two classes, or kernel values that overflow float32.
     Warns: ConvergenceWarning: a problem ran into LIBSVM's limit on iterations.
     """
-    _check_range(norms, kernel)
+    _check_range(norms, svc.kernel)
     products, norms = read_only(products), read_only(norms)
     k = int(labels[-1]) + 1
     if k < 2:
@@ -122,18 +133,18 @@ def fit_one_vs_one(
         a, b = pair
         buffers = scratch.get()
         problem = Pair(products, norms, starts[a], stops[a], starts[b], stops[b])
-        solved = _solve(problem, kernel, C, eps, buffers)
+        solved = _solve(problem, svc, buffers)
         scratch.put(buffers)
         return solved
 
     by_size = sorted(pairs, key=lambda pair: -sizes[list(pair)].sum())
     with ThreadPoolExecutor(threads) as pool:
         solved = dict(zip(by_size, pool.map(solve, by_size), strict=True))
-    return _assemble(kernel, norms, starts, stops, {pair: solved[pair] for pair in pairs}, eps)
+    return _assemble(svc, norms, starts, stops, {pair: solved[pair] for pair in pairs})
 
 
 def _check_range(norms: Float32, kernel: Kernel) -> None:
-    if kernel.kind != KINDS["poly"]:
+    if kernel.kind != KERNEL_CODES["poly"]:
         return
     with np.errstate(over="ignore"):
         largest = np.float32(kernel.gamma * float(norms.max())) ** kernel.degree
@@ -149,15 +160,13 @@ def _scratch(rows: int, threads: int) -> tuple[Float32, Float32]:
     return np.empty((capacity, rows), np.float32), np.empty((capacity, rows), np.float32)
 
 
-def _solve(
-    problem: Pair, kernel: Kernel, C: float, eps: float, buffers: tuple[Float32, Float32]
-) -> _Solved:
+def _solve(problem: Pair, svc: CSvc, buffers: tuple[Float32, Float32]) -> _Solved:
     first = problem.stop - problem.start
     n = first + problem.other_stop - problem.other_start
     dual, residual = np.empty(n), np.empty(n)
     limit = max(LEAST_LIMIT, LIMIT_A_ROW * n)
     bias, violation, iterations = solve_pair(
-        problem, kernel, float(C), float(eps), limit, *buffers, dual, residual
+        problem, svc.kernel, float(svc.C), float(svc.eps), limit, *buffers, dual, residual
     )
     y = np.where(np.arange(n) < first, 1.0, -1.0)
     for_first = y - residual + bias > 0
@@ -165,12 +174,11 @@ def _solve(
 
 
 def _assemble(
-    kernel: Kernel,
+    svc: CSvc,
     norms: Float32,
     starts: Int64,
     stops: Int64,
     solved: dict[tuple[int, int], _Solved],
-    eps: float,
 ) -> Fitted:
     k, n = len(starts) - 1, int(starts[-1])
     coefficients = np.zeros((k - 1, n))
@@ -182,13 +190,13 @@ def _assemble(
         wins[rows_a] += one.wins[:split]
         wins[rows_b] += one.wins[split:]
     violation = max(one.violation for one in solved.values())
-    if violation >= eps:
+    if violation >= svc.eps:
         from sklearn.exceptions import ConvergenceWarning  # a second that no other fit should pay
 
         warnings.warn(f"SMO stopped at a violation of {violation:g}", ConvergenceWarning, 3)
     support = np.flatnonzero(coefficients.any(axis=0))
-    machine = Machine(
-        kernel=kernel,
+    machine = PairwiseSvm(
+        kernel=svc.kernel,
         support_norms=norms[support],
         starts=np.searchsorted(support, starts),
         coefficients=np.ascontiguousarray(coefficients[:, support]),

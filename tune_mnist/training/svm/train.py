@@ -154,19 +154,17 @@ def _train_on_gram(config: SvmConfig, data: Dataset, gram_dir: Path) -> Measurem
 def _train_on(gram: Gram, config: SvmConfig, data: Dataset, start: float) -> Measurement:
     # Imported here: numba takes half a second, which no other trial should pay.
     from tune_mnist.training.svm.decisions import decision_values, winners
-    from tune_mnist.training.svm.kernel_rows import KINDS, Kernel
-    from tune_mnist.training.svm.one_vs_one import fit_one_vs_one
+    from tune_mnist.training.svm.kernel_rows import KERNEL_CODES, Kernel
+    from tune_mnist.training.svm.one_vs_one import CSvc, fit_one_vs_one
 
     threads = available_threads()
     classes, labels = np.unique(gram.labels, return_inverse=True)
     gamma = gram.scale_gamma if config.gamma == "scale" else float(config.gamma)
-    kernel = Kernel(KINDS[config.kernel], gamma, config.degree)
+    kernel = Kernel(KERNEL_CODES[config.kernel], gamma, config.degree)
     used = kept_of_each_class(np.bincount(labels), config.train_fraction)
     fit_start = time.perf_counter()
-    fitted = fit_one_vs_one(
-        gram.products, gram.norms, labels, kernel, C=config.C, eps=TOLERANCE, threads=threads,
-        used=used,
-    )  # fmt: skip
+    svc = CSvc(kernel, config.C, TOLERANCE)
+    fitted = fit_one_vs_one(gram.products, gram.norms, labels, svc, threads=threads, used=used)
     eval_start = time.perf_counter()
     train_rows = first_rows(labels, config.train_fraction)
     unsure = train_rows[~fitted.surely_right[train_rows]]

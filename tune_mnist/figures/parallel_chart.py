@@ -16,8 +16,8 @@ import plotly.graph_objects as go
 import pyarrow as pa
 
 from tune_mnist.analysis.columns import Floats, floats
+from tune_mnist.analysis.thinning import thinned, view
 from tune_mnist.figures.chart_style import WINNER, plain, styled, trial_label
-from tune_mnist.figures.search_charts import thinned, view
 from tune_mnist.wording import FAMILY, percent
 
 MOST_LINES = 300

@@ -1,0 +1,57 @@
+"""What accuracy costs: accuracy against wall time, the Pareto front and its knee."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from tune_mnist.analysis.columns import floats
+from tune_mnist.analysis.pareto import knee
+from tune_mnist.analysis.thinning import MARK, MOST_POINTS, thinned, view
+from tune_mnist.dominance import unbeaten
+from tune_mnist.wording import kind_text
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """What accuracy costs.
+
+    Args:
+        points: trials, best first: trial, kind, config (JSON), val_accuracy, test_accuracy,
+            wall_time_s, on_front (completed, and no other such trial is both as fast and as
+            accurate), is_knee (the one of the front where more seconds stop paying;
+            `pareto.knee`).
+        of: how many trials there were before thinning.
+        view: lowest and highest accuracy of the first view.
+        below: how many points lie below it.
+    """
+
+    points: pa.Table
+    of: int
+    view: tuple[float, float]
+    below: int
+
+
+def tradeoff(ranked: pa.Table, most: int = MOST_POINTS) -> Tradeoff:
+    """Return accuracy against wall time, the Pareto front and its knee.
+
+    Args:
+        ranked: `ranking.ranked_trials` of one data set, at least one.
+        most: about how many points to keep; the front is always among them.
+    """
+    accuracy, seconds = floats(ranked["val_accuracy"]), floats(ranked["wall_time_s"])
+    costs = np.column_stack([seconds, -accuracy])
+    completed = np.flatnonzero(np.asarray(ranked["status"]) == "completed")
+    front = np.zeros(len(costs), dtype=bool)
+    front[completed] = unbeaten(costs[completed])
+    kept = np.union1d(thinned(len(ranked), most), np.flatnonzero(front))
+    rows = ranked.take(kept)
+    kinds = map(kind_text, rows["model"].to_pylist(), rows["config"].to_pylist())
+    points = rows.select(MARK).append_column("kind", pa.array(kinds, pa.string()))
+    seen = view(accuracy)
+    below = int((accuracy[kept] < seen[0]).sum())
+    points = points.append_column("on_front", pa.array(front[kept]))
+    points = points.append_column("is_knee", pa.array(knee(costs, front)[kept]))
+    return Tradeoff(points, len(ranked), seen, below)
