@@ -1,7 +1,7 @@
-"""What a person did wrong, in one line a fault: where, which key, which value, the fix.
+"""What a person did wrong, one line a fault: where, which key, which value, and the fix.
 
-Every room may raise `InputError`; only the command line prints it (stderr, exit code 2).
-The wording is put together here and nowhere else.
+Every room may raise `InputError`; the command line prints it to stderr and exits with code 2.
+Only this module puts the line together.
 """
 
 from __future__ import annotations
@@ -16,10 +16,16 @@ from dataclasses import dataclass
 class Fault:
     """One mistake in something a person gave us.
 
+    A room below the command line does not know which face asked: the command line, a notebook or
+    the HTTP service. So it names no option and no command. It names a field of the request in
+    backticks, with a value if there is one to give (`trials`, `trials=8`), and each face says it
+    in its own words (the command line: cli/words.py). Where the fix is a command, it says so in
+    plain words: "resume the search svm-1".
+
     Args:
-        where: the file, folder or command-line option it stands in.
-        key: the dotted key inside a file ("parameters.C"), or "" where there is none.
-        problem: what is wrong, with the bad value in it.
+        where: the file or folder that has the mistake, or the request's field in backticks.
+        key: the dotted key inside a file ("parameters.C"); "" if there is none.
+        problem: what is wrong, including the bad value.
         fix: what to write or do instead.
     """
 
@@ -35,7 +41,7 @@ class Fault:
 
 
 class InputError(Exception):
-    """Input that cannot be used; holds every fault found, so one round trip mends them all."""
+    """Input that cannot be used. It holds every fault found, so they can all be fixed at once."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
@@ -46,16 +52,16 @@ class InputError(Exception):
 
 
 def input_error(where: object, problem: str, fix: str, key: str = "") -> InputError:
-    """Return an `InputError` of one fault, to be raised."""
+    """Return an `InputError` of one fault, for the caller to raise."""
     return InputError([Fault(str(where), key, problem, fix)])
 
 
 class SkippedWarning(UserWarning):
-    """Something in the store that is not a result, left out of what was read; one line."""
+    """Something in the store is not a result and was left out; one line."""
 
 
 def warn_skipped(where: object, problem: str, fix: str) -> None:
-    """Say what was left out and how to mend it; the command line prints each such line once."""
+    """Warn of what was left out, and how to repair it; the command line prints each line once."""
     warnings.warn(str(Fault(str(where), "", problem, fix)), SkippedWarning, stacklevel=2)
 
 

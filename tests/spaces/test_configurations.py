@@ -219,7 +219,7 @@ def test_what_is_collapsed_is_told_in_a_line(
 
 def test_a_collapsed_line_says_when_the_parameter_matters(read: Read) -> None:
     [line] = collapsed(read(SVM + "  kernel: rbf\n  degree: {choice: [2, 3]}"), "cpu")
-    assert line == "degree: only matters for kernel poly; left out elsewhere"
+    assert line == "degree: matters only for kernel poly; left out elsewhere"
 
 
 def test_points_expand_to_their_product_in_the_files_order(read: Read) -> None:

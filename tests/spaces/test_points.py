@@ -29,7 +29,7 @@ def test_a_faulty_point_is_refused_in_one_line(refuse: Refuse, points: str, line
 def test_points_that_expand_without_bounds_are_refused(refuse: Refuse) -> None:
     many = ", ".join(str(i) for i in range(1, 201))
     [line] = refuse(NO_PARAMETERS + f"points: [{{C: [{many}], gamma: [{many}]}}]")
-    assert line.startswith("mine.yaml: points: stand for 40000 configurations, at most 10000")
+    assert line.startswith("mine.yaml: points: list 40000 configurations, more than 10000")
 
 
 @pytest.mark.parametrize(

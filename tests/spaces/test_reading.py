@@ -73,7 +73,7 @@ def test_a_faulty_parameter_is_refused_in_one_line(
         ),
         (
             KERNELS + "  degree: {choice: [2, 3], when: {kernel: linear}}",
-            "degree.when.kernel: kernel never is 'linear'; it can be rbf, poly",
+            "degree.when.kernel: kernel is never 'linear'; it can be rbf, poly",
         ),
         (
             KERNELS + "  degree: {choice: [2, 3], when: {kernel: [poly, pol]}}",
@@ -81,16 +81,16 @@ def test_a_faulty_parameter_is_refused_in_one_line(
         ),
         (
             "  C: {uniform: [1, 2]}\n  gamma: {choice: [scale, 0.1], when: {C: 1.5}}",
-            "gamma.when.C: C is continuous, so it never is exactly 1.5; give C a choice",
+            "gamma.when.C: C is continuous, so it is never exactly 1.5; give C a choice",
         ),
         (
             "  C: {choice: [1, 2], when: {gamma: 0.1}}\n"
             "  gamma: {choice: [0.1, 0.2], when: {C: 1}}",
-            "C.when: conditions go in a circle: C decides gamma decides C; drop one",
+            "C.when: conditions form a cycle: C decides gamma decides C; drop one",
         ),
         (
             "  C: {choice: [1, 2], when: {C: 1}}",
-            "C.when: conditions go in a circle: C decides C; drop one of them",
+            "C.when: conditions form a cycle: C decides C; drop one of them",
         ),
         (KERNELS + "  C: {choice: [1, 2], when: {kernel: []}}", "C.when.kernel: is empty; "),
         (KERNELS + "  C: {choice: [1, 2], when: kernel}", "C.when: 'kernel' is not a mapping "),
@@ -103,10 +103,10 @@ def test_a_condition_that_cannot_hold_is_refused(
     assert refused.startswith(f"mine.yaml: parameters.{line}")
 
 
-def test_a_circle_through_what_a_hyperparameter_is_for_is_refused(refuse: Refuse) -> None:
+def test_a_cycle_through_what_a_hyperparameter_is_for_is_refused(refuse: Refuse) -> None:
     """degree matters for kernel poly, so kernel cannot wait for degree."""
     [line] = refuse(SVM + "  kernel: {choice: [rbf, poly], when: {degree: 2}}\n  degree: 2")
-    assert "circle" in line
+    assert "cycle" in line
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_circle_through_what_a_hyperparameter_is_for_is_refused(refuse: Refuse
         ("constraints: [3]", "constraints[0]: '3' is no constraint; write a metric, one of <= < "),
         (
             "objective: {metric: fit_s}\nsearch: {target: 0.9}",
-            "search.target: a target is a validation result, and the first objective is fit_s; ",
+            "search.target: a target needs a validation metric, and the first objective is fit_s; ",
         ),
         ("fidelity: {parameter: epochs}", "fidelity.parameter: an SVM has no epochs; use train_f"),
         ("fidelity: {parameter: epoch}", "fidelity.parameter: 'epoch' is not a fidelity; did you"),
@@ -167,7 +167,7 @@ def test_a_circle_through_what_a_hyperparameter_is_for_is_refused(refuse: Refuse
         ),
         (
             "fidelity: {parameter: train_fraction, rungs: [0.1, 0.5]}",
-            "fidelity.rungs: ends at 0.5, and a finished trial has it all; for example ",
+            "fidelity.rungs: ends at 0.5, but a whole trial has fraction 1.0; for example ",
         ),
         ("fidelity: {rungs: [1.0]}", "fidelity.rungs: epochs are measured one by one; leave out "),
         ("points: []", "points: [] is not a list of configurations; for example - {kernel: rbf"),
@@ -184,23 +184,38 @@ RATE = RESNET + "  learning_rate: {choice: [0.1, 0.01]}\n"
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (CONSTANT + "search: {scheduler: asha}", "asha stops trials between reports, and an SVM"),
-        (CONSTANT + "search: {scheduler: pbt, trials: 8}", "pbt changes a training on its way, an"),
-        (RESNET + "  epochs: 1\nsearch: {scheduler: asha}", "asha has nothing to stop: no trial"),
+        (
+            CONSTANT + "search: {scheduler: asha}",
+            "asha stops trials between measurements, and an SVM",
+        ),
+        (
+            CONSTANT + "search: {scheduler: pbt, trials: 8}",
+            "pbt changes trainings while they run, an",
+        ),
+        (
+            RESNET + "  epochs: 1\nsearch: {scheduler: asha}",
+            "asha has nothing to stop, because no trial",
+        ),
         (
             CONSTANT + "search: {scheduler: median}\n"
             "fidelity: {parameter: train_fraction, rungs: [1.0]}",
-            "median has one rung, the whole trial; add a rung below 1.0",
+            "the only rung of median is the whole trial; add a rung below 1.0",
         ),
-        (RATE + "search: {scheduler: pbt}", "pbt makes a population of all trials, and needs to"),
-        (RATE + "search: {scheduler: pbt, trials: 3}", "pbt makes a population of all trials, and"),
+        (
+            RATE + "search: {scheduler: pbt}",
+            "pbt needs a population of at least 4 trials; set `trials=8`",
+        ),
+        (
+            RATE + "search: {scheduler: pbt, trials: 3}",
+            "pbt needs a population of at least 4 trials; set `trials=8`",
+        ),
         (
             RESNET + "  optimizer: {choice: [sgd, adam]}\nsearch: {scheduler: pbt, trials: 8}",
-            "pbt changes batch_size and learning_rate on the way, and neither is searched; ",
+            "pbt can change batch_size and learning_rate, and neither is searched; ",
         ),
         (
             RATE + "search: {scheduler: pbt, trials: 8}\nfidelity: {parameter: train_fraction}",
-            "pbt goes on from epoch to epoch, not with train_fraction; ",
+            "pbt works on epochs, not on train_fraction; use `fidelity=epochs`",
         ),
         (
             RATE + "search: {scheduler: pbt, trials: 8}\n"

@@ -1,7 +1,8 @@
-"""The search-space language: YAML files that say what to search, read, checked and enumerated.
+"""The search-space language: YAML files that say what to search.
 
-`read_space` gives a `Space`; `configurations`, `size` and `suggest` say what is in it. The
-language is described in search_spaces/*.yaml, whose comments are meant to be copied.
+`read_space` reads and checks a file and returns a `Space`. `configurations` lists what is in it,
+`size` counts it, `suggest` draws from it. The comments of search_spaces/svm.yaml explain the
+language; copy that file to write your own.
 """
 
 from tune_mnist.metrics import Constraint, Metric, Mode

@@ -1,4 +1,4 @@
-"""What may be wrong between the parts of a space though each part is right by itself."""
+"""Check the parts of a space against each other, once each part is right by itself."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tune_mnist.spaces.space import Space
 
 
 def contradictions(space: Space) -> list[Fault]:
-    """Return every contradiction in the space; the faults name no file."""
+    """Return a fault for every contradiction in the space; the faults name no file."""
     if not space.parameters and not space.points:
         fix = "add parameters, for example {C: {log_uniform: [0.1, 100.0]}}"
         return [Fault("", "parameters", "the space has no parameters and no points", fix)]
-    if circle := _circle(space):
-        return circle
+    if cycle := _cycle(space):
+        return cycle
     faults = [*_conditions_that_never_hold(space), *_points_outside(space), *_unmeasured(space)]
     return [*faults, *_fidelity(space), *_target(space), *wrong_pairs(space)]
 
 
 def _unmeasured(space: Space) -> Iterator[Fault]:
-    """Yield a fault for each objective or constraint whose metric the model never has."""
+    """Yield a fault for each objective or constraint on a metric that the model does not have."""
     if space.model != "svm":
         return
     several = len(space.objectives) > 1
@@ -46,33 +46,33 @@ def _fidelity(space: Space) -> Iterator[Fault]:
         return
     name = space.fidelity.parameter
     if name == "epochs" and space.model == "svm":
-        fix = "use train_fraction, which a part of the images is"
+        fix = "use train_fraction, the fraction of the training images"
         yield Fault("", "fidelity.parameter", "an SVM has no epochs", fix)
     given = [key for key, names in _given(space).items() if "train_fraction" in names]
     if name == "train_fraction" and given:
-        problem = f"the scheduler decides train_fraction, and {given[0]} does too"
+        problem = f"the scheduler sets train_fraction, and {given[0]} sets it too"
         yield Fault("", "fidelity.parameter", problem, f"leave it out of {given[0]}")
 
 
 def _given(space: Space) -> dict[str, set[str]]:
-    """Return the names that the parameters and the points give, by the file's key."""
+    """Return the names set under each of the file's keys `parameters` and `points`."""
     return {"parameters": set(space.parameters), "points": set().union(*space.points)}
 
 
 def _target(space: Space) -> Iterator[Fault]:
     metric = space.objective.metric
     if space.search.target is not None and not metric.startswith("val_"):
-        problem = f"a target is a validation result, and the first objective is {metric}"
+        problem = f"a target needs a validation metric, and the first objective is {metric}"
         yield Fault("", "search.target", problem, f"write it as a constraint on {metric}")
 
 
-def _circle(space: Space) -> list[Fault]:
+def _cycle(space: Space) -> list[Fault]:
     try:
         order(space)
     except graphlib.CycleError as error:
         names: list[str] = error.args[1]
         with_when = next(n for n in names if n in space.parameters and space.parameters[n].when)
-        problem = f"conditions go in a circle: {' decides '.join(names)}"
+        problem = f"conditions form a cycle: {' decides '.join(names)}"
         return [Fault("", f"parameters.{with_when}.when", problem, "drop one of them")]
     return []
 
@@ -82,17 +82,17 @@ def _conditions_that_never_hold(space: Space) -> Iterator[Fault]:
         for parent, values in domain.when.items():
             key, of_parent = f"parameters.{name}.when.{parent}", space.parameters[parent]
             if math.isinf(of_parent.count()):
-                problem = f"{parent} is continuous, so it never is exactly {shown(values[0])}"
+                problem = f"{parent} is continuous, so it is never exactly {shown(values[0])}"
                 yield Fault("", key, problem, f"give {parent} a choice")
             else:
                 never = [shown(value) for value in values if not of_parent.contains(value)]
                 if never:
-                    problem = f"{parent} never is {' or '.join(never)}"
+                    problem = f"{parent} is never {' or '.join(never)}"
                     yield Fault("", key, problem, f"it can be {of_parent}")
 
 
 def _points_outside(space: Space) -> list[Fault]:
-    """Return a fault for each value of a point that the space's parameters do not allow."""
+    """Return a fault for each value of a point that `parameters` does not allow."""
     if not space.parameters:
         return []
     faults: dict[str, Fault] = {}
@@ -104,7 +104,7 @@ def _points_outside(space: Space) -> list[Fault]:
 
 
 def _outside(space: Space, point: Config, device: Device) -> Iterator[tuple[str, str]]:
-    """Yield problem and fix of each value that is wrong or missing in one point."""
+    """Yield a problem and its fix for each value that is wrong or missing in one point."""
     wrong: list[tuple[str, str]] = []
 
     def branches(name: str, domain: Domain) -> Iterable[tuple[Scalar, int]]:

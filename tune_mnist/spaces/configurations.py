@@ -2,14 +2,15 @@
 
 A configuration holds exactly the hyperparameters that matter to its training:
 
-- one that cannot matter under the rest of the configuration and the device is left out;
-- one that the space searches here (its `when` holds) has a value of its domain; a condition on
-  a parameter that is not itself searched here does not hold;
-- any other has the model's default, as a constant.
+- A hyperparameter that cannot matter, given the rest of the configuration and the device, is
+  left out.
+- One that the space searches here (its `when` holds) has a value of its domain. A condition on a
+  parameter that is not itself searched here does not hold.
+- Any other has the model's default, as a constant.
 
-So no two configurations mean the same training. All of it is decided in `_extended`, which adds
-one hyperparameter to configurations under construction; listing, counting and drawing differ
-only in the values they give it to branch on.
+So no two configurations mean the same training. `_extended` decides all of this: it adds one
+hyperparameter to configurations under construction. Listing, counting and drawing differ only in
+the values that they branch on.
 """
 
 from __future__ import annotations
@@ -30,24 +31,24 @@ if TYPE_CHECKING:
 
 
 class Draft(NamedTuple):
-    """A configuration under construction, or several that no condition tells apart."""
+    """A configuration under construction, or several that no condition distinguishes."""
 
     config: dict[str, Any] = {}  # noqa: RUF012  # never written to
-    searched: frozenset[str] = frozenset()  # whose domain was drawn from
-    collapsed: frozenset[str] = frozenset()  # that the space would search, but cannot matter
+    searched: frozenset[str] = frozenset()  # parameters whose domain gave the value
+    collapsed: frozenset[str] = frozenset()  # parameters of the space that cannot matter here
     stands_for: float = 1  # how many configurations: an int, or infinity
 
 
 Branches = Callable[[str, Domain], Iterable[tuple[Scalar | None, float]]]
-"""Of a parameter and its domain: values to branch on, and how many values each stands for."""
+"""From a parameter and its domain to the values to branch on, each with how many it stands for."""
 
 
 def configurations(space: Space, device: Device) -> Iterator[Config]:
-    """Yield every distinct configuration: points first, then the grid, last loop fastest.
+    """Yield every distinct configuration: points first, then the grid, last parameter fastest.
 
     Args:
         space: as read.
-        device: where trials run, unless their configuration says so itself.
+        device: where trials run whose configuration does not name a device.
 
     Raises:
         ValueError: the space is infinite.
@@ -63,7 +64,7 @@ def configurations(space: Space, device: Device) -> Iterator[Config]:
 
 
 def point_configurations(space: Space, device: Device) -> list[Config]:
-    """Return the distinct configurations that `points` stands for, in the file's order."""
+    """Return the distinct configurations that `points` lists, in the file's order."""
     found: dict[str, Config] = {}
     for point in space.points:
         given = space if space.parameters else _constants(space, point)
@@ -76,8 +77,8 @@ def point_configurations(space: Space, device: Device) -> list[Config]:
 def size(space: Space, device: Device) -> int | None:
     """Return the number of distinct configurations, None if infinite.
 
-    Exact, and quick for spaces far too large to list: values that no condition tells apart are
-    counted together.
+    It is exact, and fast even for spaces far too large to list, because it counts values
+    together that no condition distinguishes.
     """
     if not space.parameters:
         return len(point_configurations(space, device))
@@ -88,13 +89,13 @@ def size(space: Space, device: Device) -> int | None:
 def suggest(space: Space, trial: BaseTrial, device: Device) -> Config:
     """Return the configuration that an Optuna trial proposes.
 
-    Only parameters that are searched under the values drawn so far are asked for; constants
-    never are. Where the space is points alone, the trial is asked for "point", an index.
+    It asks the trial only for parameters that are searched under the values drawn so far, and
+    never for constants. In a space of points alone it asks for "point", an index.
 
     Args:
         space: as read.
-        trial: anything with Optuna's `suggest_*`.
-        device: where the trial runs, unless its configuration says so itself.
+        trial: any object with Optuna's `suggest_*` methods.
+        device: where the trial runs if its configuration does not name a device.
     """
     if not space.parameters:
         points = point_configurations(space, device)
@@ -104,7 +105,7 @@ def suggest(space: Space, trial: BaseTrial, device: Device) -> Config:
 
 
 def collapsed(space: Space, device: Device) -> list[str]:
-    """Return one line for each parameter that the space searches where it cannot matter."""
+    """Return a line for each parameter that the space searches even where it cannot matter."""
     names: set[str] = set()
     for draft in drafts(space, device, _classes(space)):
         names |= draft.collapsed
@@ -115,14 +116,14 @@ def collapsed(space: Space, device: Device) -> list[str]:
         if len(values) > 1 and not all(kept):
             names.add(name)
     return [
-        f"{name}: only matters for {_condition_text(hyperparameter)}; left out elsewhere"
+        f"{name}: matters only for {_condition_text(hyperparameter)}; left out elsewhere"
         for name, hyperparameter in MODELS[space.model].items()
         if name in names
     ]
 
 
 def always_searched(space: Space, device: Device) -> set[str]:
-    """Return the parameters of more than one value that every configuration has."""
+    """Return the parameters with more than one value that every configuration has."""
     searched = (draft.searched for draft in drafts(space, device, _classes(space)))
     always = next(searched).intersection(*searched)
     return {name for name in always if space.parameters[name].count() > 1}
@@ -134,10 +135,10 @@ def config_key(config: Mapping[str, Scalar]) -> str:
 
 
 def order(space: Space) -> list[str]:
-    """Return the model's hyperparameters, each after those that its conditions name.
+    """Return the model's hyperparameters, each after the ones that its conditions name.
 
     Raises:
-        graphlib.CycleError: the conditions go in a circle.
+        graphlib.CycleError: the conditions form a cycle.
     """
     graph: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
     for name in dict.fromkeys([*space.parameters, *MODELS[space.model]]):
@@ -146,7 +147,7 @@ def order(space: Space) -> list[str]:
 
 
 def drafts(space: Space, device: Device, branches: Branches) -> Iterator[Draft]:
-    """Return all that the branches of each searched parameter lead to, lazily."""
+    """Yield every draft that results from branching on each searched parameter."""
     found: Iterator[Draft] = iter([Draft()])
     for name in order(space):
         found = _extended(found, name, space, device, branches)
@@ -189,7 +190,7 @@ def _every_value(name: str, domain: Domain) -> Iterator[tuple[Scalar, int]]:  # 
 
 
 def _values_of(point: Config) -> Branches:
-    """Branch on the point's values, and on constants that it need not repeat."""
+    """Branch on the point's own values, and on the constants that it may leave out."""
 
     def branches(name: str, domain: Domain) -> Iterable[tuple[Scalar, int]]:
         return [(point[name], 1)] if name in point else _every_value(name, domain)
@@ -198,7 +199,7 @@ def _values_of(point: Config) -> Branches:
 
 
 def _classes(space: Space) -> Branches:
-    """Branch on one value for all that the same conditions name; on None for all other values."""
+    """Branch on one value for all that the same conditions name, and on None for the rest."""
 
     def branches(name: str, domain: Domain) -> Iterable[tuple[Scalar | None, float]]:
         named = [
@@ -220,14 +221,14 @@ def _classes(space: Space) -> Branches:
 
 
 def _conditions(space: Space, name: str) -> Iterator[tuple[str, tuple[Scalar, ...]]]:
-    """Yield what must hold for a hyperparameter: by the space's `when`, and for it to matter."""
+    """Yield a hyperparameter's conditions: the space's `when`, and what it needs to matter."""
     if name in space.parameters:
         yield from space.parameters[name].when.items()
     yield from MODELS[space.model][name].matters.items()
 
 
 def _constants(space: Space, point: Config) -> Space:
-    """Return the space whose one configuration is the point."""
+    """Return the space that has the point as its only configuration."""
     domains = {name: Choice(choice=(value,)) for name, value in point.items()}
     return space.model_copy(update={"parameters": domains, "points": ()})
 

@@ -1,7 +1,7 @@
-"""The domains of a parameter: what may be drawn, how many values there are, how it is written.
+"""The domains of a parameter: which values it can take, how many, and how a file writes them.
 
-Each domain is written in a space file as a mapping with one key, its kind, and perhaps `when`;
-the models below are those mappings. A constant is a choice of one value.
+A space file writes a domain as a mapping with one key, its kind, and perhaps `when`. The models
+below are those mappings. A constant is a choice of one value.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ Number = TypeVar("Number", int, float)
 
 
 class Section(BaseModel):
-    """A part of a space file: unknown keys are errors, "1" is no number, true is not 1."""
+    """A part of a space file: an unknown key is an error, "1" is not a number, true is not 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def broken_rule(problem: str, fix: str) -> PydanticCustomError:
-    """Return the error that a validator raises, carrying the two halves of a `Fault`."""
+    """Return an error for a validator to raise; it carries a `Fault`'s problem and fix."""
     context = {"problem": problem, "fix": fix}
     return PydanticCustomError("broken_rule", "{problem}; {fix}", context)
 
 
 def distinct(values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
-    """Return the values if there is at least one, and none twice.
+    """Return the values, if there is at least one and no value is given twice.
 
     Raises:
-        PydanticCustomError: there is none, or one is given twice.
+        PydanticCustomError: there is no value, or one is given twice.
     """
     if not values:
         raise broken_rule("is empty", "give at least one value")
@@ -48,7 +48,7 @@ def distinct(values: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
 
 
 def as_list(value: Any) -> Any:
-    """Return a lone value as a list of one: `when: {kernel: poly}`, `points: [{C: 1.0}]`."""
+    """Return a single value as a list of one, as in `when: {kernel: poly}`."""
     return [value] if isinstance(value, Scalar) else value
 
 
@@ -82,7 +82,7 @@ LogInts = Annotated[Ints, AfterValidator(_positive)]
 
 
 class _Domain(Section):
-    """What every domain has: the values that other parameters must have for it to be active."""
+    """What every domain has: the values of other parameters for which it is active."""
 
     when: dict[str, OneOrMore] = Field(
         default={},
@@ -92,7 +92,7 @@ class _Domain(Section):
 
 
 class Choice(_Domain):
-    """One of the listed values."""
+    """One of the listed values: for names, and for numbers of which only a few make sense."""
 
     choice: Values = Field(description="a list of values", examples=["[0.1, 1.0]"])
 
@@ -105,11 +105,11 @@ class Choice(_Domain):
         return len(self.choice)
 
     def contains(self, value: Scalar) -> bool:
-        """Return whether the value, of the parameter's own type, is one of them."""
+        """Return whether the value, already of the parameter's type, is one of them."""
         return value in self.choice
 
     def ask(self, trial: BaseTrial, name: str) -> Scalar:
-        """Return the trial's value; a constant is not asked for."""
+        """Return the trial's value; the trial is not asked for a constant."""
         if len(self.choice) == 1:
             return self.choice[0]
         return cast(Scalar, trial.suggest_categorical(name, self.choice))
@@ -119,7 +119,7 @@ class Choice(_Domain):
 
 
 class _Range(_Domain):
-    """Any real number from low to high, both included."""
+    """A real number from low to high, both included."""
 
     log: ClassVar[bool] = False
 
@@ -129,7 +129,7 @@ class _Range(_Domain):
         raise NotImplementedError
 
     def values(self) -> Sequence[Scalar]:
-        """Refuse: there are too many.
+        """Raise, because there are too many values to list.
 
         Raises:
             ValueError: always.
@@ -141,7 +141,7 @@ class _Range(_Domain):
         return math.inf
 
     def contains(self, value: Scalar) -> bool:
-        """Return whether the value, of the parameter's own type, is within the bounds."""
+        """Return whether the value, already of the parameter's type, is within the bounds."""
         low, high = self.bounds
         return not isinstance(value, str) and low <= value <= high
 
@@ -155,7 +155,7 @@ class _Range(_Domain):
 
 
 class _IntRange(_Range):
-    """Any whole number from low to high, both included."""
+    """A whole number from low to high, both included."""
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -163,12 +163,12 @@ class _IntRange(_Range):
         raise NotImplementedError
 
     def values(self) -> Sequence[Scalar]:
-        """Return the numbers, ascending; lazily, however many there are."""
+        """Return the numbers in ascending order, as a range: their number costs no memory."""
         low, high = self.bounds
         return range(low, high + 1)
 
     def count(self) -> float:
-        """Return the number of values, an exact int."""
+        """Return the number of values, as an exact int."""
         return len(self.values())
 
     def ask(self, trial: BaseTrial, name: str) -> Scalar:
@@ -177,7 +177,7 @@ class _IntRange(_Range):
 
 
 class Uniform(_Range):
-    """Any real number, each equally likely."""
+    """A real number between two bounds, all equally likely."""
 
     uniform: Floats = _pair(0.1, 0.9)
 
@@ -188,7 +188,7 @@ class Uniform(_Range):
 
 
 class LogUniform(_Range):
-    """Any real number above 0, each order of magnitude equally likely."""
+    """A real number above 0, each order of magnitude equally likely: for C or learning_rate."""
 
     log: ClassVar[bool] = True
     log_uniform: LogFloats = _pair(0.001, 100.0)
@@ -200,7 +200,7 @@ class LogUniform(_Range):
 
 
 class IntUniform(_IntRange):
-    """Any whole number, each equally likely."""
+    """A whole number between two bounds, both included, all equally likely: for epochs."""
 
     int_uniform: Ints = _pair(1, 5)
 
@@ -211,7 +211,7 @@ class IntUniform(_IntRange):
 
 
 class IntLogUniform(_IntRange):
-    """Any whole number above 0, each order of magnitude about equally likely."""
+    """A whole number above 0, each order of magnitude about as likely: for batch_size."""
 
     log: ClassVar[bool] = True
     int_log_uniform: LogInts = _pair(1, 100)

@@ -1,4 +1,4 @@
-"""Read `objective` and `constraints`: what a search makes best, and what a winner must satisfy."""
+"""Read `objective` and `constraints`: what a search optimises, and what a winner must satisfy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tune_mnist.spaces.validation import gathering, validated
 
 
 def read_objectives(raw: Any) -> tuple[Objective, ...]:
-    """Return the objectives that a mapping, or a list of mappings, describes.
+    """Return the objectives that a mapping or a list of mappings describes.
 
     Raises:
-        InputError: all faults of all objectives; a metric twice, or none.
+        InputError: every fault of every objective; an empty list, or a metric given twice.
     """
     if not isinstance(raw, list):
         return (validated(Objective, raw, "objective"),)
@@ -37,10 +37,10 @@ def read_objectives(raw: Any) -> tuple[Objective, ...]:
 
 
 def read_constraints(raw: Any) -> tuple[Constraint, ...]:
-    """Return the constraints that a list of texts states.
+    """Return the constraints in a list of texts such as "wall_time_s <= 60".
 
     Raises:
-        InputError: all faults of all constraints.
+        InputError: every fault of every constraint.
     """
     if not isinstance(raw, list):
         fix = 'for example ["wall_time_s <= 60"]'

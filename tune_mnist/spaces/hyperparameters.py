@@ -1,7 +1,7 @@
 """The hyperparameters of every model: which values each takes, its default, when it matters.
 
-This registry is the one place that knows them: the space language, the store's typed columns,
-error messages and documentation loop over it. A new hyperparameter is one entry.
+Only this registry knows them: the space language, the store's typed columns, error messages and
+documentation are made from it. A new hyperparameter is one entry.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ Config = dict[str, Scalar]
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """What a model's hyperparameter is.
+    """One hyperparameter of a model.
 
     Args:
-        meaning: a few words for people.
-        types: Python types that its values have. The first is its column's type in the store.
-        default: its value where a space does not search it; None: it is then left out.
+        meaning: what it is, in a few words for people.
+        types: the Python types of its values. The first is the type of its column in the store.
+        default: its value in a space that does not search it; None leaves it out.
         words: the allowed values of type str.
-        low, high: bounds of its numbers; integers include both, floats lie above `low`, up to
-            `high` if that is finite.
-        matters: names of other hyperparameters (or "device") with the values under which this
-            one changes anything; under others it is dropped from the configuration.
-        changeable: a training may go on with another value, its state kept.
+        low, high: bounds of its numbers. Integers include both; floats exclude `low` and include
+            `high`.
+        matters: other hyperparameters (or "device"), each with the values under which this one
+            changes anything. Under any other value it is left out of the configuration.
+        changeable: whether a running training can continue with another value.
     """
 
     meaning: str
@@ -60,28 +60,28 @@ class Hyperparameter:
 
 
 _DEVICE = Hyperparameter(
-    "where a trial runs; without it the search's plan decides", (str,), None, ("cpu", "gpu")
+    "where the trial runs; if left out, the search decides", (str,), None, ("cpu", "gpu")
 )
 
 _TRAIN_FRACTION = Hyperparameter(
-    "share of the training images to learn from, the first of each class; left out, all of them",
+    "fraction of the training images to train on, the first of each class; if left out, all",
     (float,),
     None,
     high=1,
 )
 
 MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
-    # Defaults: the report's best ResNet on MNIST.
+    # Defaults: the best ResNet on MNIST in the technical report.
     "resnet": {
         "architecture": Hyperparameter(
-            "torchvision's network", (str,), "resnet18", ("resnet18", "resnet50")
+            "network, as torchvision defines it", (str,), "resnet18", ("resnet18", "resnet50")
         ),
-        # BatchNorm has no variance over the single 1×1 map of a batch of one: hence 2.
+        # At least 2: BatchNorm has no variance over the single 1×1 map of a batch of one.
         "batch_size": Hyperparameter(
-            "images a step", (int,), 16, low=2, high=65536, changeable=True
+            "images per step", (int,), 16, low=2, high=65536, changeable=True
         ),
         "optimizer": Hyperparameter(
-            "sgd with momentum 0.9, or adam", (str,), "sgd", ("sgd", "adam")
+            "sgd (with momentum 0.9) or adam", (str,), "sgd", ("sgd", "adam")
         ),
         "learning_rate": Hyperparameter(
             "step size of the optimizer", (float,), 0.001, changeable=True
@@ -90,14 +90,14 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
         "train_fraction": _TRAIN_FRACTION,
         "device": _DEVICE,
         "precision": Hyperparameter(
-            "numbers of the matrix work; left out, float32 on a CPU, bfloat16 on a GPU",
+            "number format of matrix products; if left out, float32 on a CPU, bfloat16 on a GPU",
             (str,),
             None,
             ("float32", "bfloat16"),
         ),
         "pin_memory": Hyperparameter(
-            "batches go to the GPU from page-locked (true) or pageable (false) host memory; "
-            "left out, the images live on the GPU",
+            "copy batches to the GPU from page-locked (true) or pageable (false) memory; "
+            "if left out, all images stay on the GPU",
             (bool,),
             None,
             matters={"device": ("gpu",)},
@@ -108,7 +108,11 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
         "kernel": Hyperparameter(
             "kernel function", (str,), "rbf", ("linear", "rbf", "poly", "sigmoid")
         ),
-        "C": Hyperparameter("price of a training error", (float,), 1.0),
+        "C": Hyperparameter(
+            "penalty of a training error; a higher value fits the training images closer",
+            (float,),
+            1.0,
+        ),
         "gamma": Hyperparameter(
             "kernel coefficient; scale is 1 / (features × variance)",
             (str, float),
@@ -125,9 +129,9 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
 
 
 def parameter_types() -> dict[str, type]:
-    """Return the store's column type of every hyperparameter of every model.
+    """Return the type of the store's column for every hyperparameter of every model.
 
-    gamma is text: "scale" or "0.001". The configuration itself keeps the float.
+    gamma is text there: "scale" or "0.001". The configuration itself keeps the float.
     """
     return {
         name: hyperparameter.types[0]
@@ -137,10 +141,10 @@ def parameter_types() -> dict[str, type]:
 
 
 def accept(name: str, hyperparameter: Hyperparameter, value: Any, key: str) -> Scalar:
-    """Return the value in the hyperparameter's own type: 1 becomes 1.0 where floats belong.
+    """Return the value in the hyperparameter's type: for a float, 1 becomes 1.0.
 
     Raises:
-        InputError: not one of its values; `key` is the fault's dotted key, `where` is left empty.
+        InputError: it is not an allowed value. The fault has `key` as its key and names no file.
     """
     types = hyperparameter.types
     kind = type(value)
@@ -163,7 +167,7 @@ def accept(name: str, hyperparameter: Hyperparameter, value: Any, key: str) -> S
 
 
 def shown(value: object) -> str:
-    """Return a value as one short piece of text, as YAML would have it."""
+    """Return a value as short text, about as YAML would write it."""
     text = repr(value)
     text = {"True": "true", "False": "false", "None": "nothing"}.get(text, text)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,10 @@
-"""The fidelities at which a scheduler looks at a trial: the rungs of a space."""
+"""The rungs of a space: the fidelities at which asha and hyperband compare trials.
+
+A fidelity is how much a trial has had so far: a number of epochs, or a fraction of the training
+images. Together the rungs are a ladder that ends at a whole trial. A training of epochs passes
+its rungs on the way; each fraction of the images is a training of its own (`trained_rungs`).
+median and pbt compare trials at every measurement, median from the first rung on.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +14,16 @@ from tune_mnist.spaces.space import Space
 
 
 def rungs(space: Space) -> tuple[float, ...]:
-    """Return the fidelities at which trials are compared, ascending, the last a whole trial's.
+    """Return the ladder of rungs, in ascending order; the last is a whole trial's fidelity.
 
-    Of epochs 1, 2, 4, ... and the most that a trial can have; of train_fraction those declared;
-    none where the space has no fidelity.
+    For epochs these are 1, 2, 4, ... and the most epochs that a trial can have; for
+    train_fraction, the rungs that the space declares. A space without a fidelity has none.
     """
     if space.fidelity is None:
         return ()
     if space.fidelity.parameter == "train_fraction":
         return space.fidelity.rungs
-    if "epochs" not in MODELS[space.model]:  # refused elsewhere
+    if "epochs" not in MODELS[space.model]:  # checks.py refuses it
         return ()
     most = _most_epochs(space)
     doubled = [2.0**power for power in range(int(most).bit_length()) if 2**power < most]
@@ -25,13 +31,13 @@ def rungs(space: Space) -> tuple[float, ...]:
 
 
 def trained_rungs(space: Space) -> tuple[float, ...]:
-    """Return the fractions of the images that a trial trains on in turn; none without need."""
+    """Return the rungs that are trainings of their own; none unless a scheduler needs them."""
     stops_early = space.search.scheduler != "none"
     return space.fidelity.rungs if space.fidelity is not None and stops_early else ()
 
 
 def changeable(space: Space) -> dict[str, Domain]:
-    """Return the searched parameters that a training may change on its way, for pbt."""
+    """Return the searched parameters that pbt may change during a training."""
     return {
         name: domain
         for name, domain in space.parameters.items()

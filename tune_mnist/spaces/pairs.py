@@ -1,4 +1,4 @@
-"""Which samplers, schedulers and objectives can work together, and on which space."""
+"""Which samplers, schedulers and objectives can work together on a space."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tune_mnist.spaces.milestones import changeable, rungs
 from tune_mnist.spaces.space import Space
 
 POPULATION = 4
-"""The fewest trials of which a quarter can take over another."""
+"""The smallest population that has a worst and a best quarter."""
 
 
 def check_searchable(space: Space) -> None:
-    """Check that the space's sampler can work on it.
+    """Check that the space's sampler, scheduler and goals can work together.
 
-    `read_space` and `override` have already done so.
+    `read_space` and `override` do this already.
 
     Raises:
-        InputError: grid on an infinite space, a sampler that learns on points alone, gp or cmaes
-            without the parameters that they work on.
+        InputError: one fault for each pair that cannot work: grid on an infinite space, gp or
+            cmaes without parameters that they can model, a scheduler with nothing to stop.
     """
     if faults := wrong_pairs(space):
         raise InputError(replace(fault, where=space.name) for fault in faults)
@@ -36,44 +36,44 @@ def wrong_pairs(space: Space) -> list[Fault]:
 
 
 def _scheduler(space: Space) -> list[Fault]:
-    """Return a fault if the scheduler would find nothing to stop a trial at."""
+    """Return a fault if the scheduler has nothing to stop, or pbt nothing to change."""
     name, levels = space.search.scheduler, rungs(space)
     if name == "pbt" and (fault := _population(space)):
         return [fault]
     if name == "none" or len(levels) > 1:
         return []
     if not levels:
-        problem = f"{name} stops trials between reports, and an SVM reports once"
-        fix = "use none, or declare fidelity: {parameter: train_fraction} (--fidelity)"
+        problem = f"{name} stops trials between measurements, and an SVM is measured once"
+        fix = "use none, or `fidelity=train_fraction`"
     elif space.fidelity is not None and space.fidelity.rungs:
-        problem, fix = f"{name} has one rung, the whole trial", "add a rung below 1.0"
+        problem, fix = f"the only rung of {name} is the whole trial", "add a rung below 1.0"
     else:
-        problem = f"{name} has nothing to stop: no trial has more than 1 epoch"
+        problem = f"{name} has nothing to stop, because no trial has more than 1 epoch"
         fix = "use none, or more epochs"
     return [Fault("", "search.scheduler", problem, fix)]
 
 
 def _population(space: Space) -> Fault | None:
-    """Return what keeps trials from taking over each other's training, None if nothing does."""
+    """Return what keeps pbt from working on this space; None if nothing does."""
     key, trials = "search.scheduler", space.search.trials
     if space.model == "svm":
-        problem = "pbt changes a training on its way, and an SVM has no state to go on from"
-        return Fault("", key, problem, "use asha with fidelity: {parameter: train_fraction}")
+        problem = "pbt changes trainings while they run, and an SVM has no state to continue from"
+        return Fault("", key, problem, "use asha with `fidelity=train_fraction`")
     if space.fidelity is not None and space.fidelity.parameter != "epochs":
-        problem = f"pbt goes on from epoch to epoch, not with {space.fidelity.parameter}"
-        return Fault("", key, problem, "use fidelity: {parameter: epochs}, or asha")
+        problem = f"pbt works on epochs, not on {space.fidelity.parameter}"
+        return Fault("", key, problem, "use `fidelity=epochs`, or asha")
     if not changeable(space):
         able = [name for name, one in MODELS[space.model].items() if one.changeable]
-        problem = f"pbt changes {' and '.join(able)} on the way, and neither is searched"
+        problem = f"pbt can change {' and '.join(able)}, and neither is searched"
         return Fault("", key, problem, "give one a domain, or use asha")
     if trials is None or trials < POPULATION:
-        problem = f"pbt makes a population of all trials, and needs to know at least {POPULATION}"
-        return Fault("", key, problem, f"add trials: {2 * POPULATION} (--trials)")
+        problem = f"pbt needs a population of at least {POPULATION} trials"
+        return Fault("", key, problem, f"set `trials={2 * POPULATION}`")
     return None
 
 
 def _goals(space: Space) -> list[Fault]:
-    """Return a fault for each part of the search that cannot follow the space's goals."""
+    """Return a fault if the sampler or the scheduler cannot handle the space's goals."""
     search, faults = space.search, []
     if search.sampler == "cmaes" and (len(space.objectives) > 1 or space.constraints):
         what = "several objectives" if len(space.objectives) > 1 else "constraints"
@@ -81,14 +81,16 @@ def _goals(space: Space) -> list[Fault]:
         faults.append(Fault("", "search.sampler", problem, "use tpe, gp or nsga2"))
     if search.scheduler in ("median", "pbt") and len(space.objectives) > 1:
         problem = f"{search.scheduler} compares trials by one objective, and there are several"
-        faults.append(Fault("", "search.scheduler", problem, "use asha, which ranks by fronts"))
+        faults.append(
+            Fault("", "search.scheduler", problem, "use asha, which ranks by Pareto fronts")
+        )
     return faults
 
 
 def _sampler(space: Space) -> list[Fault]:
     sampler, key = space.search.sampler, "search.sampler"
     if not space.parameters:
-        fix = "use grid (in the file's order) or random"
+        fix = "use grid (the order of the file) or random"
         problem = f"{sampler} cannot learn from a list of points"
         return [] if sampler in ("grid", "random") else [Fault("", key, problem, fix)]
     if sampler in ("gp", "cmaes"):
@@ -102,16 +104,16 @@ def _sampler(space: Space) -> list[Fault]:
 
 
 def _always_there(space: Space) -> list[Fault]:
-    """Return a fault if gp or cmaes would find too little that every configuration has."""
+    """Return a fault if too few parameters are in every configuration for gp or cmaes."""
     always = set.intersection(*(always_searched(space, device) for device in get_args(Device)))
     numbers = {name for name in always if not isinstance(space.parameters[name], Choice)}
     if space.search.sampler == "gp" and not always:
-        problem = "gp models parameters that every configuration has, and there is none"
+        problem = "gp models the parameters that every configuration has, and there are none"
     elif space.search.sampler == "cmaes" and len(numbers) < 2:
         problem = (
-            "cmaes needs at least 2 numbers (uniform, log_uniform, ...) that every configuration "
-            f"has; here: {', '.join(sorted(numbers)) or 'none'}"
+            "cmaes needs at least 2 numbers (uniform, log_uniform, ...) in every configuration "
+            f"and finds {', '.join(sorted(numbers)) or 'none'}"
         )
     else:
         return []
-    return [Fault("", "search.sampler", problem, "use tpe, which takes any space")]
+    return [Fault("", "search.sampler", problem, "use tpe, which works on any space")]

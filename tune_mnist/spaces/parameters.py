@@ -1,6 +1,6 @@
-"""Read `parameters` and `points`, and hold each value against the model's hyperparameters.
+"""Read `parameters` and `points`, and check each value against the model's hyperparameters.
 
-Where the file names no known model (None below), only the language itself is checked.
+If the file names no known model (None below), only the language itself is checked.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from tune_mnist.spaces.hyperparameters import MODELS, Config, ModelName, Scalar,
 from tune_mnist.spaces.validation import gathering, validated
 
 MAX_POINTS = 10_000
-"""Configurations that a file's points may stand for: they are all written out in memory."""
+"""The most configurations that a file's points may list: all are kept in memory."""
 
 _Grid = dict[str, tuple[Scalar, ...]]
 
 
 def read_parameters(declared: Mapping[str, Any], model: ModelName | None) -> dict[str, Domain]:
-    """Return the domain of each parameter, every value in its hyperparameter's own type.
+    """Return the domain of each parameter, every value in its hyperparameter's type.
 
     Args:
         declared: the file's `parameters`.
-        model: whose hyperparameters they are.
+        model: the model that has these hyperparameters.
 
     Raises:
-        InputError: all faults of all parameters.
+        InputError: every fault of every parameter.
     """
     faults: list[Fault] = []
     domains: dict[str, Domain] = {}
@@ -56,7 +56,7 @@ def _check_name(name: str, model: ModelName | None, key: str) -> None:
 
 
 def _domain(raw: Any, key: str) -> Domain:
-    """Return the domain as written, whatever parameter it is for."""
+    """Return the domain as the file writes it, not yet checked against the hyperparameter."""
     if not isinstance(raw, dict):
         fix = "for example {choice: [0.1, 1.0]}"
         raise input_error("", f"{shown(raw)} is not a domain", fix, key)
@@ -74,7 +74,7 @@ def _domain(raw: Any, key: str) -> Domain:
 def _typed(
     domain: Domain, name: str, model: ModelName | None, key: str, declared: list[str]
 ) -> Domain:
-    """Return the domain with each value, of `when` too, in its hyperparameter's own type."""
+    """Return the domain with each value, those of `when` too, in its hyperparameter's type."""
     faults: list[Fault] = []
     kind = next(kind for kind, cls in DOMAINS.items() if type(domain) is cls)
     update: dict[str, Any] = {"when": {}}
@@ -109,7 +109,7 @@ def _check_kind(kind: str, name: str, model: ModelName | None, key: str) -> None
 def _accepted(
     name: str, model: ModelName | None, values: Iterable[Any], key: str
 ) -> tuple[Scalar, ...]:
-    """Return the values in the hyperparameter's own type; as they are if there is no such one."""
+    """Return the values in the hyperparameter's type; unchanged if there is no such one."""
     if model is None or name not in MODELS[model]:
         return tuple(values)
     faults: list[Fault] = []
@@ -123,13 +123,13 @@ def _accepted(
 
 
 def read_points(listed: Iterable[Any], model: ModelName | None) -> tuple[Config, ...]:
-    """Return the configurations that the file's `points` stand for, in its order.
+    """Return the configurations that the file's `points` list, in the file's order.
 
-    A point's list values are expanded to their product, the last one varying fastest. Values
-    that cannot matter are still there (`configurations` collapses them).
+    The lists in a point are expanded to their product, the last one varying fastest. Values that
+    cannot matter are still included; `configurations` leaves them out.
 
     Raises:
-        InputError: all faults of all points; or more than `MAX_POINTS` configurations.
+        InputError: every fault of every point, or more than `MAX_POINTS` configurations.
     """
     faults: list[Fault] = []
     grids: list[_Grid] = []
@@ -138,7 +138,7 @@ def read_points(listed: Iterable[Any], model: ModelName | None) -> tuple[Config,
             grids.append(_point(raw, model, f"points[{i}]"))
     total = sum(math.prod(len(values) for values in grid.values()) for grid in grids)
     if total > MAX_POINTS:
-        problem = f"stand for {total} configurations, at most {MAX_POINTS} can be listed"
+        problem = f"list {total} configurations, more than {MAX_POINTS}"
         faults.append(Fault("", "points", problem, "use parameters with choices"))
     if faults:
         raise InputError(faults)

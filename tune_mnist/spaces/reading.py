@@ -1,7 +1,7 @@
-"""From a space file to a `Space`, and from a request's values to a changed one.
+"""Read a space file into a `Space`, and change a space by the values of a request.
 
-Each part is read by itself, so that every fault is found; whether the parts contradict each
-other (checks.py) is looked at once each is right by itself.
+Each part is read separately, so that every fault is found. Once all parts are right, checks.py
+looks for contradictions between them.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _FIELDS = {
     "fidelity.parameter": "fidelity",
     "fidelity.rungs": "fidelity",
 }
-"""The request's field for a key of the file, where it is not simply the key."""
+"""The request's field for a key of the file, where the two names differ."""
 
 
 class _File(Section):
-    """The top level of a space file, its parts still unread."""
+    """The top level of a space file, before its parts are read."""
 
     model: ModelName = Field(description="a model")
     dataset: str = Field(min_length=1, description="the name of a data set", examples=["mnist"])
@@ -79,15 +79,15 @@ def read_space(path: Path) -> Space:
 
 @dataclass(frozen=True)
 class Overrides:
-    """A request's own values, which count more than those of the space file.
+    """The values of a request that replace those of the space file.
 
     Args:
-        dataset: None keeps the file's.
-        objective: the metrics, with commas between; None keeps the file's.
-        where: constraints in addition to the file's.
-        fidelity: the parameter; None keeps the file's.
-        search, resources: new values of `Search` and `Resources` by key; a None among them
-            keeps the file's.
+        dataset: name of the data set; None keeps the file's.
+        objective: the metrics, separated by commas; None keeps the file's.
+        where: constraints to add to the file's.
+        fidelity: the fidelity's parameter; None keeps the file's.
+        search, resources: values of `Search` and `Resources` by key; None as a value keeps the
+            file's.
     """
 
     dataset: str | None = None
@@ -99,10 +99,10 @@ class Overrides:
 
 
 def override(space: Space, own: Overrides) -> Space:
-    """Return the space with a request's own values in it, checked again.
+    """Return the space with the request's own values, checked again.
 
     Raises:
-        InputError: every fault, naming the request's field instead of a file.
+        InputError: every fault; each names the request's field instead of a file.
     """
     faults: list[Fault] = []
     parts: dict[str, Any] = {}
@@ -132,14 +132,14 @@ def override(space: Space, own: Overrides) -> Space:
 
 
 def _field(key: str) -> str:
-    key = key.partition("[")[0]  # one of several objectives or constraints
+    key = key.partition("[")[0]  # "constraints[0]": one of several
     return f"`{_FIELDS.get(key, key.rpartition('.')[2])}`"
 
 
 def _space(tree: Any, name: str) -> Space:
-    """Return the space that a file's content describes; its faults name no file yet."""
+    """Return the space that a file's content describes; the faults do not name the file yet."""
     if not isinstance(tree, dict):
-        fix = "the first line could be `model: svm`"
+        fix = "begin with a line such as `model: svm`"
         raise input_error("", f"{shown(tree)} is not a mapping", fix)
     faults: list[Fault] = []
     with gathering(faults):

@@ -10,27 +10,27 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def _root() -> Path:
-    """Return the folder of the spaces that ship: in the wheel, else in the checkout."""
+    """Return the folder of the spaces that ship: inside the wheel, or in the checkout."""
     installed = _PACKAGE / "search_spaces"
     return installed if installed.is_dir() else _PACKAGE.parent / "search_spaces"
 
 
 def shipped_spaces() -> dict[str, Path]:
-    """Return the file of each space that ships; names are like "svm" and "report/svm"."""
+    """Return the name and file of each space that ships, for example "svm" and "report/svm"."""
     return {space_name(path): path for path in sorted(_root().rglob("*.yaml"))}
 
 
 def space_name(path: Path) -> str:
-    """Return a shipped space's path within its folder without .yaml, or another file's stem."""
+    """Return a space's name: "report/svm" for one that ships, the stem of any other file."""
     path, root = path.resolve(), _root().resolve()
     return path.relative_to(root).with_suffix("").as_posix() if root in path.parents else path.stem
 
 
 def find_space(name: str) -> Path:
-    """Return the file of a shipped space's name, or the path of one's own file.
+    """Return the file of a space that ships, or the path of your own file.
 
     Raises:
-        InputError: neither a shipped name nor something that looks like a path to a YAML file.
+        InputError: no space has this name, and it is not a path to a YAML file.
     """
     shipped = shipped_spaces()
     if name in shipped:

@@ -1,7 +1,7 @@
 """A search space as read from its file: parameters and points, objectives, budget, resources.
 
-A `Space` that came from `read_space` or `override` is right in every respect. It is frozen,
-pickles, and `Space.model_validate(space.model_dump(mode="json"))` gives it back.
+`read_space` and `override` return a `Space` that has passed every check. It is frozen, can be
+pickled, and survives a round trip: `Space.model_validate(space.model_dump(mode="json"))`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Amount = Annotated[float, AfterValidator(_whole_above_one)]
 
 
 class Objective(Section):
-    """What a search makes best; `mode` is by default the metric's own direction."""
+    """A metric that a search optimises; `mode` defaults to the metric's better direction."""
 
     metric: Metric = Field(default="val_accuracy", description="a metric")
     mode: Mode = Field(default="max", description="a direction")
@@ -73,13 +73,14 @@ class Objective(Section):
 
 
 class Fidelity(Section):
-    """What a scheduler gives a trial more and more of, and where it looks at what came of it.
+    """The budget that a scheduler increases for the trials it continues.
 
     Args:
-        parameter: epochs, or train_fraction: how much of the training images.
-        rungs: the fractions at which a trial is measured, the last one 1.0; by default 1/9, 1/3
-            and 1. An SVM's cost grows faster than its images: at 9,000 the first two rungs add 31
-            to 70 % to what the last one takes. Epochs are measured one by one, and have none.
+        parameter: epochs, or train_fraction (the fraction of the training images).
+        rungs: for train_fraction, the fractions at which a trial is measured, the last one 1.0;
+            the default is 1/9, 1/3 and 1. An SVM's cost grows faster than its number of images:
+            with 9,000, the first two rungs add 31 to 70 % to the cost of the last. Epochs have
+            no declared rungs, because every epoch is measured.
     """
 
     parameter: FidelityName = Field(default="epochs", description="a fidelity")
@@ -110,12 +111,12 @@ class Fidelity(Section):
         if sorted(set(rungs)) != list(rungs):
             raise broken_rule(f"{list(rungs)} does not ascend", fix)
         if rungs[-1] != 1.0:
-            raise broken_rule(f"ends at {rungs[-1]:g}, and a finished trial has it all", fix)
+            raise broken_rule(f"ends at {rungs[-1]:g}, but a whole trial has fraction 1.0", fix)
         return rungs
 
 
 class Search(Section):
-    """How a search proposes, stops early and ends; None is no limit."""
+    """How a search proposes trials, stops them early, and ends; None sets no limit."""
 
     sampler: SamplerName = Field(default="tpe", description="a sampler")
     scheduler: SchedulerName = Field(default="none", description="a scheduler")
@@ -145,7 +146,7 @@ class Search(Section):
 
 
 class Resources(Section):
-    """One trial's share of a machine; below 1, several trials share the core or the GPU."""
+    """The cores and GPUs of one trial; with less than 1, several trials share a core or a GPU."""
 
     cpu: Amount = Field(default=1.0, gt=0, description="a number of cores above 0", examples=[1])
     gpu: Amount = Field(
@@ -154,16 +155,17 @@ class Resources(Section):
 
 
 class Space(Section):
-    """What to search, on which data, how and with what.
+    """What to search, on which data set, by which method, with which resources.
 
     Args:
-        name: "svm", "report/svm", or the stem of one's own file.
-        parameters: the domain of each hyperparameter that the file mentions.
-        points: explicit configurations as the file gives them, lists expanded; evaluated first,
-            or the whole space if there are no parameters. Not collapsed: see `configurations`.
-        objectives: one, or several that a search weighs against each other.
+        name: "svm", "report/svm", or the stem of your own file.
+        parameters: the domain of each hyperparameter that the file searches or fixes.
+        points: explicit configurations in the file's order, with lists expanded. They are tried
+            first, or are the whole space if there are no parameters. They may hold values that
+            cannot matter; `configurations` leaves those out.
+        objectives: one objective, or several to trade off against each other.
         constraints: what a winner must satisfy.
-        fidelity: what a scheduler gives a trial more of; None: the model has nothing to give.
+        fidelity: the budget that a scheduler increases; None if trials have no such budget.
     """
 
     name: str
@@ -186,21 +188,21 @@ class Space(Section):
             return given
         filled: dict[str, Any] = {"fidelity": Fidelity()} if given.get("model") == "resnet" else {}
         filled |= given
-        if "objective" in filled:  # a plan of the store from before there could be several
+        if "objective" in filled:  # a stored plan from when there could be only one
             filled["objectives"] = [filled.pop("objective")]
         return filled
 
     @property
     def objective(self) -> Objective:
-        """The first objective, which names the winner."""
+        """The first objective, which decides the winner."""
         return self.objectives[0]
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics that the search follows: of its objectives, then of its constraints."""
+        """The metrics of the objectives, then those of the constraints."""
         followed = [one.metric for one in self.objectives]
         return tuple(dict.fromkeys([*followed, *(one.metric for one in self.constraints)]))
 
     def feasible(self, measured: Mapping[str, Any]) -> bool:
-        """Return whether a trial's measurement satisfies every constraint."""
+        """Return whether what a trial measured satisfies every constraint."""
         return all(limit.holds(measured.get(limit.metric)) for limit in self.constraints)

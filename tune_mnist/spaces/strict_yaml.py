@@ -1,8 +1,8 @@
 """Read a small YAML file into plain Python values, and refuse whatever could surprise.
 
-No tags (so no Python objects), no aliases (so no bombs), no duplicate keys, no NaN or infinity;
-scalars by YAML 1.2's rules, where 1e-3 is a number, `no` is a word and 010 is ten. Every value
-that comes out is None, bool, int (64 bits), finite float, str, list, or dict with str keys.
+Refused are tags (no Python objects), aliases (no expansion bombs), duplicate keys, NaN and
+infinity. Scalars follow YAML 1.2: 1e-3 is a number, `no` is a word and 010 is ten. Every returned
+value is None, a bool, an int (64 bits), a finite float, a str, a list, or a dict with str keys.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _START_OVER = "copy a space that ships, svm for example"
 
 
 class _Yaml12Loader(yaml.SafeLoader):
-    """Recognises the scalars of YAML 1.2's core schema; PyYAML itself follows YAML 1.1."""
+    """Recognises scalars by YAML 1.2's core schema; PyYAML itself follows YAML 1.1."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
@@ -41,7 +41,7 @@ for _tag, _pattern, _first in (
 
 
 def _number(text: str) -> int | float:
-    """Return 1e3 as the whole number it is, so that it may stand for integers too."""
+    """Return a float, or an int if the value is whole, so that 1e3 can be used as an integer."""
     value = float(text)
     whole = "." not in text and value.is_integer() and abs(value) < 2**53
     return int(value) if whole else value
@@ -57,14 +57,14 @@ _CONSTRUCT: dict[str, Callable[[str], Any]] = {
 
 
 def read_yaml(path: Path) -> Any:
-    """Return the one document of a YAML file.
+    """Return the single document of a YAML file.
 
     Args:
-        path: UTF-8 text, at most `MAX_BYTES` bytes, nested at most `MAX_DEPTH` deep.
+        path: a UTF-8 file of at most `MAX_BYTES` bytes, nested at most `MAX_DEPTH` deep.
 
     Raises:
-        InputError: the file cannot be read, is not YAML, is empty, or holds one of the things
-            that the module's docstring rules out.
+        InputError: the file cannot be read, is not YAML, is empty, or holds something that this
+            module refuses.
     """
     text = _read_text(path)
     try:
@@ -73,7 +73,7 @@ def read_yaml(path: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}" if mark else ""
-        fix = "one `key: value` a line, indented with spaces"
+        fix = "write one `key: value` per line, indented with spaces"
         raise input_error(path, f"not YAML: {error.problem}", fix, line) from None
     except yaml.YAMLError as error:  # a control character: it has a position but no mark
         raise input_error(path, f"not YAML: {error}", "save it as plain text") from None
@@ -106,7 +106,7 @@ def _read_text(path: Path) -> str:
 
 
 def _refuse_tricks(path: Path, text: str) -> None:
-    """Look at the events alone, so that nothing dangerous is ever composed."""
+    """Check the parser's events first, so that nothing dangerous is ever composed."""
     depth = 0
     for event in yaml.parse(text, Loader=_Yaml12Loader):
         line = f"line {event.start_mark.line + 1}" if event.start_mark else ""
@@ -123,7 +123,7 @@ def _refuse_tricks(path: Path, text: str) -> None:
 
 
 def _value(node: yaml.Node, key: str, where: str, faults: list[Fault]) -> Any:
-    """Return the node's value; a fault goes into `faults`, with None in the value's place."""
+    """Return the node's value; if it has a fault, add that to `faults` and return None for it."""
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node, key, where, faults)
     if isinstance(node, yaml.SequenceNode):
@@ -145,7 +145,7 @@ def _value(node: yaml.Node, key: str, where: str, faults: list[Fault]) -> Any:
 def _scalar(node: yaml.ScalarNode, key: str, where: str, faults: list[Fault]) -> Any:
     try:
         value = _CONSTRUCT.get(node.tag, str)(node.value)
-    except ValueError:  # Python converts no number of more than 4,300 digits
+    except ValueError:  # Python refuses to convert more than 4,300 digits
         value = math.inf
     finite = not isinstance(value, float) or math.isfinite(value)
     if finite and not (isinstance(value, int) and abs(value) >= 2**63):

@@ -1,7 +1,6 @@
-"""Pydantic's judgement of one part of a space, in our words: one `Fault` a key.
+"""Turn Pydantic's errors about one part of a space into our own: one `Fault` a key.
 
-Faults made here say where they stand inside the file; `read_space` and `override` add the file's
-or the option's name.
+The faults name the key inside the file; `read_space` adds the file, `override` the request's field.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ AnySection = TypeVar("AnySection", bound=Section)
 
 @contextmanager
 def gathering(faults: list[Fault]) -> Iterator[None]:
-    """Add the faults of what stands in the `with` to the list, and go on after it."""
+    """Add the faults raised inside the `with` to the list, then continue after it."""
     try:
         yield
     except InputError as error:
@@ -35,12 +34,12 @@ def validated(section: type[AnySection], raw: Any, key: str) -> AnySection:
     """Return the part of a space that `raw` describes.
 
     Args:
-        section: what it should be.
-        raw: plain values from YAML or the command line.
+        section: the kind of part.
+        raw: plain values from YAML or a request.
         key: the part's dotted key, "" for the whole file.
 
     Raises:
-        InputError: all faults, one for each key that is wrong.
+        InputError: one fault for each key that is wrong.
     """
     try:
         return section.model_validate(raw)

@@ -102,8 +102,8 @@ def test_an_infinite_space_needs_an_end(tmp_path: Path) -> None:
         plan_search(read_space(file), cpus=None, gpus=0, machine=LAPTOP)
 
 
-def test_asha_without_reports_to_stop_at_is_refused() -> None:
-    with pytest.raises(InputError, match="an SVM reports once"):
+def test_asha_without_measurements_to_stop_at_is_refused() -> None:
+    with pytest.raises(InputError, match="an SVM is measured once"):
         override(read_space(find_space("svm")), Overrides(search={"scheduler": "asha"}))
 
 
