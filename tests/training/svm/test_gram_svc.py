@@ -32,10 +32,13 @@ def rows(digits: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return train, digits.train.labels, np.concatenate([val, test])
 
 
+# On some processors it does not, so passing is no failure.
 ROUNDING = {"check_methods_subset_invariance": "a float32 sum depends on the block it is part of"}
 
 
-@parametrize_with_checks([GramSVC()], expected_failed_checks=lambda _: ROUNDING)  # type: ignore[untyped-decorator]
+@parametrize_with_checks(  # type: ignore[untyped-decorator]
+    [GramSVC()], expected_failed_checks=lambda _: ROUNDING, xfail_strict=False
+)
 def test_keeps_scikit_learns_contract(
     estimator: BaseEstimator, check: Callable[[BaseEstimator], None]
 ) -> None:
