@@ -27,7 +27,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from benchmarks.measure import Figure, Timings, compare, interleave, record, timed
-from tune_mnist.store.layout import file_name, plan_file, rows_folder
+from tune_mnist.store.layout import file_name, record_file, rows_folder
 from tune_mnist.store.merge import ROW_GROUP, row_groups
 from tune_mnist.store.reader import top_trials
 from tune_mnist.store.schema import trials_schema
@@ -186,9 +186,9 @@ def _optuna_rank(trial: optuna.trial.FrozenTrial) -> tuple[float, float]:
 def write_search(root: Path, search: str, trials: int, seed: int) -> None:
     """Write a search as `Writer.compact` leaves it; a `Writer` would sync a million times."""
     folder = rows_folder(root, "trials", search)
-    for path in (folder, plan_file(root, search).parent):
+    for path in (folder, record_file(root, search).parent):
         path.mkdir(parents=True, exist_ok=True)
-    plan_file(root, search).write_text("{}")
+    record_file(root, search).write_text("{}")
     aside = root / "aside.parquet"
     best = (0.0, 0.0)
     with pq.ParquetWriter(aside, SCHEMA) as parquet:

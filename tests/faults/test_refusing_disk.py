@@ -20,7 +20,10 @@ from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.writer import StoreError, Writer
 
-MESSAGE = "{}: .* could not be written: {}; what was written before is whole; make .* resume svm"
+MESSAGE = (
+    "{}: .* could not be written: {}; what was written before is whole; "
+    "make .* resume the search svm"
+)
 
 
 def append(writer: Writer) -> None:

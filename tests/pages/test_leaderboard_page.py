@@ -113,7 +113,7 @@ def test_table_sorts_by_keyboard_with_missing_values_last(example: Page) -> None
 
 def test_heading_tells_its_meaning_on_focus(example: Page) -> None:
     example.get_by_role("button", name="val accuracy").focus()
-    assert example.get_by_role("tooltip").inner_text().startswith("on the validation images")
+    assert example.get_by_role("tooltip").inner_text().startswith("correct predictions on the val")
 
 
 def test_hovering_over_a_line_brings_it_forward(example: Page) -> None:

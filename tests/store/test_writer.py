@@ -122,7 +122,7 @@ def test_the_name_that_is_proposed_instead_is_usable() -> None:
 def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "svm", [trial("t1")])
     before = files(tmp_path)
-    with pytest.raises(InputError, match=r"'svm' is in .* already; choose another `name`"):
+    with pytest.raises(InputError, match=r"'svm' is already in .*; choose another `name`"):
         Writer(tmp_path, "svm", PARAMETERS)
     assert files(tmp_path) == before
 

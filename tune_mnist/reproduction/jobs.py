@@ -13,7 +13,7 @@ from tune_mnist.reproduction.tables import best_named
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.planning.machine import Machine
 from tune_mnist.spaces import Config, Device, Search, configurations, find_space, read_space
-from tune_mnist.store.layout import plans_folder
+from tune_mnist.store.layout import records_folder
 
 PARTS = ("winners", "svm", "resnet", "devices")
 
@@ -109,7 +109,7 @@ def lacking(job: Job, device: Device, request: SearchRequest) -> list[Config]:
         request: whose store and test set count.
     """
     root = request.results
-    if not plans_folder(root).is_dir():
+    if not records_folder(root).is_dir():
         return list(job.configs)
     runs = stored_runs(root)
     runs = runs[(runs["dataset"] == job.dataset) & (runs["seed"] == job.seed)]

@@ -1,9 +1,11 @@
-"""The results store: a folder of Parquet, one row a finished trial.
+"""The results store: a folder of Parquet files, one row per finished trial.
 
-`schema.py` declares the rows, `writer.py` appends them (one `Writer` a search), `reader.py`
-reads them back; readers need pyarrow alone and are never blocked. Beneath these: `rows.py` types a
-trial's values, `layout.py` says what file names mean, `lock.py` keeps one writer a search,
-`merge.py` orders a compacted file, `catalog.py` finds files and names those that cannot be read,
-`top.py` answers the leaderboard. `proposals.py` keeps what a sampler proposed,
-`quarantine.py` takes torn files out of sight.
+`schema.py` declares the rows, `writer.py` appends them (one `Writer` per search) and `reader.py`
+reads them. Readers need only pyarrow and are never blocked. `plans.py` holds the record of a
+search, `proposals.py` what its sampler proposed, `selection.py` which trials a page is about.
+
+Below these, `rows.py` gives a trial's values their types, `layout.py` says what file names mean,
+`lock.py` allows one writer per search, `merge.py` orders the rows of a merged file, `catalog.py`
+finds files and reports those that cannot be read, `quarantine.py` moves torn files away, and
+`top.py` finds the best trials.
 """

@@ -1,10 +1,10 @@
-"""What is in the store: its searches, their files and columns, and the errors when one is not.
+"""What is in the store: its searches, their files and columns, and the errors if one is missing.
 
-Reading takes no lock, so a merge may take a listed file away before it is opened: `retried`
-starts over. Any other failure to read is the file's: it is torn, or not ours. Then `readable`
-raises `ForeignFilesError`, and `without_foreign` names the file in a warning and reads the others.
-Readers may have a read-only store, so they leave such files where they are; the next writer of
-the search puts them into quarantine. No file is opened only to be checked.
+Reading takes no lock, so a merge may remove a listed file before it is opened; then `retried`
+starts again. If a file cannot be read for any other reason, it is torn or not ours: `readable`
+raises `ForeignFilesError`, and `without_foreign` warns of the file and reads the others. A reader
+may have no permission to write, so it leaves such files in place; the search's next writer moves
+them into quarantine. No file is opened just to check it.
 """
 
 from __future__ import annotations
@@ -20,41 +20,41 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from tune_mnist.errors import InputError, input_error, nearest, warn_skipped
-from tune_mnist.store.layout import Kind, live_files, plans_folder, rows_folder
+from tune_mnist.store.layout import RowKind, live_files, records_folder, rows_folder
 from tune_mnist.store.schema import REPORTS, TRIALS, column
 
 SEARCH = column("search", pa.string(), "", "id of the search")
-DECLARED: dict[Kind, pa.Schema] = {"trials": TRIALS, "reports": REPORTS}
+DECLARED: dict[RowKind, pa.Schema] = {"trials": TRIALS, "reports": REPORTS}
 
 _TYPES = {kind: dict(zip(s.names, s.types, strict=True)) for kind, s in DECLARED.items()}
-_NEEDED: dict[Kind, tuple[str, ...]] = {
+_NEEDED: dict[RowKind, tuple[str, ...]] = {
     "trials": ("trial", "status", "wall_time_s"),
     "reports": ("trial", "step"),
 }
 _RUN_ONE = "run a search first"
-_ATTEMPTS = 10  # one fails only if a merge ends during it
+_ATTEMPTS = 10  # an attempt fails only if a merge ends during it
 
 Result = TypeVar("Result")
 
 
 def list_searches(root: Path) -> list[str]:
-    """Return the ids of the searches that have a plan, sorted.
+    """Return the ids of the searches that have a record, sorted.
 
-    Raises: InputError: no store at `root`.
+    Raises: InputError: there is no store at `root`.
     """
-    if not plans_folder(root).is_dir():
+    if not records_folder(root).is_dir():
         raise input_error(root, "there are no results", _RUN_ONE)
-    return sorted(file.stem for file in plans_folder(root).glob("[!.]*.json"))
+    return sorted(file.stem for file in records_folder(root).glob("[!.]*.json"))
 
 
-def search_files(root: Path, kind: Kind, search: str | None) -> list[tuple[str, list[Path]]]:
+def search_files(root: Path, kind: RowKind, search: str | None) -> list[tuple[str, list[Path]]]:
     """Return each search that has rows, with its Parquet files, oldest first.
 
     Args:
         root: the store's folder.
-        kind: whose rows.
-        search: only this search; None: all.
-    Raises: InputError: no store, or no such search.
+        kind: which rows.
+        search: the only search to look at; None looks at all.
+    Raises: InputError: there is no store, or no such search.
     """
     known = set(list_searches(root))
     known.update(_searches_with_rows(root / kind, rows_folder(root, kind, "").name))
@@ -66,7 +66,7 @@ def search_files(root: Path, kind: Kind, search: str | None) -> list[tuple[str, 
 
 
 def _searches_with_rows(folder: Path, prefix: str) -> Iterator[str]:
-    """Yield the searches that have a folder in this one; name what else is in it."""
+    """Yield the searches that have a folder in this one; warn of anything else in it."""
     for entry in folder.glob("[!._]*"):
         if entry.name.startswith(prefix) and entry.is_dir():
             yield entry.name[len(prefix) :]
@@ -83,17 +83,17 @@ def _listed(folder: Path) -> list[Path]:
 
 
 class ForeignFilesError(Exception):
-    """Files among the store's that do not hold its rows, each with what is wrong with it."""
+    """Some of the store's files do not hold its rows; `found` says what is wrong with each."""
 
     def __init__(self, found: dict[Path, str]) -> None:
         self.found = found
         super().__init__(found)
 
 
-def stored_schema(kind: Kind, files: Sequence[Path]) -> pa.Schema:
-    """Return the declared columns of a kind and all others that these files have.
+def stored_schema(kind: RowKind, files: Sequence[Path]) -> pa.Schema:
+    """Return the declared columns of a kind, and any others that these files have.
 
-    Raises: ForeignFilesError: some do not hold rows of this kind.
+    Raises: ForeignFilesError: some files do not hold rows of this kind.
     """
     schema, met = DECLARED[kind], [DECLARED[kind]]
     foreign: dict[Path, str] = {}
@@ -112,8 +112,8 @@ def stored_schema(kind: Kind, files: Sequence[Path]) -> pa.Schema:
     return schema
 
 
-def check_columns(kind: Kind, file: Path, found: pa.Schema) -> None:
-    """Raise ForeignFilesError if a file of these columns cannot hold rows of this kind."""
+def check_columns(kind: RowKind, file: Path, found: pa.Schema) -> None:
+    """Raise ForeignFilesError if a file with these columns cannot hold rows of this kind."""
     types = dict(zip(found.names, found.types, strict=True))
     for name in _NEEDED[kind]:
         if found.names.count(name) != 1:
@@ -125,7 +125,7 @@ def check_columns(kind: Kind, file: Path, found: pa.Schema) -> None:
 
 
 def _fits(type_: pa.DataType, declared: pa.DataType) -> bool:
-    """Say whether a column is of its declared type, or of one that pandas makes of it."""
+    """Return whether a column has its declared type, or one that pandas turns it into."""
     if type_ == declared:
         return True
     number = pa.types.is_integer(type_) or pa.types.is_floating(type_)
@@ -139,11 +139,11 @@ def _fits(type_: pa.DataType, declared: pa.DataType) -> bool:
 
 @contextmanager
 def readable(file: Path) -> Iterator[None]:
-    """Raise ForeignFilesError for what goes wrong while this file is read, but for its going."""
+    """Turn any read error into ForeignFilesError, unless the file has disappeared."""
     try:
         yield
     except FileNotFoundError:
-        if file.is_symlink():  # to nothing: it has not gone, it was never there
+        if file.is_symlink():  # a dangling link: the file did not disappear, it was never there
             raise ForeignFilesError({file: "is a link to nothing"}) from None
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -151,8 +151,8 @@ def readable(file: Path) -> Iterator[None]:
 
 
 @contextmanager
-def readable_all(kind: Kind, files: Sequence[Path], schema: pa.Schema) -> Iterator[None]:
-    """Do as `readable` for a read of many files, of which Arrow does not always name the one."""
+def readable_all(kind: RowKind, files: Sequence[Path], schema: pa.Schema) -> Iterator[None]:
+    """Do the same for a read of many files, where Arrow may not name the file that failed."""
     try:
         yield
     except (pa.ArrowException, OSError):
@@ -162,10 +162,10 @@ def readable_all(kind: Kind, files: Sequence[Path], schema: pa.Schema) -> Iterat
         raise
 
 
-def foreign_files(kind: Kind, files: Iterable[Path], schema: pa.Schema) -> dict[Path, str]:
-    """Return those files that do not hold rows of this kind; slow, for it reads them whole.
+def foreign_files(kind: RowKind, files: Iterable[Path], schema: pa.Schema) -> dict[Path, str]:
+    """Return the files that do not hold rows of this kind; slow, because it reads them whole.
 
-    Raises: FileNotFoundError: a file has gone.
+    Raises: FileNotFoundError: a file has disappeared.
     """
     foreign: dict[Path, str] = {}
     for file in files:
@@ -179,7 +179,7 @@ def foreign_files(kind: Kind, files: Iterable[Path], schema: pa.Schema) -> dict[
 
 
 def without_foreign(read: Callable[[set[Path]], Result]) -> Result:
-    """Return what `read` returns when it leaves out the files that it finds foreign; name them."""
+    """Call `read` until it finds no more foreign files to leave out; warn of those it found."""
     out: set[Path] = set()
     while True:
         try:
@@ -196,7 +196,7 @@ def name_foreign(found: dict[Path, str]) -> None:
 
 
 def retried(read: Callable[[], Result]) -> Result:
-    """Return what `read` returns, starting over when a file it had listed has gone."""
+    """Return what `read` returns; start again if a listed file has disappeared."""
     for _ in range(_ATTEMPTS - 1):
         try:
             return read()
@@ -206,6 +206,6 @@ def retried(read: Callable[[], Result]) -> Result:
 
 
 def not_in_store(where: str, wanted: str, known: Sequence[str]) -> InputError:
-    """Return the error for a name that the store does not have."""
+    """Return the error for a name that is not in the store."""
     fix = nearest(wanted, known) if known else _RUN_ONE
     return input_error(where, f"{wanted!r} is not in the store", fix)

@@ -1,9 +1,9 @@
-"""One writer a search: a lock that dies with its process.
+"""One writer per search: a lock that dies with its process.
 
-A writer holds flock on `<root>/.writers/<id>/lock` for its life. The kernel drops it with the
-process, so a killed writer blocks nobody, and a folder whose lock is free was left by a dead one.
-`doorway` is a second lock, held for the milliseconds in which a writer comes, tidies or goes:
-without it a writer could lock a file that another is about to remove.
+A writer holds flock on `<root>/.writers/<id>/lock` as long as it lives. The kernel releases the
+lock when the process ends, so a killed writer blocks nobody, and a folder with a free lock belongs
+to a dead writer. `doorway` is a second lock, held for the milliseconds in which a writer opens,
+tidies or closes. Without it, a writer could lock a file that another one is about to remove.
 """
 
 from __future__ import annotations
@@ -23,21 +23,23 @@ from tune_mnist.store.layout import writer_folder, writers_folder
 
 @contextmanager
 def doorway(root: Path) -> Iterator[None]:
-    """Let one writer of the store at a time come, tidy or go."""
-    with (writers_folder(root) / ".doorway").open("w") as door:  # no search's name has a dot first
+    """Let only one writer of the store at a time open, tidy or close."""
+    with (writers_folder(root) / ".doorway").open(
+        "w"
+    ) as door:  # no search's name begins with a dot
         fcntl.flock(door, fcntl.LOCK_EX)
         yield
 
 
 def living_writer(root: Path, search: str) -> str | None:
-    """Return who writes a search at this moment ("process 7 on host"), None if nobody does."""
+    """Return who is writing a search ("process 7 on host"), None if nobody is."""
     file = writer_folder(root, search) / "lock"
     if not file.exists():
         return None
     with doorway(root):
         try:
             lock = file.open(encoding="utf-8")
-        except FileNotFoundError:  # the writer went while we waited
+        except FileNotFoundError:  # the writer closed while we waited
             return None
         with lock:
             try:
@@ -48,9 +50,9 @@ def living_writer(root: Path, search: str) -> str | None:
 
 
 def lock_search(root: Path, search: str) -> TextIO:
-    """Return the open lock file of a search; closing it frees the lock. Call in the doorway.
+    """Return the open lock file of a search; closing it frees the lock. Call inside `doorway`.
 
-    Raises: InputError: a living process writes this search.
+    Raises: InputError: a living process is writing this search.
     """
     lock = _try_lock(root, search)
     if lock is None:
@@ -58,7 +60,7 @@ def lock_search(root: Path, search: str) -> TextIO:
         raise input_error(
             "`name`",
             f"{search!r} is being written by {owner or 'another process'}",
-            "wait for it, or choose another name",
+            "wait for it, or choose another `name`",
         )
     lock.truncate(0)
     lock.write(f"process {os.getpid()} on {socket.gethostname()}")
@@ -67,13 +69,13 @@ def lock_search(root: Path, search: str) -> TextIO:
 
 
 def unlock_search(root: Path, search: str, lock: TextIO) -> None:
-    """Free a lock and remove the writer's folder. Call in the doorway."""
+    """Free a lock and remove the writer's folder. Call inside `doorway`."""
     shutil.rmtree(writer_folder(root, search))
     lock.close()
 
 
 def dead_writers(root: Path) -> Iterator[tuple[str, TextIO]]:
-    """Yield each search whose writer died, with its lock. Call in the doorway."""
+    """Yield each search whose writer has died, with its lock. Call inside `doorway`."""
     for folder in sorted(writers_folder(root).glob("[!.]*")):
         lock = _try_lock(root, folder.name)
         if lock is not None:

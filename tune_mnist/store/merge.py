@@ -1,9 +1,9 @@
-"""How rows lie in a compacted file: the best first, so that a leaderboard decodes one row group.
+"""The order of rows in a merged file: the best first, so a leaderboard decodes one row group.
 
-A Parquet reader decodes whole row groups, every column of it at about 1 µs a row. Were the best
-hundred of a million trials spread over the file, fetching them would decode most of it. So the
-first row group holds the trials of highest validation accuracy, and the others follow in the
-order in which they finished. Their bounds then tell `top.py` to leave them alone.
+A Parquet reader decodes whole row groups, each column at about 1 µs per row. If the best hundred
+of a million trials were spread over the file, fetching them would decode most of it. So the first
+row group holds the trials with the highest validation accuracy, and the others follow in the
+order in which they finished. From their bounds `top.py` sees that it need not read them.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from tune_mnist.store.catalog import readable_all
-from tune_mnist.store.layout import Kind
+from tune_mnist.store.layout import RowKind
 
-ROW_GROUP = 8192  # rows: few enough to decode at once, enough that a million make a small footer
+ROW_GROUP = 8192  # rows: few enough to decode quickly, enough to keep the footer of a million small
 
 
-def row_groups(kind: Kind, files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield all rows of the files as tables of about `ROW_GROUP` rows, one a row group.
+def row_groups(kind: RowKind, files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield all rows of the files as tables of about `ROW_GROUP` rows, one per row group.
 
     Args:
-        kind: of trials the best come first; reports keep their order.
-        files: Parquet files, oldest first; columns that they lack become null.
-        schema: of the tables.
+        kind: "trials" come best first; "reports" keep their order.
+        files: Parquet files, oldest first; a column that a file lacks becomes null.
+        schema: the schema of the tables.
     Raises: ForeignFilesError: a file is torn.
     """
     others = pc.scalar(True)
@@ -44,12 +44,12 @@ def row_groups(kind: Kind, files: Sequence[Path], schema: pa.Schema) -> Iterator
             while len(waiting) >= ROW_GROUP:
                 yield waiting.slice(0, ROW_GROUP)
                 waiting = waiting.slice(ROW_GROUP)
-        if len(waiting):  # an empty row group would be opened for nothing
+        if len(waiting):  # an empty row group would only cost time to open
             yield waiting
 
 
 def _are_best(trials: ds.Dataset) -> pc.Expression:
-    """Return the condition, true or false but never null, of the `ROW_GROUP` best trials."""
+    """Return the condition, never null, that the best `ROW_GROUP` trials meet."""
     accuracy = pc.field("val_accuracy")
     wall_time_s = pc.coalesce(pc.field("wall_time_s"), pc.scalar(math.inf))
     keys = trials.to_table(

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from tune_mnist.errors import Fault, InputError, input_error, warn_skipped
 from tune_mnist.store.catalog import list_searches, not_in_store
-from tune_mnist.store.layout import plan_file
+from tune_mnist.store.layout import record_file
 
 TestSet = Literal["standard", "holdout"]
 _FIX = "restore it from a copy"
@@ -179,7 +179,7 @@ def read_search(root: Path, search: str) -> SearchRecord:
     known = list_searches(root)
     if search not in known:
         raise not_in_store("`search`", search, known)
-    file = plan_file(root, search)
+    file = record_file(root, search)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

@@ -1,8 +1,8 @@
-"""What a search's sampler proposed, one JSON object a line, in the order of proposal.
+"""The proposals of a search's sampler: one JSON object per line, in the order of proposal.
 
-The one file of the store that grows in place: a proposal must be safe before its trial starts, and
-costs one write and one fsync. A kill or a full disk can leave the last line torn; readers ignore
-it, the next writer cuts it off.
+This is the only file of the store that grows in place: a proposal must be safe before its trial
+starts, and this way it costs one write and one fsync. A kill or a full disk can tear the last
+line; readers ignore a torn line, and the next writer cuts it off.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from tune_mnist.store.layout import proposals_file
 
 
 def read_proposals(root: Path, search: str) -> list[dict[str, Any]]:
-    """Return the proposals of a search, oldest first; none where it has written none.
+    """Return the proposals of a search, oldest first; an empty list if there are none.
 
-    A torn last line is ignored; any other line that is no JSON object is left out with a warning.
+    A torn last line is ignored. Any other line that is not a JSON object is left out, with a
+    warning.
     """
     file = proposals_file(root, search)
     try:
@@ -28,22 +29,24 @@ def read_proposals(root: Path, search: str) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     found: list[dict[str, Any]] = []
-    for number, line in enumerate(lines[:-1], start=1):  # after the last newline: nothing, or torn
+    for number, line in enumerate(
+        lines[:-1], start=1
+    ):  # what follows the last newline is empty or torn
         try:
             proposal = json.loads(line)
             if not isinstance(proposal, dict):
                 raise ValueError("not an object")
         except (ValueError, RecursionError) as error:
-            warn_skipped(file, f"line {number} is not a JSON object ({error})", "take the line out")
+            warn_skipped(file, f"line {number} is not a JSON object ({error})", "remove the line")
             continue
         found.append(proposal)
     return found
 
 
 def append_line(file: Path, proposal: Mapping[str, Any]) -> None:
-    """Put one proposal at the end of the file, safe from a power cut, whole or not at all.
+    """Append one proposal, whole or not at all, and safe from a power cut on return.
 
-    Raises: ValueError: it is not JSON.
+    Raises: ValueError: it cannot be written as JSON.
     """
     line = json.dumps(proposal, allow_nan=False).encode() + b"\n"
     is_new = not file.exists()
@@ -52,9 +55,11 @@ def append_line(file: Path, proposal: Mapping[str, Any]) -> None:
         end = _end_of_last_line(descriptor)
         os.ftruncate(descriptor, end)
         try:
-            if os.write(descriptor, line) < len(line):  # the disk took a part: ask it why
+            if os.write(descriptor, line) < len(
+                line
+            ):  # only a part was written: write again to learn why
                 os.write(descriptor, line)
-                raise OSError(f"{file} was written in part only")
+                raise OSError(f"{file} was written only in part")
             os.fsync(descriptor)
         except OSError:
             os.ftruncate(descriptor, end)
@@ -66,7 +71,7 @@ def append_line(file: Path, proposal: Mapping[str, Any]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the coming and going of the folder's files survive a power cut."""
+    """Make new, renamed and removed files of the folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,8 @@
-"""The store's way out: trials, reports and plans, for any number of readers, never blocked.
+"""Read the store: trials and their measurements, for any number of readers, never blocked.
 
-Every function reads the files that are there at that moment; a search may be running. Columns
-that an older file lacks are null. A torn or foreign file is left out and named in a
-`SkippedWarning`; rows are never made of it.
+Every function reads the files that exist at that moment; a search may be running. A column that an
+older file lacks is null. A torn or foreign file is left out and named in a `SkippedWarning`; it
+never becomes rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tune_mnist.store.catalog import (
     stored_schema,
     without_foreign,
 )
-from tune_mnist.store.layout import Kind
+from tune_mnist.store.layout import RowKind
 from tune_mnist.store.schema import TRIALS
 from tune_mnist.store.selection import EVERYTHING, Selection
 from tune_mnist.store.top import Query, best_rows
@@ -55,15 +55,15 @@ def read_trials(
 
     Args:
         root: the store's folder.
-        search: only of this search; None: of all.
-        dataset: only on this data set.
-        model: only of this model.
-        columns: which columns, in this order; None: `search` and all that the files have.
-        equal: other columns and the value that each must have; none may match.
-    Returns: one row a trial; the fields carry their unit and meaning.
+        search: only trials of this search; None reads all.
+        dataset: only trials on this data set.
+        model: only trials of this model.
+        columns: which columns, in this order; None returns `search` and all columns of the files.
+        equal: other columns, each with the value that it must have; it may match no trial.
+    Returns: one row per trial; the fields carry their unit and meaning.
     Raises:
-        InputError: no store, no such search, data set or model.
-        ValueError: a column that no file has.
+        InputError: there is no store, or no such search, data set or model.
+        ValueError: no file has one of the columns.
     """
     wanted = _wanted(dataset, model)
     condition = _EVERY
@@ -76,9 +76,9 @@ def read_trials(
 
 
 def read_reports(root: Path, *, search: str | None = None) -> pa.Table:
-    """Return all reports of a search, or of all; a trial's are in the order of its steps.
+    """Return the measurements of one search or of all; each trial's are in order of `step`.
 
-    Raises: InputError: no store, or no such search.
+    Raises: InputError: there is no store, or no such search.
     """
     return without_foreign(lambda out: _read(root, "reports", search, None, _EVERY, out))
 
@@ -91,19 +91,20 @@ def top_trials(
     mode: Literal["max", "min"] | None = None,
     selection: Selection = EVERYTHING,
 ) -> pa.Table:
-    """Return the best trials, best first; ties go to the shorter, then by search and trial.
+    """Return the best trials, best first.
 
-    Failed trials, and those whose metric is null or NaN, are left out.
+    Ties are ordered by wall time, then by search and trial. Failed trials, and trials whose metric
+    is null or NaN, are left out.
 
     Args:
         root: the store's folder.
-        top: how many at most, > 0.
+        top: the most trials to return, > 0.
         metric: a numeric column of `TRIALS`.
-        mode: which end of the metric is best; None: "min" for a loss or a time, else "max".
-        selection: which trials count; its constraints are left to `analysis.constraints`.
-    Returns: at most `top` rows: `search` and all columns of the files they are in.
+        mode: whether "max" or "min" is best; None means "min" for a loss or a time, else "max".
+        selection: which trials count; `analysis.constraints` applies its constraints, not this.
+    Returns: at most `top` rows, with `search` and all columns of their files.
     Raises:
-        InputError: no store, no such search, data set, model or metric.
+        InputError: there is no store, or no such search, data set, model or metric.
         ValueError: `top` < 1.
     """
     if top < 1:
@@ -133,7 +134,7 @@ def _wanted(dataset: str | None, model: str | None) -> dict[str, str]:
 
 
 def _check_wanted(root: Path, search: str | None, wanted: Mapping[str, str]) -> None:
-    """Raise InputError if there are trials, but none with a wanted value."""
+    """Raise InputError if there are trials, but none with one of the wanted values."""
     if not wanted:
         return
     trials = read_trials(root, search=search, columns=list(wanted))
@@ -145,17 +146,17 @@ def _check_wanted(root: Path, search: str | None, wanted: Mapping[str, str]) -> 
 
 def _read(
     root: Path,
-    kind: Kind,
+    kind: RowKind,
     search: str | None,
     columns: Sequence[str] | None,
     condition: pc.Expression,
     out: set[Path],
 ) -> pa.Table:
-    """Read rows of all files but those to be left out; raise ForeignFilesError for more."""
+    """Read the rows of all files except those in `out`; ForeignFilesError names further ones."""
     listed = [
         [file for file in files if file not in out] for _, files in search_files(root, kind, search)
     ]
-    # A writer's schema has every column of its search's older files, so the newest tells them all.
+    # A writer's schema has every column of its search's older files, so the newest has them all.
     schema = pa.schema([SEARCH, *stored_schema(kind, [files[-1] for files in listed if files])])
     names = schema.names if columns is None else list(columns)
     unknown = [name for name in names if name not in schema.names]
@@ -166,6 +167,6 @@ def _read(
         return schema.empty_table().select(names)
     with readable_all(kind, paths, schema):
         rows = ds.dataset([str(path) for path in paths], schema=schema, partitioning=_HIVE)
-        for fragment in rows.get_fragments():  # Arrow would make null rows of a file of others'
+        for fragment in rows.get_fragments():  # Arrow would read a foreign file as null rows
             check_columns(kind, Path(fragment.path), fragment.physical_schema)
         return rows.to_table(columns=names, filter=condition)

@@ -1,7 +1,7 @@
-"""From a trial as Python values to typed Arrow rows: every key known, every value of its type.
+"""Turn a trial's Python values into typed Arrow rows, and refuse what fits no column.
 
-A key or a value that does not fit is a mistake in our own code, so it is a ValueError, and
-nothing is written.
+A key or value that does not fit is a mistake in our own code. It raises ValueError, and nothing is
+written.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ STATUSES = ("completed", "stopped", "failed")
 
 
 def trial_row(trial: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
-    """Return the one row of a trial; columns it does not name are null.
+    """Return a trial as a table of one row; columns that it does not name are null.
 
     Args:
-        trial: column name to value; `config` is the mapping of its hyperparameters, and also
-            fills the columns `config.<name>`.
-        schema: `trials_schema(...)`.
-    Raises: ValueError: a key or hyperparameter that is no column, a required one missing, a
-        status that does not exist, or a value that its column's type cannot hold unchanged.
+        trial: column name to value. `config` is the mapping of its hyperparameters and also fills
+            the columns `config.<name>`.
+        schema: the result of `trials_schema(...)`.
+    Raises: ValueError: a key or hyperparameter has no column, a required key is missing, the
+        status does not exist, or the column's type cannot hold a value unchanged.
     """
     missing = [key for key in REQUIRED if trial.get(key) is None]
     if missing:
         raise ValueError(f"trial lacks {', '.join(missing)}")
     if trial["status"] not in STATUSES:
-        raise ValueError(f"status {trial['status']!r} is none of {', '.join(STATUSES)}")
+        raise ValueError(f"status {trial['status']!r} is not one of {', '.join(STATUSES)}")
     config = {name: _plain(value) for name, value in trial["config"].items()}
     values = {
         **trial,
@@ -44,14 +44,14 @@ def trial_row(trial: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
 def report_rows(
     trial: str, attempt: int, reports: Sequence[Mapping[str, Any]], schema: pa.Schema
 ) -> pa.Table:
-    """Return the rows of a trial's reports, in their order.
+    """Return the rows of a trial's measurements, in their order.
 
-    Raises: ValueError: as for `trial_row`, or a report names another trial.
+    Raises: ValueError: as for `trial_row`, or a measurement names another trial.
     """
     owner = {"trial": trial, "attempt": attempt}
     for report in reports:
         if any(report.get(key, value) != value for key, value in owner.items()):
-            raise ValueError(f"a report of {owner} belongs to another trial: {dict(report)}")
+            raise ValueError(f"a measurement of {owner} belongs to another trial: {dict(report)}")
     return _table([{**report, **owner} for report in reports], schema)
 
 
@@ -64,7 +64,7 @@ def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
 
 
 def _column(field: pa.Field, values: Iterable[Any]) -> pa.Array:
-    """Return the values as an Arrow array, refusing what Arrow would round or reinterpret."""
+    """Return the values as an Arrow array; refuse what Arrow would round or reinterpret."""
     plain = [_fitting(field, _plain(value)) for value in values]
     try:
         return pa.array(plain, field.type)
@@ -73,13 +73,13 @@ def _column(field: pa.Field, values: Iterable[Any]) -> pa.Array:
 
 
 def _fitting(field: pa.Field, value: Any) -> Any:
-    """Return the value in the Python type of the field's column."""
+    """Return the value as the column takes it; refuse one that would change on the way."""
     if value is None:
         return None
     type_ = field.type
     if pa.types.is_string(type_) and field.name.startswith("config."):
         return str(value)  # gamma is "scale" or a number; its column is text
-    naive = isinstance(value, datetime) and value.tzinfo is None  # would be taken for UTC
+    naive = isinstance(value, datetime) and value.tzinfo is None  # Arrow would take it for UTC
     fraction = pa.types.is_integer(type_) and isinstance(value, float) and value % 1 != 0
     mixed = pa.types.is_boolean(type_) != isinstance(value, bool)
     if naive or fraction or mixed:
@@ -88,5 +88,5 @@ def _fitting(field: pa.Field, value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return a NumPy scalar as the Python value it stands for."""
+    """Return a NumPy scalar as its Python value; any other value unchanged."""
     return value.item() if hasattr(value, "item") else value

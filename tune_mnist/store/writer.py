@@ -1,18 +1,19 @@
-"""The store's one way in: a `Writer` a search, each trial on disk when `append_trial` returns.
+"""Write to the store: one `Writer` per search; a trial is on disk when `append_trial` returns.
 
     with Writer(Path("results"), "svm-1", {"C": float}) as writer:
-        writer.write_search(plan)
+        writer.write_search(record)
         writer.append_trial(trial, reports)
 
-A trial is one small file of its own: written aside, fsynced, renamed into place, its folder
-fsynced; its reports first, then its row. Every 256 of them are merged into one file; `compact`
-merges all there are. `layout.py` tells why our readers neither see a row twice nor miss one.
-A plain reader (pandas, DuckDB) sees rows twice if it lists the folder in the milliseconds between
-a merged file's coming and the old files' going, and gets FileNotFoundError for a file that went
-between its listing and its reading. What a killed writer left is tidied by the store's next one.
+Each trial is a small file of its own. It is written aside, fsynced and renamed into place, and its
+folder is fsynced: first the trial's measurements, then its row. Every 256 such files are merged
+into one; `compact` merges all. layout.py says why our readers neither see a row twice nor miss one.
+A plain reader (pandas, DuckDB) can see rows twice if it lists the folder in the milliseconds
+between the arrival of a merged file and the removal of the old ones. It gets FileNotFoundError for
+a file that is removed between listing and reading. The store's next writer tidies up what a killed
+one left.
 
-A disk that is full or read-only is a `StoreError` at whatever step it shows. What was written is
-whole then, the half-written file is gone, and the same call works again when there is room.
+A full or read-only disk raises `StoreError`, at whatever step it shows. Everything written earlier
+is whole, the half-written file is gone, and the same call works again once there is room.
 """
 
 from __future__ import annotations
@@ -32,16 +33,16 @@ import pyarrow.parquet as pq
 from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.store.catalog import ForeignFilesError, stored_schema
 from tune_mnist.store.layout import (
-    KINDS,
-    Kind,
+    ROW_KINDS,
+    RowKind,
     checkpoints_folder,
     covered,
     file_name,
     live_files,
     merged_name,
     numbers,
-    plan_file,
     proposals_file,
+    record_file,
     rows_folder,
     writer_folder,
     writers_folder,
@@ -55,8 +56,8 @@ from tune_mnist.store.reader import read_trials
 from tune_mnist.store.rows import report_rows, trial_row
 from tune_mnist.store.schema import REPORTS, trials_schema
 
-MERGE_AT = 256  # small files; bounds what a reader opens
-SMALL: dict[str, Any] = {"compression": "none", "use_dictionary": False}  # half the time for a row
+MERGE_AT = 256  # small files: limits how many a reader opens
+SMALL: dict[str, Any] = {"compression": "none", "use_dictionary": False}  # halves a row's time
 MERGED: dict[str, Any] = {"compression": "zstd"}
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
@@ -64,19 +65,19 @@ _DATES = ("epoch", "infinity")  # DuckDB reads a folder of this name as a date
 
 
 class StoreError(InputError):
-    """The disk does not take what is to be written: full, read-only, gone, or not permitted."""
+    """The store cannot be written: the disk is full, read-only or gone, or access is denied."""
 
 
 class Writer:
     """The only process that writes a search; not for use from two threads at once.
 
     Args:
-        root: the store's folder; made where it is missing.
+        root: the store's folder; created if it is missing.
         search: the search's id, which names its folders.
-        parameters: name to Python type of every hyperparameter that any model has.
-        resume: go on with a search that is in the store already, instead of refusing it.
+        parameters: the name and Python type of every hyperparameter of every model.
+        resume: continue a search that is already in the store, instead of refusing its name.
     Raises:
-        InputError: the name is unusable, taken or being written.
+        InputError: the name cannot be used, is taken, or is being written.
         StoreError: the folder cannot be written.
     """
 
@@ -99,13 +100,15 @@ class Writer:
             raise
 
     def _take_stock(self, parameters: Mapping[str, type]) -> None:
-        """Learn which trials are there, once what cannot be read is out of the way."""
+        """Move unreadable files out of the way, then find out which trials are there."""
         quarantine_unreadable(self._root, self._search)
         spans = self._files("trials")
         self._next = 1 + max((last for _, last in spans), default=-1)
         self._unmerged = 1 + max((last for first, last in spans if first < last), default=-1)
-        self._recent: dict[Path, pa.Table] = {}  # rows of small files, 1 ms each to read back
-        self._schemas: dict[Kind, pa.Schema] = {
+        self._recent: dict[
+            Path, pa.Table
+        ] = {}  # rows of the small files; reading one back takes 1 ms
+        self._schemas: dict[RowKind, pa.Schema] = {
             "reports": self._schema("reports", REPORTS),
             "trials": self._schema("trials", trials_schema(parameters)),
         }
@@ -114,7 +117,7 @@ class Writer:
 
     @property
     def checkpoints(self) -> Path:
-        """The folder for the states that the search's trials save; made by who needs it."""
+        """The folder for the states that the search's trials save; the caller creates it."""
         return checkpoints_folder(self._root, self._search)
 
     def write_search(self, record: SearchRecord) -> None:
@@ -124,38 +127,38 @@ class Writer:
         """
         with (
             self._writing("the record of the search"),
-            self._appearing(plan_file(self._root, self._search)) as file,
+            self._appearing(record_file(self._root, self._search)) as file,
         ):
             file.write(record.to_json().encode())
 
     def append_trial(self, trial: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> None:
-        """Put a trial and its reports on disk; appending the same attempt again does nothing.
+        """Put a trial and its measurements on disk; the same attempt is written only once.
 
         Args:
-            trial: column to value; `trial`, `attempt`, `status` and `config` (a mapping) must be
-                there, other columns are null where they are not.
-            reports: column to value each; trial id and attempt are filled in.
+            trial: column to value. `trial`, `attempt`, `status` and `config` (a mapping) are
+                required; any other column that is missing becomes null.
+            reports: the measurements, each column to value; trial and attempt are filled in.
         Raises:
             ValueError: an unknown key, or a value that its column cannot hold.
-            StoreError: the disk does not take it.
+            StoreError: the disk refuses it.
         """
         row = trial_row(trial, self._schemas["trials"])
         key = (str(trial["trial"]), int(trial["attempt"]))
         if key in self._done:
             return
-        rows: dict[Kind, pa.Table] = {
+        rows: dict[RowKind, pa.Table] = {
             "reports": report_rows(*key, reports, self._schemas["reports"]),
             "trials": row,
         }
         with self._writing(f"trial {key[0]}"):
             self._append(key, rows)
         if self._next - self._unmerged >= MERGE_AT:
-            # Merging can wait: the trial is safe, and each append tries again.
+            # A merge that fails can wait: the trial is safe, and the next append tries again.
             with suppress(OSError):
                 self._merge(self._unmerged)
 
-    def _append(self, key: tuple[str, int], rows: Mapping[Kind, pa.Table]) -> None:
-        for kind in KINDS:
+    def _append(self, key: tuple[str, int], rows: Mapping[RowKind, pa.Table]) -> None:
+        for kind in ROW_KINDS:
             best = _best_of(rows[kind]) if kind == "trials" else None
             folder = rows_folder(self._root, kind, self._search)
             target = folder / file_name(self._next, self._next, best)
@@ -163,17 +166,19 @@ class Writer:
                 with self._appearing(target) as file:
                     pq.write_table(rows[kind], file, **SMALL)
             finally:
-                if kind == "trials" and target.exists():  # though its folder may not be synced
+                if kind == "trials" and target.exists():  # even if syncing its folder failed
                     self._done.add(key)
                     self._next += 1
             self._recent[target] = rows[kind]
 
     def append_proposal(self, proposal: Mapping[str, Any]) -> None:
-        """Put what the sampler proposes on disk, before its trial starts; `read_proposals`.
+        """Put a proposal of the sampler on disk, before its trial starts.
+
+        `read_proposals` reads it back.
 
         Raises:
-            ValueError: it is not JSON.
-            StoreError: the disk does not take it.
+            ValueError: it cannot be written as JSON.
+            StoreError: the disk refuses it.
         """
         with self._writing("a proposal"):
             append_line(proposals_file(self._root, self._search), proposal)
@@ -185,21 +190,21 @@ class Writer:
         self.write_search(record.model_copy(update={"ended": ended}))
 
     def compact(self) -> None:
-        """Merge all the search's files into one a kind: for when a search has ended.
+        """Merge the search's files into one of trials and one of reports, once it has ended.
 
-        Raises: StoreError: the disk does not take it; every row is still there.
+        Raises: StoreError: the disk refuses it; every row is still there.
         """
         with self._writing("the merged files"):
             self._merge(0)
 
     def close(self) -> None:
-        """Free the search for another writer; a second call does nothing."""
+        """Release the search to other writers; a second call does nothing."""
         if self._lock.closed:
             return
         try:
             with doorway(self._root):
                 unlock_search(self._root, self._search, self._lock)
-        except OSError:  # a read-only store: the next writer tidies our folder
+        except OSError:  # a read-only store: the next writer will tidy our folder
             self._lock.close()
 
     def __enter__(self) -> Writer:
@@ -209,14 +214,14 @@ class Writer:
         self.close()
 
     def _open(self, resume: bool) -> None:
-        plan = plan_file(self._root, self._search)
-        folders = [rows_folder(self._root, kind, self._search) for kind in KINDS]
+        plan = record_file(self._root, self._search)
+        folders = [rows_folder(self._root, kind, self._search) for kind in ROW_KINDS]
         writers_folder(self._root).mkdir(parents=True, exist_ok=True)
         with doorway(self._root):
             if not resume and (plan.exists() or any(map(live_files, folders))):
                 raise input_error(
                     "`name`",
-                    f"a search {self._search!r} is in {self._root} already",
+                    f"a search {self._search!r} is already in {self._root}",
                     "choose another `name`",
                 )
             for search, lock in dead_writers(self._root):
@@ -227,22 +232,22 @@ class Writer:
             folder.mkdir(parents=True, exist_ok=True)
             sync_folder(folder.parent)
 
-    def _files(self, kind: Kind) -> dict[tuple[int, int], Path]:
-        """Return our files by first and last trial, without reports whose trial never came."""
+    def _files(self, kind: RowKind) -> dict[tuple[int, int], Path]:
+        """Return our files by first and last trial, without reports whose trial was not stored."""
         files = live_files(rows_folder(self._root, kind, self._search))
         spans = {span: file for file in files if (span := numbers(file.name))}
         return spans if kind == "trials" else {s: f for s, f in spans.items() if s[1] < self._next}
 
-    def _schema(self, kind: Kind, declared: pa.Schema) -> pa.Schema:
-        """Return the declared columns, and those that an older writer of this search had."""
+    def _schema(self, kind: RowKind, declared: pa.Schema) -> pa.Schema:
+        """Return the declared columns, and any others that this search's files have."""
         newest = list(self._files(kind).values())[-1:]
         both = [declared, stored_schema(kind, newest)]
         return pa.unify_schemas(both, promote_options="permissive")
 
     def _merge(self, start: int) -> None:
-        """Put the trials from number `start` on into one file, and take the others away."""
-        _tidy(self._root, self._search)  # what a merge that failed has left
-        for kind in KINDS:
+        """Merge the files of the trials from number `start` on, and remove the old files."""
+        _tidy(self._root, self._search)  # what a failed merge left
+        for kind in ROW_KINDS:
             try:
                 self._merge_kind(kind, start)
             except ForeignFilesError:
@@ -250,12 +255,12 @@ class Writer:
                 self._merge_kind(kind, start)
         self._unmerged = self._next
 
-    def _merge_kind(self, kind: Kind, start: int) -> None:
+    def _merge_kind(self, kind: RowKind, start: int) -> None:
         files = [file for span, file in self._files(kind).items() if span[0] >= start]
         if len(files) > 1:
             self._replace(kind, files, merged_name([file.name for file in files]))
 
-    def _replace(self, kind: Kind, files: Sequence[Path], name: str) -> None:
+    def _replace(self, kind: RowKind, files: Sequence[Path], name: str) -> None:
         folder, schema = rows_folder(self._root, kind, self._search), self._schemas[kind]
         known = [self._recent[file] for file in files if file in self._recent]
         groups: Iterable[pa.Table] = (
@@ -269,7 +274,7 @@ class Writer:
         ):
             for group in groups:
                 parquet.write_table(group)
-        # Out of sight before the slower unlink: until they are, plain readers see rows twice.
+        # Plain readers see rows twice until these files are out of sight, and unlink is slower.
         aside = writer_folder(self._root, self._search)
         gone = [path.rename(aside / path.name) for path in files]
         sync_folder(folder)
@@ -280,7 +285,7 @@ class Writer:
 
     @contextmanager
     def _appearing(self, target: Path) -> Iterator[BinaryIO]:
-        """Open a file that appears as `target`, whole and safe from a power cut, or not at all."""
+        """Open a file that appears as `target` whole and safe from a power cut, or not at all."""
         aside = writer_folder(self._root, self._search) / "aside"
         try:
             with aside.open("wb") as file:
@@ -290,13 +295,13 @@ class Writer:
             aside.replace(target)
         except BaseException:
             with suppress(OSError):
-                aside.unlink(missing_ok=True)  # on a full disk its bytes are needed
+                aside.unlink(missing_ok=True)  # a full disk needs its bytes
             raise
         sync_folder(target.parent)
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
-        """Turn what the disk refuses into a StoreError that says what is safe and how to go on."""
+        """Turn a disk error into a StoreError that says what is safe and how to continue."""
         try:
             yield
         except OSError as error:
@@ -307,20 +312,20 @@ class Writer:
 
 
 def check_search_name(name: str) -> None:
-    """Raise InputError unless the name is safe in a path and reads back as text everywhere."""
+    """Raise InputError unless the name is safe in a path and every reader reads it as text."""
     if _NAME.fullmatch(name) and name.lower() not in _DATES:
         return
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:90]
     raise input_error(
         "`name`",
         f"{name!r} cannot name a search",
-        "begin with a letter, go on with letters, digits, '.', '_' or '-', at most 100 in all; "
+        "begin with a letter and use only letters, digits, '.', '_' and '-', at most 100; "
         f"for example {f'search-{plain}'.strip('-')}",
     )
 
 
 def _best_of(trial: pa.Table) -> tuple[float, float] | None:
-    """Return accuracy and wall time that a trial promises in a ranking, or None if it is odd."""
+    """Return the accuracy and wall time to promise for a trial; None if they are out of range."""
     row = trial.select(["status", "val_accuracy", "wall_time_s"]).to_pylist()[0]
     accuracy, wall_time_s = row["val_accuracy"], row["wall_time_s"]
     if row["status"] == "failed" or accuracy is None or math.isnan(accuracy):
@@ -331,8 +336,8 @@ def _best_of(trial: pa.Table) -> tuple[float, float] | None:
 
 
 def _tidy(root: Path, search: str) -> None:
-    """Take away the files that were merged, but not taken away before the writer died."""
-    for kind in KINDS:
+    """Remove files that were already merged, but not yet removed when their writer died."""
+    for kind in ROW_KINDS:
         folder = rows_folder(root, kind, search)
         names = {file.name for file in folder.glob("*.parquet")}
         for name in covered(names):

@@ -204,7 +204,7 @@ def test_tpe_begins_with_the_points_of_qmc(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("cmaes", CONTINUOUS, "cmaes needs at least 2 numbers .* here: C"),
+        ("cmaes", CONTINUOUS, "cmaes needs at least 2 numbers .* finds C"),
         ("cmaes", CONTINUOUS.replace("log_uniform: [0.001, 1000.0]", "choice: [1, 2]"), "none"),
         (
             "gp",
