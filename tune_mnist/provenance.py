@@ -1,8 +1,7 @@
-"""Where a result comes from: host, processor, library versions, commit and code hash."""
+"""Where a result comes from: host, processor, library versions and commit."""
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import socket
 import subprocess
@@ -71,20 +70,3 @@ def git_commit() -> str:
         return git("rev-parse", "HEAD") + ("+" if modified else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
-
-
-@cache
-def code_hash() -> str:
-    """Return a hash of what can change a trial's result: our training code and its libraries.
-
-    The git commit is not it: most commits change no result.
-    """
-    digest = hashlib.sha256()
-    for room in ("datasets", "training"):
-        for path in sorted((_PACKAGE / room).rglob("*.py")):
-            digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0")
-            digest.update(path.read_bytes() + b"\0")
-    for name, version in versions().items():
-        if name in _LIBRARIES:
-            digest.update(f"{name}={version}\0".encode())
-    return digest.hexdigest()[:16]

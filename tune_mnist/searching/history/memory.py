@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.main import IncEx
 
+from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
-from tune_mnist.provenance import code_hash
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.spaces import Config, Space, config_key
 from tune_mnist.store.plans import SearchRecord, read_searches
@@ -108,7 +108,7 @@ def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
         "data_hash": data.content_hash,
         "split": data.split,
         "seed": plan.space.search.seed,
-        "code_hash": code_hash(),
+        "code_hash": code_hash(plan.space.model),
     }
     if plan.space.search.scheduler == "pbt":  # its trials need each other's saved states
         return []

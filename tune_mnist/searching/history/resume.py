@@ -20,9 +20,9 @@ from optuna.trial import FrozenTrial, create_trial
 from pydantic import ValidationError
 from pydantic.main import IncEx
 
+from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
-from tune_mnist.provenance import code_hash
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.searching.proposing.proposals import Proposal, Proposals
@@ -184,7 +184,7 @@ def differences(earlier: Earlier, plan: Plan, data: Dataset) -> list[str]:
         ("device", recorded.device, plan.device),
         ("images", recorded.data_hash, data.content_hash),
         ("split", recorded.split, data.split),
-        ("code that can change a result", recorded.code_hash, code_hash()),
+        ("code that can change a result", recorded.code_hash, code_hash(plan.space.model)),
     ):
         if old != new:
             found.append(f"{what}: was {old}, is {new}")

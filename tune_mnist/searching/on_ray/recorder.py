@@ -10,8 +10,9 @@ from typing import Any
 
 from ray.tune.experiment import Trial
 
+from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
-from tune_mnist.provenance import code_hash, git_commit, host, versions
+from tune_mnist.provenance import git_commit, host, versions
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.on_ray.failure import Failure
@@ -69,7 +70,7 @@ class Recorder:
             "seed": plan.space.search.seed,
             "versions": json.dumps(versions(), sort_keys=True),
             "git_commit": git_commit(),
-            "code_hash": code_hash(),
+            "code_hash": code_hash(plan.space.model),
         }
 
     def finished(self, attempt: Attempt) -> Row:

@@ -18,7 +18,7 @@ from typing import Any
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import cpu_name, gpu_name, host
 from tune_mnist.spaces import Config, Device, ModelName
-from tune_mnist.training.ladder import train_rungs
+from tune_mnist.training.ladder import train_ladder
 from tune_mnist.training.measurement import Measurement, Report, Save
 from tune_mnist.training.model import TRAINERS
 from tune_mnist.training.options import TrainOptions
@@ -99,7 +99,7 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     _wait_for_shared(shared, threads)
     with _ends_within(trial.get("seconds")), _saved_state(trial) as restore:
         if shared.rungs:
-            train_rungs(
+            train_ladder(
                 lambda rung, ignore: train({**config, "train_fraction": rung}, ignore, None),
                 shared.rungs,
                 report,

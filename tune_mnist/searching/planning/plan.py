@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
-from tune_mnist.provenance import code_hash, git_commit, host, versions
+from tune_mnist.provenance import git_commit, host, versions
 from tune_mnist.searching.planning.machine import Machine
 from tune_mnist.searching.proposing.prefixes import MAX_LISTED, shared_lengths, trainings
 from tune_mnist.searching.proposing.samplers import helper
@@ -92,7 +93,7 @@ class Plan:
             host=host(),
             versions=versions(),
             git_commit=git_commit(),
-            code_hash=code_hash(),
+            code_hash=code_hash(self.space.model),
             started=datetime.now(timezone.utc).isoformat(),
         )
 
