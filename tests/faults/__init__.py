@@ -1,1 +1,1 @@
-"""Everything that can go wrong, made to go wrong: docs/reliability.md lists what is promised."""
+"""Everything that can go wrong is made to go wrong; docs/reliability.md lists the promises."""

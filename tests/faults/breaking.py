@@ -1,4 +1,4 @@
-"""One call of the operating system made to fail: the n-th that changes files, from here on."""
+"""Make one call of the operating system fail: the n-th call from now on that changes files."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CHANGING = (
 
 @contextmanager
 def breaking(at: int, error: BaseException, *, dead: bool = False) -> Iterator[Callable[[], bool]]:
-    """Make the call number `at` of those that change files fail, and no other.
+    """Make only the call number `at` fail, counting the calls that change files.
 
     Args:
         at: 0 is the first call within the context.
-        error: raised in the place of the call.
-        dead: every later call fails too, as if the process were gone: no clean-up happens.
+        error: raised in place of the call.
+        dead: every later call fails too, as if the process were dead, so nothing is cleaned up.
     Yields: whether it has happened.
     """
     calls = 0

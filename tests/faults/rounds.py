@@ -3,10 +3,10 @@
     python -m tests.faults.rounds --rounds 50 --seed 0
 
 Each round runs a grid of 40 SVMs on the digits through the command line. At a seeded moment it
-kills (SIGKILL) the driver, the driver in the middle of a write, or a worker of Ray; then it says
-`resume` until the search is done, and may kill the first resume too. Every round must end with
-the accuracies of an undisturbed search, each configuration completed once, and no process left.
-Prints a line a round and a summary; exit code 1 if anything was lost.
+kills (SIGKILL) the driver, the driver in the middle of a write, or a worker of Ray. Then it runs
+`resume` until the search is done; it may kill the first resume too. Every round must end with the
+accuracies of an undisturbed search, each configuration completed once, and no process left. It
+prints a line per round and a summary; the exit code is 1 if anything was lost.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ resources: {cpu: 1}
 """
 OPTIONS = ("--cpus", "2", "--retries", "3")
 GONE_S = 120.0
-"""Seconds within which all processes of a killed search must have ended: two of Ray's agents take
-a minute to find out."""
+"""Seconds in which all processes of a killed search must end: two of Ray's agents take a minute
+to notice."""
 PATIENCE_S = 300.0
 
 
 @dataclass(frozen=True)
 class Round:
-    """What one round came to: how often it was killed and resumed, and what is wrong."""
+    """The result of one round: how often it was killed and resumed, and what is wrong."""
 
     victims: tuple[Victim, ...]
     kept: int
@@ -59,7 +59,7 @@ class Round:
 
 
 class Search:
-    """One search in a folder of its own, as processes of the command line."""
+    """One search in its own folder, run as processes of the command line."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -79,7 +79,7 @@ class Search:
             return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
 
     def completed(self) -> dict[str, list[tuple[float, float]]]:
-        """Return accuracies, validation and test, of each configuration's completed rows."""
+        """Return the validation and test accuracies of each configuration's completed rows."""
         found: dict[str, list[tuple[float, float]]] = {}
         if (self.results / "searches").is_dir():
             for row in read_trials(self.results).to_pylist():
@@ -104,11 +104,11 @@ def strike(
     met: dict[int, psutil.Process],
     wait_s: float,
 ) -> bool:
-    """Kill the victim when its moment comes; return False if the search ended before.
+    """Kill the victim at its moment; return False if the search ended before.
 
     Args:
-        met: gains the search's processes, by id.
-        wait_s: seconds after the first trial was stored; a write, a worker: the next one then.
+        met: filled with the search's processes, by id.
+        wait_s: seconds to wait after the first stored trial; a write or worker is the next one.
     """
     aside = search.results / ".writers" / "svm" / "aside"
     rows = search.results / "trials" / "search=svm"
@@ -124,12 +124,12 @@ def strike(
             if victim == "worker" and _kill_worker(driver):
                 return True
         if victim != "write":
-            time.sleep(0.005)  # a write takes milliseconds: there we look all the time
+            time.sleep(0.005)  # a write takes milliseconds, so there we look without a pause
     return False
 
 
 def _kill_worker(driver: subprocess.Popen[bytes]) -> bool:
-    """Kill a process that trains; not an agent of Ray's, with which its whole node would go."""
+    """Kill a process that trains, not one of Ray's agents, which would end the whole node."""
     for process in family(driver):
         try:
             title = process.cmdline()[:1]
@@ -151,7 +151,7 @@ def play(
     """Run one round.
 
     Args:
-        victims_to_be: whom to kill, one a run of the search; none: one or two by chance.
+        victims_to_be: what to kill, one per run of the search; if empty, one or two at random.
         seconds: from the undisturbed search's first stored trial to its end.
     """
     begin = time.monotonic()
@@ -190,7 +190,7 @@ def play(
 
 
 def differences(calm: Search, search: Search) -> list[str]:
-    """Return what is not as in the undisturbed search: lost, doubled or other trials."""
+    """Return how it differs from the undisturbed search: lost, duplicate or different trials."""
     expected, found = calm.completed(), search.completed()
     faults = [f"lost: {config}" for config in expected.keys() - found.keys()]
     faults += [f"of nowhere: {config}" for config in found.keys() - expected.keys()]
@@ -211,7 +211,7 @@ def differences(calm: Search, search: Search) -> list[str]:
 
 
 def undisturbed(folder: Path) -> tuple[Search, float]:
-    """Run the search in peace; return it and the seconds from its first stored trial to its end."""
+    """Run the search undisturbed; return it and how long it ran after its first stored trial."""
     calm = Search(folder)
     driver = calm.start()
     rows = calm.results / "trials" / "search=svm"
@@ -224,14 +224,14 @@ def undisturbed(folder: Path) -> tuple[Search, float]:
 
 
 def line(number: int, played: Round) -> str:
-    """Return a round in one line."""
+    """Describe a round in one line."""
     words = f"{', '.join(played.victims) or 'nobody'} killed, {played.kept} trials kept"
     fault = "; ".join(played.faults) or "nothing lost"
     return f"{number}: {words}, {played.resumes} resumes, {played.seconds:.0f} s: {fault}"
 
 
 def left_running(rounds: list[Round]) -> list[str]:
-    """Return the processes of all rounds that have not ended in time, by name."""
+    """Return the names of the processes, of all rounds, that have not ended in time."""
     met = [process for played in rounds for process in played.processes]
     _, alive = psutil.wait_procs(met, timeout=GONE_S)
     return [process.name() for process in alive]

@@ -1,7 +1,7 @@
 """Kill a child before its n-th system call: Linux's ptrace, through ctypes.
 
-The child does its preparations, calls `trace_me`, and from there on each system call of its main
-thread stops it twice, on the way in and on the way out.
+The child prepares its work and asks to be traced. From then on, each system call of its main thread
+stops it twice: on the way in and on the way out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _ptrace(request: int, process: int) -> None:
 def killed_before_call(number: int, prepare: Callable[[], Callable[[], object]]) -> bool:
     """Run in a fork what `prepare` returns; kill it before its system call `number` (0, 1, ...).
 
-    Returns: whether it was killed; False: it made fewer calls, and ended well.
+    Returns: whether it was killed; False if it made fewer calls and succeeded.
     Raises: RuntimeError: the child failed.
     """
     child = os.fork()

@@ -1,4 +1,4 @@
-"""Several searches into one store at once, merged and ranked while they run: nothing is lost."""
+"""Several searches write one store at once, merged and ranked as they run: nothing is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A writer killed before every single system call of an append, a merge, a proposal and an end."""
+"""A writer is killed before every system call of an append, a merge, a proposal and an end."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.writer import Writer
 
-# A process of its own: pytest's has threads, and a fork of it has none of them.
+# Its own process, because pytest has threads and a fork would lose them.
 KILLER = """
 import os, shutil, sys
 from pathlib import Path
-os.fsync = lambda descriptor: None  # the kernel lives on: what was written is there
+os.fsync = lambda descriptor: None  # the kernel survives, so what was written is there
 import pyarrow
 pyarrow.set_cpu_count(1)
 from tests.faults.stepping import killed_before_call
@@ -71,11 +71,11 @@ def test_a_kill_before_any_system_call_loses_and_doubles_nothing(
     print(f"{task}: {kills} kills, {len(stores)} different stores")
     assert all({"t0", "t1", "t2"} <= trials for trials, _, _ in states)
     expected = {"append": 2, "compact": 1, "propose": 2, "end": 2}
-    assert len(states) == expected[task]  # either it was done or it was not, and never half
+    assert len(states) == expected[task]  # done or not done, never half done
 
 
 def contents(root: Path) -> frozenset[tuple[str, bytes]]:
-    """Return what a power cut would not tell apart: every file with its bytes, but for the lock."""
+    """Return every file of the store with its bytes, except the lock."""
     files = (path for path in root.rglob("*") if path.is_file() and path.name != "lock")
     return frozenset((str(path.relative_to(root)), path.read_bytes()) for path in files)
 

@@ -1,4 +1,4 @@
-"""Files in the store that are no results: named, never read as results, never fatal."""
+"""Files in the store that are not results: named, never read as results, never fatal."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def store(tmp_path: Path) -> Path:
 def test_a_torn_or_foreign_file_is_named_and_the_others_are_read(
     store: Path, damage: str, reader: str
 ) -> None:
-    number = 1 if reader in ("read one", "top") else 2  # the newest tells the columns
+    number = 1 if reader in ("read one", "top") else 2  # the newest file gives the columns
     file = live_files(rows_folder(store, "trials", "svm"))[number]
     DAMAGES[damage](file)
     with pytest.warns(SkippedWarning, match=f"{file}: left out: .*; restore it") as said:
@@ -110,7 +110,7 @@ def test_torn_reports_are_named_and_the_others_are_read(store: Path, damage: str
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_file_of_another_name_is_held_to_the_same(store: Path, damage: str) -> None:
+def test_a_file_with_any_other_name_is_checked_the_same_way(store: Path, damage: str) -> None:
     file = rows_folder(store, "trials", "svm") / "mine.parquet"
     file.write_bytes(live_files(file.parent)[0].read_bytes())
     DAMAGES[damage](file)
@@ -145,7 +145,7 @@ def test_a_merge_amid_a_search_leaves_a_torn_file_out(
     assert read_trials(tmp_path)["trial"].to_pylist() == ["t0", *(f"t{n}" for n in range(2, 7))]
 
 
-def test_strays_beside_the_searches_are_named(store: Path) -> None:
+def test_stray_files_beside_the_searches_are_named(store: Path) -> None:
     (store / "trials" / "notes.txt").write_text("mine")
     (store / "trials" / "search=file").write_text("mine")
     (store / "trials" / ".DS_Store").write_text("a Mac's")
@@ -157,7 +157,9 @@ def test_strays_beside_the_searches_are_named(store: Path) -> None:
 @pytest.mark.parametrize(
     "plan", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000, bytes(100), b"\xef\xbb\xbf{"]
 )
-def test_a_plan_that_is_not_json_is_named_and_its_trials_are_read(store: Path, plan: bytes) -> None:
+def test_a_record_that_is_not_json_is_named_and_its_trials_are_read(
+    store: Path, plan: bytes
+) -> None:
     write(store, "other", [trial("t9")])
     (store / "searches" / "svm.json").write_bytes(plan)
     with pytest.warns(SkippedWarning, match=r"svm\.json: left out: is not"):
@@ -167,13 +169,13 @@ def test_a_plan_that_is_not_json_is_named_and_its_trials_are_read(store: Path, p
     assert len(read_trials(store)) == 4
 
 
-def test_a_plan_that_is_a_folder_is_named(store: Path) -> None:
+def test_a_record_that_is_a_folder_is_named(store: Path) -> None:
     (store / "searches" / "odd.json").mkdir()
     with pytest.warns(SkippedWarning, match=r"odd\.json: left out: cannot be read"):
         assert list(read_searches(store)) == ["svm"]
 
 
-def test_the_command_line_says_it_once_in_one_line_and_ends_well(store: Path) -> None:
+def test_the_command_line_says_it_once_in_one_line_and_succeeds(store: Path) -> None:
     file = live_files(rows_folder(store, "trials", "svm"))[1]
     file.write_bytes(b"torn")
     command = [sys.executable, "-m", "tune_mnist", "leaderboard", "--results", str(store)]

@@ -28,7 +28,7 @@ TOKENS = (
 
 
 def mutated(content: bytes, others: list[bytes], chance: random.Random) -> bytes:
-    """Return the content after one to four seeded accidents."""
+    """Return the content with one to four pieces of seeded damage."""
     for _ in range(chance.randint(1, 4)):
         at, to = sorted(chance.randrange(len(content) + 1) for _ in range(2))
         to = min(to, at + 200)
@@ -98,7 +98,7 @@ def test_broken_spaces_end_the_command_line_with_2(
 
 
 def damaged_idx(folder: Path, number: int) -> Path:
-    """Write a small data set of which one file has had accidents, in its bytes or unpacked."""
+    """Write a small data set with one damaged file, damaged as stored or before compression."""
     chance = random.Random(number)
     write_idx(folder, packed=number % 2 == 0)
     file = chance.choice(sorted(folder.iterdir()))

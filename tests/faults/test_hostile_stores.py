@@ -1,4 +1,4 @@
-"""A store, a model or a training's state that somebody else wrote: nothing in it is executed."""
+"""Nothing is executed that is in a store, a model or a saved state from someone else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ray's node dies under a search: it ends, and what finished is there to go on from."""
+"""Ray's node dies under a search: the search ends, and can be resumed from what finished."""
 
 from __future__ import annotations
 

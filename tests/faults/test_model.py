@@ -1,8 +1,8 @@
-"""The store against a dictionary: whatever is appended, merged, crashed and reopened, in any order.
+"""The store agrees with a dictionary, whatever is appended, merged, crashed and reopened.
 
-Two searches share a store, each with its writer. A crash stops a writer at a random call of the
-operating system that changes files; nothing after it happens, no clean-up either. After every
-step readers must find what the dictionary has.
+Two searches share a store, each with its own writer. A crash stops a writer at a random call of the
+operating system that changes files, and nothing is cleaned up. After every step, readers must find
+exactly what the dictionary holds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ step = st.integers(0, 25)
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The process has died."""
 
 
 class Store(RuleBasedStateMachine):
@@ -42,7 +42,7 @@ class Store(RuleBasedStateMachine):
     def begin(self) -> None:
         self.root = Path(tempfile.mkdtemp())
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(os, "fsync", lambda descriptor: None)  # nobody pulls the plug here
+        self.patch.setattr(os, "fsync", lambda descriptor: None)  # no power cut is tested here
         self.patch.setattr("tune_mnist.store.writer.MERGE_AT", 3)
         self.writers = {name: Writer(self.root, name, PARAMETERS) for name in SEARCHES}
         for writer in self.writers.values():
@@ -60,7 +60,7 @@ class Store(RuleBasedStateMachine):
         self.writers[name] = Writer(self.root, name, PARAMETERS, resume=True)
 
     def crash(self, name: str) -> None:
-        """Do what the kernel does for a dead process, and begin again."""
+        """Do what the kernel does when a process dies, then start again."""
         self.writers[name]._lock.close()
         self.reopen(name)
 

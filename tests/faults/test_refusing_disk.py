@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or forbidden, at whatever step: one clear error, nothing lost."""
+"""A full, read-only or forbidden disk, at any step: one clear error, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TASKS: dict[str, Callable[[Writer], None]] = {
 
 
 def refusal(writer: Writer, task: str) -> str | None:
-    """Return what the writer says when it cannot do the task, None if it can."""
+    """Return the writer's error if it cannot do the task, None if it can."""
     try:
         TASKS[task](writer)
     except StoreError as error:
@@ -59,7 +59,7 @@ def three_trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check_whole(root: Path, more: set[str]) -> None:
-    """Assert that the three trials are there once, each with its reports, and at most `more`."""
+    """Assert that three trials are there once, with their measurements, and at most `more`."""
     trials = read_trials(root)["trial"].to_pylist()
     assert {"t0", "t1", "t2"} <= set(trials) <= {"t0", "t1", "t2", *more}
     assert len(set(trials)) == len(trials)
@@ -71,7 +71,7 @@ def check_whole(root: Path, more: set[str]) -> None:
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
 @pytest.mark.parametrize("task", TASKS)
-def test_each_refused_step_is_one_clear_error_and_can_be_taken_again(
+def test_each_refused_step_is_one_clear_error_and_can_be_repeated(
     three_trials: Path, tmp_path: Path, task: str, code: int
 ) -> None:
     for step in range(200):
@@ -99,7 +99,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, left: int) -> Path:
-    """Leave so many bytes free."""
+    """Fill the disk until only this many bytes are free."""
     filler = disk / "filler"
     with filler.open("wb") as file:
         free = os.statvfs(disk)
@@ -108,7 +108,7 @@ def fill(disk: Path, left: int) -> Path:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a disk is mounted; the test above needs none")
-def test_a_full_disk_is_one_clear_error_and_the_store_goes_on_when_there_is_room(
+def test_a_full_disk_is_one_clear_error_and_the_store_works_again_when_there_is_room(
     small_disk: Path,
 ) -> None:
     said: set[str | None] = set()
@@ -125,7 +125,7 @@ def test_a_full_disk_is_one_clear_error_and_the_store_goes_on_when_there_is_room
         append(writer)
     check_whole(small_disk, {"t3"})
     whole = MESSAGE.format(small_disk, "No space left on device")
-    assert len(said) == 1 + len(TASKS)  # each was refused once at least, always in these words
+    assert len(said) == 1 + len(TASKS)  # each was refused at least once, always in these words
     assert all(line is None or re.fullmatch(whole, line) for line in said)
     assert sorted(read_trials(small_disk)["trial"].to_pylist()) == ["t0", "t1", "t2", "t3"]
 

@@ -1,4 +1,4 @@
-"""A real search, its driver killed in mid-write and then a worker: resumed, nothing is lost."""
+"""A real search loses its driver in mid-write, then a worker: resumed, it loses nothing."""
 
 from __future__ import annotations
 

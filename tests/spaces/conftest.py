@@ -1,4 +1,4 @@
-"""Spaces written as text, read as files."""
+"""Write a space as text and read it as a file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read(tmp_path: Path) -> Read:
 
 @pytest.fixture
 def refuse(read: Read, tmp_path: Path) -> Refuse:
-    """Return the lines with which such a file is refused, its folder taken off."""
+    """Return the lines with which such a file is refused, without its folder."""
 
     def refused(text: str) -> list[str]:
         with pytest.raises(InputError) as caught:

@@ -1,4 +1,4 @@
-"""Whatever a file holds, it is read or refused in our words; nothing else ever comes out."""
+"""Whatever a file holds, it is read or refused in our words, and nothing else happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A configuration holds exactly what matters to its training, and none comes twice."""
+"""A configuration holds exactly what matters to its training, and none is listed twice."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def some(values: list[Any]) -> st.SearchStrategy[list[Any]]:
 
 @st.composite
 def svm_parameters(draw: st.DrawFn) -> Tree:
-    """Some parameters of svm, in any order, any later one conditional on any earlier ones."""
+    """Some parameters of svm in any order, each perhaps conditional on earlier ones."""
     options: dict[str, list[Any]] = {
         "kernel": KERNELS,
         "C": [0.1, 1.0, 10.0],
@@ -61,7 +61,7 @@ def write(parameters: Tree) -> str:
 
 
 def by_definition(parameters: Tree) -> Iterator[Config]:
-    """Reduce every combination of all values to what matters: slow, plain, with duplicates."""
+    """Reduce every combination of values to what matters: slow and plain, duplicates included."""
     choices = [parameters[name]["choice"] for name in parameters]
     for values in itertools.product(*choices):
         drawn = dict(zip(parameters, values, strict=True))
@@ -113,7 +113,7 @@ class TestEveryFiniteSpace:
     @any_space
     @given(parameters=svm_parameters())
     def test_a_trial_given_a_configuration_suggests_it(self, parameters: Tree, read: Read) -> None:
-        """What a sampler is told of the past goes this way; FixedTrial has no other value."""
+        """Samplers learn from past trials this way; a FixedTrial has only the given values."""
         space = read(write(parameters))
         for config in configurations(space, "cpu"):
             assert suggest(space, optuna.trial.FixedTrial(config), "cpu") == config
@@ -139,7 +139,7 @@ def test_what_is_not_searched_here_but_matters_has_its_default(read: Read) -> No
 
 
 def test_a_condition_on_an_inactive_parameter_does_not_hold(read: Read) -> None:
-    """Its default is 3, and that is not searched under rbf."""
+    """Its default is 3, but under rbf it is not searched."""
     text = """
   kernel: {choice: [rbf, poly]}
   degree: {choice: [2, 3], when: {kernel: poly}}
@@ -211,7 +211,7 @@ def test_a_device_in_the_space_overrules_the_plans(read: Read) -> None:
         ),
     ],
 )
-def test_what_is_collapsed_is_told_in_a_line(
+def test_each_collapsed_parameter_gets_a_line(
     read: Read, text: str, device: Any, names: list[str]
 ) -> None:
     assert [line.split(": ")[0] for line in collapsed(read(text), device)] == names

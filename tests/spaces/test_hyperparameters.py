@@ -1,4 +1,4 @@
-"""The registry agrees with the training functions and with the libraries beneath them."""
+"""The registry agrees with the training functions and with the libraries that they use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points of a space file: each stands for configurations inside the domains of its parameters."""
+"""Points of a space file: each lists configurations inside the domains of the parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spaces that ship load, and are the size that the report's text gives."""
+"""The spaces that ship can be read, and have the sizes that the technical report gives."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_an_unknown_space_gets_the_nearest_name() -> None:
         find_space("report/svn")
 
 
-def test_ones_own_file_is_found_by_its_path(tmp_path: Path) -> None:
+def test_your_own_file_is_found_by_its_path(tmp_path: Path) -> None:
     own = tmp_path / "svm.yaml"
     own.write_text("model: svm\ndataset: digits\nparameters: {C: 1.0}\n")
     assert find_space(str(own)) == own
@@ -71,7 +71,7 @@ def test_ones_own_file_is_found_by_its_path(tmp_path: Path) -> None:
 
 
 def test_reading_a_space_imports_nothing_heavy() -> None:
-    """`--help` and `spaces` stay quick."""
+    """`--help` and `spaces` stay fast."""
     code = (
         "import sys; from tune_mnist.spaces import *;"
         "space = read_space(find_space('report/svm')); size(space, 'cpu');"

@@ -1,1 +1,1 @@
-"""The results store on real Parquet files; the layout's promises, and what a kill leaves."""
+"""The results store on real Parquet files: what file names promise, and what a kill leaves."""

@@ -13,7 +13,7 @@ PARAMETERS: dict[str, type] = {"kernel": str, "C": float, "gamma": str, "degree"
 
 
 def trial(name: str, accuracy: float | None = 0.9, **columns: Any) -> dict[str, Any]:
-    """Return a completed trial of 10 s, but for the columns given."""
+    """Return a completed trial of 10 s, with the given columns changed."""
     return {
         "trial": name,
         "attempt": 1,
@@ -27,12 +27,12 @@ def trial(name: str, accuracy: float | None = 0.9, **columns: Any) -> dict[str, 
 
 
 def report(step: int) -> dict[str, Any]:
-    """Return the report of a step."""
+    """Return the measurement of a step."""
     return {"step": step, "val_accuracy": 0.5, "wall_time_s": float(step)}
 
 
 def write(root: Path, search: str, trials: Iterable[dict[str, Any]], compact: bool = False) -> None:
-    """Write a search with a plan, its trials with one report each."""
+    """Write a search with a record and its trials, each with one measurement."""
     with Writer(root, search, PARAMETERS) as writer:
         writer.write_search(SearchRecord(search=search))
         for row in trials:

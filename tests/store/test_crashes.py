@@ -1,4 +1,4 @@
-"""A process killed at every step of its work, for real: what a reader and the next writer find."""
+"""A process is really killed at every step of its work: what a reader and a writer find then."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.store.example_trials import PARAMETERS, report, trial
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.writer import Writer
 
-# Forks a child for each step of the work; the child kills itself just before that step, which is
-# any opening of a file aside, renaming or removing. Ends with the child that finishes its work.
+# Forks a child for each step of the work. The child kills itself just before that step: opening a
+# file aside, renaming or removing. The last child finishes its work.
 KILLER = """
 import os, signal, sys
 from pathlib import Path
@@ -59,7 +59,7 @@ for step in range(100):
 
 
 def killed(folder: Path, task: str) -> list[Path]:
-    """Return the stores that the killed writers left, in the order of the steps."""
+    """Return the stores that the killed writers left, in order of the steps."""
     subprocess.run([sys.executable, "-c", KILLER, str(folder), task], check=True, timeout=120)
     stores = sorted(folder.iterdir(), key=lambda path: int(path.name))
     return stores[:-1]  # the last one was not killed

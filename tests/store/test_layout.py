@@ -16,7 +16,7 @@ from tune_mnist.store.layout import covered, file_name, live_files, merged_name,
     more=st.integers(0, 10**9),
     best=st.none() | st.tuples(st.floats(0, 1), st.floats(0)),
 )
-def test_a_name_tells_numbers_and_promise_exactly(
+def test_a_name_gives_back_its_numbers_and_promise_exactly(
     first: int, more: int, best: tuple[float, float] | None
 ) -> None:
     name = file_name(first, first + more, best)
@@ -43,18 +43,18 @@ def test_files_that_are_not_ours_are_read_too_and_hidden_ones_are_not(tmp_path: 
     assert [file.name for file in live_files(tmp_path)] == [file_name(0, 0), "mine.parquet"]
 
 
-def test_a_listing_that_missed_a_merge_is_taken_again(
+def test_a_listing_that_missed_a_merge_is_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     merged, newest = tmp_path / file_name(0, 8), tmp_path / file_name(9, 9)
     listings = [
         [newest],
         [merged, newest],
-    ]  # the first came before the merged file, late for the rest
+    ]  # listed before the merged file arrived, and after the old ones left
     monkeypatch.setattr(Path, "iterdir", lambda folder: iter(listings.pop(0)))
     assert live_files(tmp_path) == [merged, newest]
 
 
-def test_a_hole_that_stays_is_accepted(tmp_path: Path) -> None:
-    (tmp_path / file_name(1, 1)).touch()  # somebody moved the first trial away
+def test_a_gap_that_stays_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / file_name(1, 1)).touch()  # someone moved the first trial away
     assert [file.name for file in live_files(tmp_path)] == [file_name(1, 1)]

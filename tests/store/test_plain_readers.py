@@ -1,4 +1,4 @@
-"""pandas, DuckDB and Polars read the store with a line each, and without us."""
+"""pandas, DuckDB and Polars read the store in one line each, without this package."""
 
 from __future__ import annotations
 

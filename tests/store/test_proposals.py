@@ -1,4 +1,4 @@
-"""What a sampler proposed, and how a search ended: kept line by line, and in the plan."""
+"""The proposals of a sampler are kept line by line, the end of a search in its record."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_proposal_that_is_not_json_is_refused_whole(tmp_path: Path) -> None:
         assert read_proposals(tmp_path, "svm") == []
 
 
-def test_the_plan_says_how_and_when_the_search_ended(tmp_path: Path) -> None:
+def test_the_record_says_how_and_when_the_search_ended(tmp_path: Path) -> None:
     before = datetime.now(timezone.utc)
     with Writer(tmp_path, "svm", PARAMETERS) as writer:
         writer.write_search(SearchRecord(seed=7))

@@ -1,4 +1,4 @@
-"""What readers are given, and what they are told when it is not there."""
+"""What readers receive, and which errors they get if it is not there."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_search_without_trials_is_empty_and_has_columns(tmp_path: Path) -> Non
     assert len(read_reports(tmp_path, search="svm")) == 0
 
 
-def test_no_results_say_to_run_a_search(tmp_path: Path) -> None:
+def test_a_missing_store_says_to_run_a_search(tmp_path: Path) -> None:
     for read in (list_searches, read_trials, read_reports, lambda root: top_trials(root, top=1)):
         with pytest.raises(InputError, match="there are no results; run a search first"):
             read(tmp_path / "results")
@@ -108,7 +108,7 @@ def test_an_unknown_column_is_a_mistake_of_the_caller(store: Path) -> None:
         read_trials(store, columns=["val_acc"])
 
 
-def test_files_that_go_while_they_are_read_are_looked_for_again(
+def test_files_that_disappear_while_they_are_read_are_listed_again(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = {name: live_files(rows_folder(store, "trials", name)) for name in list_searches(store)}

@@ -1,4 +1,4 @@
-"""Any trial that fits the columns comes back from real Parquet as it went in."""
+"""Any trial that fits the columns comes back unchanged from real Parquet."""
 
 from __future__ import annotations
 

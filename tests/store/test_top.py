@@ -1,4 +1,4 @@
-"""The quick ranking against the plain one, on stores of every shape."""
+"""The fast ranking agrees with a plain one, on stores of every shape."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TRIALS = st.lists(
 
 
 def plain_ranking(rows: list[dict[str, Any]], metric: str, smaller: bool) -> list[tuple[str, str]]:
-    """Rank by sorting everything, as top_trials promises to."""
+    """Rank by sorting everything, in the order that top_trials promises."""
     ranked = [
         (value if smaller else -value, math.inf if wall is None else wall, row)
         for row in rows
@@ -65,7 +65,7 @@ def test_the_quick_ranking_is_the_plain_one(
 ) -> None:
     root = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)  # nobody pulls the plug here
+        patch.setattr(os, "fsync", lambda descriptor: None)  # no power cut is tested here
         patch.setattr("tune_mnist.store.merge.ROW_GROUP", 4)
         write(root, "none", [])
         for number, (rows, layout) in enumerate(searches):
@@ -99,7 +99,7 @@ def test_a_full_tie_goes_to_the_smaller_trial_id_wherever_it_lies(
     assert others == (["t2", "t1"] if metric == "val_accuracy" else ["t1", "t5"])
 
 
-def test_mode_turns_the_ranking_round(tmp_path: Path) -> None:
+def test_mode_reverses_the_ranking(tmp_path: Path) -> None:
     write(tmp_path, "svm", [trial("bad", 0.1), trial("good", 0.9)])
     assert top_trials(tmp_path, top=1, mode="min")["trial"].to_pylist() == ["bad"]
 

@@ -112,7 +112,7 @@ def test_an_unusable_name_is_refused_before_anything_is_written(tmp_path: Path, 
     assert not (tmp_path / "results").exists()
 
 
-def test_the_name_that_is_proposed_instead_is_usable() -> None:
+def test_the_name_that_is_suggested_instead_is_usable() -> None:
     for name in ("", "../x", "2026-11-24", "a b/c", "9" * 200):
         with pytest.raises(InputError) as caught:
             writer_module.check_search_name(name)
@@ -202,7 +202,7 @@ def test_a_large_search_is_compacted_best_trials_first(
     assert names == ["t2", "t4", "t6", "t0", "t1", "t3", "t5", "t7"]
 
 
-def test_a_resumed_search_goes_on_after_its_last_trial(tmp_path: Path) -> None:
+def test_a_resumed_search_continues_after_its_last_trial(tmp_path: Path) -> None:
     write(tmp_path, "svm", [trial("t1"), trial("t2")], compact=True)
     with Writer(tmp_path, "svm", {**PARAMETERS, "coef0": float}, resume=True) as writer:
         writer.append_trial(trial("t3", config={"coef0": 0.5}), [report(1)])

@@ -39,7 +39,6 @@ from tune_mnist.spaces.hyperparameters import (
     parameter_types,
 )
 from tune_mnist.spaces.milestones import changeable, rungs, trained_rungs
-from tune_mnist.spaces.pairs import check_searchable
 from tune_mnist.spaces.reading import Overrides, override, read_space
 from tune_mnist.spaces.shipped import find_space, shipped_spaces
 from tune_mnist.spaces.space import (
@@ -80,7 +79,6 @@ __all__ = [
     "Uniform",
     "always_searched",
     "changeable",
-    "check_searchable",
     "collapsed",
     "config_key",
     "configurations",

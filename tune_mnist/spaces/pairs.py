@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import get_args
 
-from tune_mnist.errors import Fault, InputError
+from tune_mnist.errors import Fault
 from tune_mnist.spaces.configurations import always_searched, size
 from tune_mnist.spaces.domains import Choice
 from tune_mnist.spaces.hyperparameters import MODELS, Device
@@ -17,21 +16,12 @@ POPULATION = 4
 """The smallest population that has a worst and a best quarter."""
 
 
-def check_searchable(space: Space) -> None:
-    """Check that the space's sampler, scheduler and goals can work together.
-
-    `read_space` and `override` do this already.
-
-    Raises:
-        InputError: one fault for each pair that cannot work: grid on an infinite space, gp or
-            cmaes without parameters that they can model, a scheduler with nothing to stop.
-    """
-    if faults := wrong_pairs(space):
-        raise InputError(replace(fault, where=space.name) for fault in faults)
-
-
 def wrong_pairs(space: Space) -> list[Fault]:
-    """Return a fault for each pair that cannot work; the faults name no file."""
+    """Return a fault for each pair that cannot work; the faults name no file.
+
+    For example: grid on an infinite space, gp or cmaes without parameters that they can model, a
+    scheduler with nothing to stop.
+    """
     return [*_sampler(space), *_scheduler(space), *_goals(space)]
 
 
