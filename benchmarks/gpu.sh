@@ -28,7 +28,7 @@ section() { # title, seconds allowed, command...
 
 steps() {
   section "Graphed losses equal eager ones" 100 \
-    python3 -m pytest -q -p no:cacheprovider --noconftest tests/training/test_cuda_graph.py
+    python3 -m pytest -q -p no:cacheprovider --noconftest tests/training/resnet/test_cuda_graph.py
   for architecture in resnet18 resnet50; do
     for batch in 16 32; do
       section "$architecture, batch $batch: images/s, ours and the report's loop" 115 \

@@ -80,6 +80,7 @@ def svm_rows(data: Dataset, *, shared: bool) -> Rows:
     """Train the grid; `shared`: on one matrix of inner products, whose making is in no row."""
     from threadpoolctl import threadpool_limits
 
+    from tune_mnist.training.options import TrainOptions
     from tune_mnist.training.svm.train import SvmConfig, train
 
     grid = svm_grid()
@@ -88,11 +89,9 @@ def svm_rows(data: Dataset, *, shared: bool) -> Rows:
         for fraction, part in parts:
             where = Path(folder, f"{fraction:.3f}")
             where.mkdir()
-            gram_dir = where if shared else None
+            options = TrainOptions(gram_dir=where if shared else None)
             for config in (grid[-1], *grid):  # the first one warms up
-                measured = train(
-                    SvmConfig(**config), part, lambda *_: None, seed=0, gram_dir=gram_dir
-                )
+                measured = train(SvmConfig(**config), part, lambda *_: None, options)
                 yield {**config, "seed": 0, **figures(measured), "fidelity": round(fraction, 3)}
 
 

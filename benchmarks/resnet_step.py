@@ -44,7 +44,7 @@ from torchvision import transforms
 
 from benchmarks.measure import Figure, compare, interleave, record
 from tune_mnist.datasets import Dataset, Images
-from tune_mnist.training.options import TrainOptions
+from tune_mnist.training.options import TorchDevice, TrainOptions
 from tune_mnist.training.resnet.train import ResnetConfig, train
 
 CLAIM = "ResNet trials at 2x the report's throughput on 2 cores, at equal losses"
@@ -67,7 +67,7 @@ class Work:
 
     config: ResnetConfig
     images: int
-    device: str
+    device: TorchDevice
 
 
 def digits(count: int) -> Dataset:

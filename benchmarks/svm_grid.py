@@ -69,17 +69,16 @@ class Run(TypedDict):
 
 def ours(data: Dataset, configs: Sequence[SvmConfig]) -> Run:
     """Train through `train`, as the search's trials do, on one shared matrix."""
+    from tune_mnist.training.options import TrainOptions
     from tune_mnist.training.svm.train import train
 
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         few = subset(data, 500)
-        train(configs[0], few, lambda *_: None, seed=0, gram_dir=Path(folder))  # compile
+        options = TrainOptions(gram_dir=Path(folder))
+        train(configs[0], few, lambda *_: None, options)  # compile
         start = time.perf_counter()
-        measured = [
-            train(config, data, lambda *_: None, seed=0, gram_dir=Path(folder))
-            for config in configs
-        ]
+        measured = [train(config, data, lambda *_: None, options) for config in configs]
         seconds = time.perf_counter() - start
     sums = {part: sum(one[part] for one in measured) for part in ("setup_s", "fit_s", "eval_s")}
     return {

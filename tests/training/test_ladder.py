@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tune_mnist.datasets import Dataset
-from tune_mnist.training.ladder import train_rungs
+from tune_mnist.training.ladder import train_ladder
 from tune_mnist.training.measurement import Measurement, Report
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.svm import train as svm
 
 RUNGS = (1 / 9, 1 / 3, 1.0)
@@ -18,7 +19,7 @@ def alone(digits: Dataset) -> list[Measurement]:
     found: list[Measurement] = []
     for fraction in RUNGS:
         config = svm.SvmConfig("rbf", 1.0, train_fraction=fraction)
-        found.append(svm.train(config, digits, lambda *_: None, seed=0))
+        found.append(svm.train(config, digits, lambda *_: None, TrainOptions()))
     return found
 
 
@@ -30,7 +31,7 @@ def reports(alone: list[Measurement]) -> list[Measurement]:
         return measurement
 
     collected: list[Measurement] = []
-    train_rungs(train, RUNGS, lambda m, _: collected.append(m))
+    train_ladder(train, RUNGS, lambda m, _: collected.append(m))
     return collected
 
 

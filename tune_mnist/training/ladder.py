@@ -1,8 +1,9 @@
-"""One trial as a ladder of trainings on more and more of the training images.
+"""A ladder of rungs: one trial as several trainings, each on more of the training images.
 
-Each rung trains afresh on its fraction and is one report, so that a scheduler can give up on a
-trial before its full cost. Set-up and the evaluation's images are paid again at each rung, so the
-lower rungs of an SVM cost more than the squares of their fractions.
+A rung is a fraction of the training images. At each rung the trial trains from scratch on that
+fraction and reports one measurement, so a scheduler can stop it before it has paid for all images.
+Every rung pays for its own set-up, and for predictions on all validation and test images, so a low
+rung of an SVM costs more than the square of its fraction.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from collections.abc import Callable, Sequence
 from tune_mnist.training.measurement import PARTS, Measurement, Report, add_times
 
 
-def train_rungs(
+def train_ladder(
     train: Callable[[float, Report], Measurement], rungs: Sequence[float], report: Report
 ) -> Measurement:
-    """Train at each fraction in turn, report each, return the last measurement.
+    """Train at each rung in turn, report one measurement per rung, and return the last one.
 
     Args:
-        train: trains on this fraction of the images; its last measurement is the rung's, and what
-            it reports itself goes no further.
-        rungs: fractions in (0, 1], ascending; the trial is finished after the last.
-        report: called once a rung, step 1, 2, ..., with the fraction as `fidelity`, times that
-            add up over the rungs, and the test images' accuracy on the last rung alone.
+        train: trains on the given fraction of the images and returns its last measurement. What
+            it reports itself is dropped.
+        rungs: fractions in (0, 1], ascending; the trial is finished after the last one.
+        report: receives the measurements: step 1, 2, ..., the fraction as `fidelity`, and times
+            that add up over the rungs. Only the last one has the accuracy on the test images.
     """
     spent = dict.fromkeys(PARTS, 0.0)
     for step, fraction in enumerate(rungs, start=1):

@@ -1,9 +1,8 @@
-"""What a training function reports: one `Measurement` an epoch (or a rung), the last one complete.
+"""What a training reports: one `Measurement` after each epoch or rung; the last one is complete.
 
-A training function is called as `train(config, data, report, ...)`. It calls `report` once a
-step, and returns its last measurement. `test_accuracy` is in the last measurement of a finished
-training and nowhere else: its presence is how a reader tells "finished" from "stopped early".
-A `prefix` is the last measurement of another, shorter training that this one contains.
+A trainer (model.py) calls `report` with each measurement and returns the last one. Only the last
+measurement of a finished training has a `test_accuracy`, so its presence tells "finished" from
+"stopped early". A `prefix` is the last measurement of a shorter training that this one contains.
 """
 
 from __future__ import annotations
@@ -17,42 +16,42 @@ import numpy.typing as npt
 
 Part = Literal["setup_s", "fit_s", "eval_s"]
 PARTS: tuple[Part, ...] = get_args(Part)
-"""The parts of a wall time."""
+"""The parts of a training's wall time."""
 
 
 class Measurement(TypedDict, total=False):
-    """One report. Accuracies are fractions in [0, 1], times are wall seconds since the start.
+    """What a training knows of itself at one step. Accuracies are fractions in [0, 1].
 
-    `setup_s + fit_s + eval_s` is `wall_time_s`; all four are cumulative over the training.
+    Times are wall seconds of the training so far; `setup_s + fit_s + eval_s` is `wall_time_s`.
     """
 
-    step: int  # 1, 2, ... of this training's reports
+    step: int  # 1, 2, ...: the epoch, or the rung's place on its ladder
     fidelity: float  # epochs done, or fraction of the training set used
     train_loss: float
     train_accuracy: float
     val_loss: float
     val_accuracy: float
-    test_accuracy: float  # in the last measurement of a finished training only
-    confusion: list[int]  # test images, k rows of true by k of predicted class; with test_accuracy
+    test_accuracy: float  # only in the last measurement of a finished training
+    confusion: list[int]  # k * k counts of test images, see `confusion`; with test_accuracy
     setup_s: float  # preprocessing, model construction, data transfer
-    fit_s: float  # optimisation alone
+    fit_s: float  # optimisation only
     eval_s: float  # predictions on train, validation and test images
     wall_time_s: float
-    parameters: int  # numbers the model holds: weights, or support vectors times coefficients
-    multiply_adds: int  # of one image's forward pass, where that is counted (flops.py)
-    engine: str  # which implementation ran, for example "scikit-learn-intelex"
-    prefix: Measurement  # what a training that ends here would have reported last, its times too
+    parameters: int  # numbers in the model: weights, or support vectors, coefficients and biases
+    multiply_adds: int  # of one image's forward pass; ResNets only (flops.py)
+    engine: str  # the implementation that ran, for example "scikit-learn-intelex"
+    prefix: Measurement  # what a training that ends here would have reported last, with its times
 
 
 Save = Callable[[Path], None]
-"""Writes the training's state into a folder, to go on from; of use until the report returns."""
+"""Writes the training's state into a folder, to resume from; valid until `report` returns."""
 
 Report = Callable[[Measurement, Save | None], None]
-"""Takes a measurement and, where the training can be gone on with, what saves its state."""
+"""Takes a measurement and, if the training can be resumed from here, what saves its state."""
 
 
 def add_times(measurement: Measurement, times: Mapping[Part, float]) -> None:
-    """Write the parts of the time spent so far, and their sum, into a measurement."""
+    """Write the time spent so far, by part and in total, into a measurement."""
     for part in PARTS:
         measurement[part] = times[part]
     measurement["wall_time_s"] = sum(times[part] for part in PARTS)
@@ -64,10 +63,11 @@ def confusion(
     """Count images by true and predicted class.
 
     Args:
-        labels: (n,) the truth, 0..classes-1.
-        predicted: (n,) what a model says.
-        classes: how many there are.
-    Returns: classes * classes counts, a row of predictions for each true class in turn.
+        labels: (n,) true classes, 0..classes-1.
+        predicted: (n,) the model's predictions.
+        classes: the number of classes.
+    Returns: classes * classes counts, row by row: one row per true class, one column per predicted
+        class.
     """
     counts: list[int] = np.bincount(labels * classes + predicted, minlength=classes**2).tolist()
     return counts

@@ -1,7 +1,11 @@
-"""What a model is: a name, and a function that trains one configuration of it.
+"""What a model is: a name, and a trainer, the function that trains one configuration of it.
 
 A trainer takes a configuration (hyperparameter to value), the data set, a `report` callback and
-`TrainOptions`, and returns its last measurement. A new model is one entry of `TRAINERS`.
+`TrainOptions`. It calls `report` with each measurement and returns the last one. Each trainer
+imports its libraries when it is called, so importing this module loads neither torch nor
+scikit-learn.
+
+To add a model, add its trainer to `TRAINERS` and its hyperparameters to spaces/hyperparameters.py.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ def _train_resnet(
     try:
         return train(ResnetConfig(**config), data, report, options)
     finally:
-        if options.device == "cuda":  # the process may be reused for another trial
+        if options.device == "cuda":  # the same process may train another trial next
             torch.cuda.empty_cache()
 
 
@@ -40,9 +44,7 @@ def _train_svm(
     from tune_mnist.training.svm.train import SvmConfig, train
 
     with threadpool_limits(options.threads):
-        return train(
-            SvmConfig(**config), data, report, seed=options.seed, gram_dir=options.gram_dir
-        )
+        return train(SvmConfig(**config), data, report, options)
 
 
 TRAINERS: dict[str, Trainer] = {"resnet": _train_resnet, "svm": _train_svm}

@@ -1,30 +1,35 @@
-"""How a training runs, whatever it trains."""
+"""The options of a training: how it runs, whatever model it trains."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+TorchDevice = Literal["cpu", "cuda"]
+"""A device as torch names it; the search spaces call the second one "gpu"."""
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a training receives beside its configuration and its data.
+    """What a training receives besides its configuration and its data.
 
     Args:
-        device: "cpu" or "cuda".
-        seed: >= 0; decides weights and the order of the images.
-        threads: cores that the training may use, at least 1; None leaves them as they are.
-        lengths: numbers of epochs, of which those before the end are reported with a `prefix`:
-            what a training of that length would have reported last. Looking costs this training
-            time, but none of the times it reports.
-        restore: folder of a saved state to continue from. Learning rate and batch size may differ
-            from then; its times are those before and after together.
-        gram_dir: folder of the matrix of inner products that SVM trials share; None for each by
-            itself.
+        device: where it computes; an SVM always uses the CPU.
+        seed: >= 0; decides the initial weights and the order of the images.
+        threads: CPU threads that the training may use, at least 1; None leaves the process's
+            limits unchanged.
+        lengths: numbers of epochs at which a longer training also reports a `prefix`: what a
+            training of that length would have reported last. Measuring a prefix takes time, but
+            the training's own times do not include it.
+        restore: folder of a saved state to continue from. Learning rate, batch size and number of
+            epochs may differ from the saved training's; the times continue from the saved ones.
+        gram_dir: folder in which SVM trials share one matrix of inner products; None trains
+            each SVM on its own.
     """
 
-    device: str = "cpu"
+    device: TorchDevice = "cpu"
     seed: int = 0
     threads: int | None = None
     lengths: Collection[int] = ()

@@ -95,7 +95,7 @@ def test_another_learning_rate_is_the_one_gone_on_with(few: Dataset, saved: Path
     [
         ({"optimizer": "sgd"}, "is of resnet18, adam, 10 classes, not of resnet18, sgd"),
         ({"architecture": "resnet50"}, "not of resnet50"),
-        ({"epochs": 1}, "has 1 of 1 epochs behind it"),
+        ({"epochs": 1}, "is after 1 epochs, and the training has only 1"),
     ],
 )
 def test_a_state_of_another_training_is_refused(

@@ -72,10 +72,10 @@ def kernel_matrix(task: Task) -> np.ndarray:
 def problems(task: Task, fitted: Fitted) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Each pair's y, u = y alpha and kernel matrix."""
     matrix = kernel_matrix(task)
-    machine = fitted.machine
-    full = np.zeros((len(machine.coefficients), len(task.labels)))
-    full[:, fitted.support] = machine.coefficients
-    k = len(machine.starts) - 1
+    pairwise = fitted.pairwise
+    full = np.zeros((len(pairwise.coefficients), len(task.labels)))
+    full[:, fitted.support] = pairwise.coefficients
+    k = len(pairwise.starts) - 1
     found = []
     for a in range(k):
         for b in range(a + 1, k):
@@ -132,7 +132,7 @@ def test_dual_objective_is_within_the_tolerance_of_libsvms(task: Task) -> None:
 @given(task=tasks())
 def test_every_bias_lies_between_the_two_sides(task: Task) -> None:
     fitted = fit(task)
-    for bias, (y, u, K) in zip(fitted.machine.biases, problems(task, fitted), strict=True):
+    for bias, (y, u, K) in zip(fitted.pairwise.biases, problems(task, fitted), strict=True):
         highest, lowest = sides(y, u, K, task.C)
         rounding = 1e-12 * np.abs(K).max() * max(1.0, np.abs(u).sum())
         assert (
@@ -148,7 +148,7 @@ def test_decision_values_are_scikit_learns_up_to_a_constant(task: Task) -> None:
     support = task.rows[fitted.support]
     norms = (task.rows**2).sum(axis=1)
     columns = np.arange(len(support))
-    got = decision_values(fitted.machine, task.rows @ support.T, norms, columns, threads=2)
+    got = decision_values(fitted.pairwise, task.rows @ support.T, norms, columns, threads=2)
     name = {kind: name for name, kind in KERNEL_CODES.items()}[task.kernel.kind]
     model = SVC(
         C=task.C, kernel=name, gamma=task.kernel.gamma, degree=task.kernel.degree,
@@ -185,12 +185,12 @@ def test_a_cache_of_two_rows_changes_nothing(
     roomy = fit(digits_task)
     monkeypatch.setattr(one_vs_one, "CACHE_BYTES", 1)
     tight = fit(digits_task)
-    assert np.array_equal(tight.machine.coefficients, roomy.machine.coefficients)
+    assert np.array_equal(tight.pairwise.coefficients, roomy.pairwise.coefficients)
 
 
 def test_number_of_threads_changes_nothing(digits_task: Task) -> None:
     alone, many = fit(digits_task, threads=1), fit(digits_task, threads=3)
-    assert np.array_equal(alone.machine.coefficients, many.machine.coefficients)
+    assert np.array_equal(alone.pairwise.coefficients, many.pairwise.coefficients)
 
 
 def test_rows_said_to_be_surely_right_are_predicted_right(digits_task: Task) -> None:
@@ -198,7 +198,7 @@ def test_rows_said_to_be_surely_right_are_predicted_right(digits_task: Task) -> 
     products = digits_task.rows @ digits_task.rows[fitted.support].T
     norms = (digits_task.rows**2).sum(axis=1)
     decisions = decision_values(
-        fitted.machine, products, norms, np.arange(len(fitted.support)), threads=2
+        fitted.pairwise, products, norms, np.arange(len(fitted.support)), threads=2
     )
     sure = fitted.surely_right
     assert 0.5 < sure.mean() < 1

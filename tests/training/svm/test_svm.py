@@ -12,6 +12,7 @@ from sklearn.svm import SVC
 
 from tune_mnist.datasets import Dataset, first_rows
 from tune_mnist.training.measurement import Measurement
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.svm import train as svm
 from tune_mnist.training.svm.pixels import standardised
 from tune_mnist.training.svm.train import SvmConfig, train
@@ -46,7 +47,7 @@ def run(
     monkeypatch.setattr(svm, "intelex_installed", lambda: engine != "scikit-learn")
     shared = gram_dir if engine == "shared-gram" else None
     kept: list[Measurement] = [] if reports is None else reports
-    return train(config, data, lambda m, _: kept.append(m), seed=0, gram_dir=shared)
+    return train(config, data, lambda m, _: kept.append(m), TrainOptions(gram_dir=shared))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -128,5 +129,5 @@ def test_sigmoid_runs_on_scikit_learn_even_where_a_matrix_is_shared(
     digits: Dataset, gram_dir: Path
 ) -> None:
     config = SvmConfig("sigmoid", 1.0)
-    measured = train(config, digits, lambda *_: None, seed=0, gram_dir=gram_dir)
+    measured = train(config, digits, lambda *_: None, TrainOptions(gram_dir=gram_dir))
     assert measured["engine"] == "scikit-learn"

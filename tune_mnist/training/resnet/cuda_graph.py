@@ -1,14 +1,14 @@
 """The whole optimisation step as one CUDA graph: a single launch for some hundred kernels.
 
-What: a step on a small batch is bound by launching its kernels, not by running them. It is
-recorded once for each batch size of the epoch (full and last) and replayed.
+What: on a small batch a GPU spends more time launching the kernels of a step than running them. So
+the step is recorded once for each batch size of an epoch (the full one and the last) and replayed.
 
-Why exact: the same kernels on the same numbers. The steps that warm up the libraries before the
-recording are undone in place: weights, BatchNorm's statistics, and the optimizer's state. That is
-zero before the first step, unless it was restored.
+Why exact: the same kernels run on the same numbers. Recording needs a few steps that warm up the
+libraries. They are undone in place: weights, BatchNorm's statistics and the optimizer's state,
+which is zero before the first step unless it was restored.
 
-What it buys: see benchmarks/gpu.sh. Nothing here has run on a GPU yet where RESULTS.md has no
-row for it.
+What it buys: not measured yet; `benchmarks/gpu.sh` measures it on a GPU. What has run on one has a
+row in benchmarks/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ def graphed_step(
     optimizer: torch.optim.Optimizer,
     batches: Iterable[tuple[Tensor, Tensor]],
 ) -> Step:
-    """Return `step`, recorded for batches of these sizes; any other size runs as before.
+    """Return a step that replays `step`, recorded for batches of these sizes.
+
+    Batches of any other size run `step` itself.
 
     Args:
-        step: one optimisation step on the GPU, without a wait for its result inside.
+        step: one optimisation step on the GPU, which must not wait for its own result.
         network, optimizer: what the step changes.
         batches: one batch of each size, (n, c, h, w) uint8 and (n,) int64, of real data.
 
     Raises:
-        RuntimeError: the step cannot be recorded; network and optimizer are as before.
+        RuntimeError: the step cannot be recorded; network and optimizer are unchanged.
     """
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     with undone(network, optimizer):
@@ -52,7 +54,7 @@ def graphed_step(
 
 
 def _record(step: Step, images: Tensor, labels: Tensor, stream: torch.cuda.Stream) -> Step:
-    """Return a replay of the step on new batches of this size."""
+    """Record the step on a copy of this batch; return its replay for new batches of this size."""
     static_images, static_labels = images.cuda().clone(), labels.cuda().clone()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -74,7 +76,10 @@ def _record(step: Step, images: Tensor, labels: Tensor, stream: torch.cuda.Strea
 
 @contextmanager
 def undone(network: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """Put back, in place, what steps inside the block change; new state of the optimizer is 0."""
+    """Undo in place what steps inside the block change.
+
+    State that the optimizer creates inside the block is set to zero, its value before a first step.
+    """
     held = _optimizer_tensors(optimizer)
     tensors = [*network.parameters(), *network.buffers(), *held]
     before = [tensor.detach().clone() for tensor in tensors]

@@ -1,14 +1,14 @@
-"""What one forward pass of torchvision's networks costs, counted, not copied.
+"""What one forward pass of torchvision's networks costs: counted here, not copied from a paper.
 
-Counted on the ordinary network at 3×32×32, whole kernels and all: our engine multiplies fewer
-numbers (live_taps.py), but it computes this function. Three conventions are about, here for
-ResNet-18 and ResNet-50 with 10 classes:
+The count is of torchvision's network at 3×32×32 input, with whole kernels. Our engine computes the
+same function with fewer multiplications (live_taps.py). Three conventions are in use; the numbers
+are those of ResNet-18 and ResNet-50 with 10 classes:
 
-    flops            74.0M, 166.9M   torch's FlopCounterMode: a multiply-add is two operations;
-                                     convolutions and the last layer alone
-    multiply_adds    37.0M,  83.4M   the same, a multiply-add once, as most papers count
-    with_norms       37.2M,  84.3M   besides, four operations for each number that a BatchNorm
-                                     puts out: this gives the report's figures
+    flops            74.0M, 166.9M   torch's FlopCounterMode: a multiply-add is two operations; only
+                                     convolutions and the last layer count
+    multiply_adds    37.0M,  83.4M   the same, but a multiply-add counts once, as in most papers
+    with_norms       37.2M,  84.3M   multiply_adds, and four operations for each number that a
+                                     BatchNorm outputs: the technical report's figures
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tune_mnist.training.resnet.image_input import INPUT_SIZE
 
 
 class ForwardCost(NamedTuple):
-    """Of one image.
+    """The cost of one forward pass on one image; the module explains the three conventions.
 
     Args:
         flops: multiplications and additions, as FlopCounterMode counts them.
-        multiply_adds: half as many.
-        with_norms: multiply-adds, and four operations a number of each BatchNorm's output.
-        parameters: weights of the network.
+        multiply_adds: half of `flops`.
+        with_norms: `multiply_adds`, and four operations for each number that a BatchNorm outputs.
+        parameters: number of weights in the network.
     """
 
     flops: int
@@ -41,9 +41,9 @@ class ForwardCost(NamedTuple):
 
 @cache
 def forward_cost(architecture: str, classes: int) -> ForwardCost:
-    """Count the forward pass of one image through resnet18 or resnet50 with so many classes.
+    """Count the forward pass of one image through a network of torchvision with `classes` classes.
 
-    On the meta device: shapes alone, no numbers, and no generator is touched.
+    It runs on the meta device, which has shapes but no numbers, and draws no random numbers.
     """
     with torch.device("meta"):
         network = torchvision.models.get_model(architecture, weights=None, num_classes=classes)

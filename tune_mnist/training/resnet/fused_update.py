@@ -1,14 +1,15 @@
 """SGD and Adam in one pass over weight, gradient and state.
 
-What: torch's fused kernels read and write each number once a step; the default ones make a pass
-over memory for each arithmetic operation. On a CPU they also copy every kernel that lies
-channels-last into another order and back, so each is shown to the optimizer as the contiguous
-(o, kh, kw, i) tensor that it is in memory.
+What: torch's fused optimizers read and write each number once per step; the default ones make one
+pass over memory for each arithmetic operation. On a CPU a fused optimizer would also copy each
+channels-last kernel into another order and back. So the optimizer gets an alias of each kernel: the
+contiguous (o, kh, kw, i) tensor that it is in memory.
 
-Why exact: same formula on the same numbers, element by element; only Adam's last bit may differ.
+Why exact: the same formula on the same numbers, element by element; only Adam's last bit may
+differ.
 
 What it buys: on a CPU the update of ResNet-18's 4.2 million weights takes 3.2 instead of 5.1 ms
-with SGD, 4.1 instead of 13 ms with Adam, of a step of some 60 ms at batch 16.
+with SGD, and 4.1 instead of 13 ms with Adam, in a step of about 60 ms at batch 16.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-MOMENTUM = 0.9  # of SGD, as in the report
+MOMENTUM = 0.9  # of SGD, as in the technical report
 
 
 def fused_optimizer(network: nn.Module, name: str, learning_rate: float) -> torch.optim.Optimizer:
-    """Return the optimizer of all weights; it can be captured in a CUDA graph.
+    """Return an optimizer of all weights, which a CUDA graph can record.
 
     Args:
         network: its parameters stay where they are; 4-d ones are updated through an alias.
-        name: "sgd" (momentum 0.9) or "adam" (torch's defaults).
+        name: "sgd" (with momentum 0.9) or "adam" (with torch's defaults).
         learning_rate: > 0.
     """
     weights = [_row_major(weight) for weight in network.parameters()]
@@ -35,9 +36,9 @@ def fused_optimizer(network: nn.Module, name: str, learning_rate: float) -> torc
 
 
 def _row_major(weight: nn.Parameter) -> nn.Parameter:
-    """Return the weight itself, or a contiguous alias of a channels-last one.
+    """Return the weight itself, or, if it is 4-d, its alias with the channels last.
 
-    The alias shares its memory and takes over each gradient.
+    The alias shares the weight's memory and takes over each of its gradients.
     """
     if weight.dim() != 4:
         return weight

@@ -1,9 +1,10 @@
-"""From stored images to what the network sees, the way the report did it but vectorised.
+"""From stored images to the network's input, as in the technical report, but vectorised.
 
-The report resized each image with PIL at each visit: bilinear to 32×32, the grey channel
-replicated to three, pixels to [-1, 1]. Here all images are resized once, as uint8, and stay one
-byte a pixel; the batch at hand alone becomes floats. torch's uint8 resize is PIL's algorithm in
-fixed point: the pixels are equal, or one grey level apart where the two round a tie differently.
+The technical report resized each image with PIL every time it was used: bilinearly to 32×32, with
+the grey channel replicated to three and pixels scaled to [-1, 1]. Here all images are resized once,
+as uint8, and stay at one byte per pixel; only the current batch is converted to floats. torch's
+uint8 resize is PIL's algorithm in fixed point: pixels are equal, or one grey level apart where the
+two round a tie differently.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-INPUT_SIZE = 32  # pixels a side
-_CHUNK = 1024  # images resized at a time: bounds the memory beside the result
+INPUT_SIZE = 32  # pixels per side
+_CHUNK = 1024  # images resized at a time: bounds the memory needed besides the result
 
 
 def resize(images: npt.NDArray[np.uint8]) -> Tensor:
-    """Return all images at the network's size; a copy, the given array may be read-only.
+    """Return a copy of all images at the network's size; the given array may be read-only.
 
     Args:
         images: (n, h, w) grey or (n, h, w, 3) RGB, uint8.
@@ -32,7 +33,7 @@ def resize(images: npt.NDArray[np.uint8]) -> Tensor:
     channels = 1 if images.ndim == 3 else images.shape[3]
     resized = torch.empty((len(images), channels, INPUT_SIZE, INPUT_SIZE), dtype=torch.uint8)
     for start in range(0, len(images), _CHUNK):
-        # The copy of the chunk is what lets torch wrap it: it takes no read-only arrays.
+        # The chunk is copied because torch cannot wrap a read-only array.
         chunk = torch.from_numpy(images[start : start + _CHUNK].copy())
         planes = chunk[:, None] if images.ndim == 3 else chunk.permute(0, 3, 1, 2)
         resized[start : start + _CHUNK] = interpolate(
@@ -42,7 +43,7 @@ def resize(images: npt.NDArray[np.uint8]) -> Tensor:
 
 
 def normalise(batch: Tensor) -> Tensor:
-    """Return pixels in [-1, 1] in three channels: torchvision's ToTensor and Normalize(0.5, 0.5).
+    """Return pixels in [-1, 1], in three channels, as ToTensor and Normalize(0.5, 0.5) would.
 
     Args:
         batch: (n, 1 or 3, h, w) uint8, on any device.
@@ -57,7 +58,10 @@ def normalise(batch: Tensor) -> Tensor:
 def shuffled(
     images: Tensor, labels: Tensor, generator: torch.Generator, *, pinned: bool
 ) -> tuple[Tensor, Tensor]:
-    """Return a copy of both in the generator's next order, where they lie (or page-locked)."""
+    """Return a copy of both in the generator's next order, on their device.
+
+    With `pinned` the copies are in page-locked memory, from which a GPU can copy faster.
+    """
     order = torch.randperm(len(images), generator=generator).to(images.device)
     if pinned:
         return images[order].pin_memory(), labels[order].pin_memory()
@@ -65,9 +69,10 @@ def shuffled(
 
 
 def batches(images: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield all images in batches of `size`, the last one smaller; a single image joins the last.
+    """Yield all images in batches of `size`; the last batch may be smaller, or larger by one.
 
-    The last batch is never one image: layer4's maps are 1×1 and BatchNorm needs two values.
+    A single image that is left over joins the batch before it. layer4's maps are 1×1, and BatchNorm
+    needs two values.
     """
     start = 0
     while start < len(images):

@@ -1,12 +1,13 @@
 """Keep freed memory in the process while a network trains on a CPU.
 
-What: glibc hands large freed blocks back to the kernel at once. A training step frees and wants
-the same megabytes again, and each page of them costs a fault: a thousand a step. Here blocks up
-to 32 MB come from the heap, and the heap does not shrink until the training is over.
+What: glibc returns large freed blocks to the kernel at once. Each training step frees and allocates
+the same megabytes again, and every page of them costs a page fault: a thousand per step. Here
+blocks of up to 32 MB come from the heap, and the heap does not shrink until the training is over.
+Other C libraries are left as they are.
 
-Why exact: where memory comes from changes no number.
+Why exact: it changes no number where memory comes from.
 
-What it buys: five per cent of a step at batch 16. Other C libraries are left as they are.
+What it buys: five per cent of a step at batch 16.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# <malloc.h>: parameter, value. 32 MB is the most that glibc takes for the first.
+# Parameter (malloc.h) and value. 32 MB is the largest threshold that glibc accepts for mmap.
 _M_MMAP_THRESHOLD = (-3, 32 << 20)
 _M_TRIM_THRESHOLD = (-1, (1 << 31) - 1)
 _M_TOP_PAD = (-2, 64 << 20)
@@ -24,7 +25,10 @@ _M_TOP_PAD = (-2, 64 << 20)
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
-    """Keep what is freed inside the block; give it back at the end (the settings stay)."""
+    """Keep what the block frees, and return it to the kernel at the end.
+
+    glibc's settings stay changed after the block.
+    """
     if platform.libc_ver()[0] != "glibc":
         yield
         return

@@ -1,18 +1,18 @@
 """Train only those taps of a convolution's kernel that can matter at this input size.
 
-What: on small maps parts of a kernel only ever meet the padding. At 32×32 input layer4 of a
-ResNet works on 1×1 maps: of its 3×3 kernels one tap in nine touches data, four in the strided
-one. Such dead taps are cut off, kernel and padding together; which ones follows from the shapes
-that arise in the network, for any input size.
+What: a tap is one position of a kernel. On small maps some taps only ever meet the padding. At
+32×32 input layer4 of a ResNet works on 1×1 maps: one tap in nine of its 3×3 kernels meets data, and
+four in the strided one. The other, dead taps are cut off, and the padding shrinks with the kernel.
+One forward pass shows which taps are dead, for any input size.
 
-Why exact: a dead tap is only multiplied by zeros. It adds nothing to the output and its gradient
-is zero, so neither SGD with momentum nor Adam ever moves it (there is no weight decay): it stays
-at its first value, which is kept aside. The full kernel was drawn before the cut, so the random
-stream is torchvision's. `state_dict()` puts the taps back together and loads into torchvision's
-network; `load_state_dict()` takes one from there.
+Why exact: a dead tap is only ever multiplied by zeros. It adds nothing to the output and its
+gradient is zero. There is no weight decay, so neither SGD with momentum nor Adam ever moves it: it
+keeps its initial value, which is stored. The whole kernel is drawn before the cut, so the random
+numbers are torchvision's. `state_dict()` joins the taps again and fits torchvision's network;
+`load_state_dict()` accepts a state of that network.
 
-What it buys: at 32×32, 4.23 of ResNet-18's 11.18 million weights are left to multiply and to
-update (18.0 of 23.5 in ResNet-50), and the rest were layer4's slowest.
+What it buys: at 32×32 input, 4.23 of ResNet-18's 11.18 million weights (18.0 of 23.5 in ResNet-50)
+are left to multiply and to update; the others belong to layer4 and were the slowest.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from tune_mnist.training.resnet.small_map_conv import Pair
 
 
 def live_range(size: int, kernel: int, stride: int, padding: int) -> range:
-    """Return the shortest run of taps, along one side, outside of which all taps are dead.
+    """Return the shortest range of taps, along one side, that holds all live taps.
 
     Args:
         size: pixels of the input along that side.
-        kernel, stride, padding: of the convolution along that side; no dilation.
+        kernel, stride, padding: of the convolution along that side; without dilation.
     """
     outputs = (size + 2 * padding - kernel) // stride + 1
     live = [
@@ -43,10 +43,10 @@ def live_range(size: int, kernel: int, stride: int, padding: int) -> range:
 
 
 class LiveConv2d(nn.Module):
-    """A Conv2d without bias, dilation or groups that holds the live part of its kernel.
+    """A Conv2d without bias, dilation or groups that trains only the live part of its kernel.
 
     Args:
-        conv: its weight is drawn already; copied.
+        conv: the convolution to replace; its weight, drawn already, is copied.
         rows: live taps along the height.
         columns: live taps along the width.
     """
@@ -83,11 +83,12 @@ class LiveConv2d(nn.Module):
 
 
 def keep_live_taps(network: nn.Module, height: int, width: int) -> None:
-    """Replace each plain convolution of a network by one of its live taps, in place.
+    """Replace each plain convolution of a network, in place, by a `LiveConv2d`.
 
     Args:
-        network: takes (n, 3, height, width); weights drawn, nothing trained yet.
-        height, width: pixels of every image the network will see; others would be wrong.
+        network: takes (n, 3, height, width); its weights are drawn, nothing is trained yet.
+        height, width: size of every image that the network will see. For images of another size
+            its output would be wrong.
     """
     sizes: dict[nn.Module, torch.Size] = {}
 

@@ -1,15 +1,16 @@
-"""Convolution on a CPU as matrix products, where those beat the library's kernels.
+"""Convolution on a CPU as matrix products, where they are faster than oneDNN's convolution.
 
-What: activations and kernels lie channels-last, so that the patch of pixels under a kernel is a
-few contiguous runs. A kernel that meets its whole input once, or one pixel at a time, is a
-plain linear layer. For every other kernel the gradient of the weights is one matrix product of
-output gradients and patches; output and input gradient stay the library's.
+What: activations and kernels are channels-last in memory, so the patch of pixels under a kernel is
+a few contiguous runs. A kernel that meets its whole input at once, or one pixel at a time, is a
+plain linear layer. On a map with fewer pixels than the kernel has taps, it is a dense layer
+(small_map_conv.py). For every other kernel the gradient of the weights is one matrix product of
+output gradients and patches; the output and the gradient of the input stay oneDNN's.
 
 Why exact: a convolution is that product by definition; only the order of the sums differs.
 
-What it buys: on maps of 8×8 pixels and fewer, all there are at 32×32 input, oneDNN's weight
-gradient runs at a half to a sixth of the machine's matrix speed (AVX2); this one runs at it.
-A ResNet-18 step at batch 16 takes three quarters of the time with the library's alone.
+What it buys: on maps of 8×8 pixels and fewer, all there are at 32×32 input, oneDNN computes the
+gradient of the weights at a half to a sixth of the speed of a matrix product (AVX2). A ResNet-18
+step at batch 16 takes three quarters of the time that it takes with oneDNN's convolution only.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch.nn.functional import conv2d, pad
 from tune_mnist.training.resnet.matrix_product import linear, product
 from tune_mnist.training.resnet.small_map_conv import Pair, convolve_small_map
 
-_FEW_CHANNELS = 8  # below, patches are short runs and the library's kernel is the faster one
+_FEW_CHANNELS = 8  # with fewer, patches are short runs, and oneDNN's convolution is faster
 
 
 def convolve(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
@@ -31,14 +32,14 @@ def convolve(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -> Tensor:
 
     Args:
         x: (n, i, h, w), float.
-        weight: (o, i, kh, kw), best in channels-last memory.
-        stride: rows and columns the kernel moves.
+        weight: (o, i, kh, kw), best channels-last in memory.
+        stride: rows and columns that the kernel moves.
         padding: rows and columns of zeros around x.
 
     Returns:
-        (n, o, oh, ow), in the type that autocast asks for.
+        (n, o, oh, ow), in autocast's type if autocast is on.
     """
-    if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):  # elsewhere conv2d casts
+    if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):  # on a GPU conv2d casts
         dtype = torch.get_autocast_dtype("cpu")
         x, weight = x.to(dtype), weight.to(dtype)
     if x.is_cuda or weight.shape[1] < _FEW_CHANNELS:
@@ -62,7 +63,10 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _patches(x: Tensor, kernel: Pair, stride: Pair, padding: Pair) -> Tensor:
-    """Return what each output pixel sees: (n*oh*ow, kh*kw*c), from x of (n, c, h, w)."""
+    """Return the input pixels under the kernel at each output pixel of x (n, c, h, w).
+
+    Returns: (n*oh*ow, kh*kw*c).
+    """
     x = x.permute(0, 2, 3, 1)
     if padding != (0, 0):
         x = pad(x, (0, 0, padding[1], padding[1], padding[0], padding[0]))

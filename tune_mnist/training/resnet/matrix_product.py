@@ -1,14 +1,15 @@
 """Matrix products in float32 through oneDNN instead of torch's BLAS.
 
-What: torch hands a matrix product to MKL, which takes every processor that is not Intel's for one
-without AVX-512. The library of its convolutions, oneDNN, asks the processor itself; torch reaches
-its product by the operator that `torch.compile` emits for a linear layer.
+What: torch passes a matrix product to MKL, which uses AVX-512 only on Intel's processors. oneDNN,
+torch's library for convolutions, asks the processor itself. Its matrix product is called through
+the operator that `torch.compile` emits for a linear layer. torch already passes products in
+bfloat16 to oneDNN.
 
 Why exact: the same products, summed in another order.
 
-What it buys: on an AMD EPYC with AVX-512, 240 instead of 113 GFLOP/s a core from 64 rows up, 140
-instead of 90 at 16. A ResNet-18 step at batch 32 takes 37 instead of 48 ms, a ResNet-50 step at
-batch 16 72 instead of 100 (one core each). Products in bfloat16 torch hands to oneDNN itself.
+What it buys: on an AMD EPYC with AVX-512, one core reaches 240 instead of 113 GFLOP/s with 64 or
+more rows, and 140 instead of 90 with 16. On one core a ResNet-18 step at batch 32 takes 37 instead
+of 48 ms, and a ResNet-50 step at batch 16 takes 72 instead of 100.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# The operator is torch's own, not its public interface: a version without it takes the BLAS.
+# The operator is not in torch's public interface; in a version without it, the BLAS does the work.
 ONEDNN: bool = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """Return a @ b.T: (m, k) and (n, k) to (m, n) on a CPU; no gradient flows."""
+    """Return a @ b.T: (m, k) and (n, k) to (m, n), on a CPU; autograd does not record it."""
     if not ONEDNN or a.dtype != torch.float32:
         return a @ b.t()
     c: Tensor = torch.ops.mkldnn._linear_pointwise(_dense(a), _dense(b), None, "none", [], "")
@@ -31,7 +32,7 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _dense(a: Tensor) -> Tensor:
-    """Return the matrix without gaps in memory: on others oneDNN is a thousand times slower."""
+    """Return the matrix without gaps in memory; with gaps oneDNN is a thousand times slower."""
     return a if a.is_contiguous() or a.t().is_contiguous() else a.contiguous()
 
 

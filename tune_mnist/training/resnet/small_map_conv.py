@@ -1,15 +1,15 @@
-"""Convolution on a map with fewer pixels than the kernel has taps: one dense layer.
+"""Convolution on a map with fewer pixels than the kernel has taps, as one dense layer.
 
-What: on a 2×2 map a 3×3 kernel meets, at each output pixel, four of its nine taps with data and
-five with padding. The kernel's taps are laid out as the dense matrix from all input pixels to
-all output pixels; the multiplications by padding are not in it.
+What: on a 2×2 map only four of the nine taps of a 3×3 kernel meet data at each output pixel; five
+meet padding. The taps are copied into the dense matrix from all input pixels to all output pixels,
+which leaves out the multiplications by padding.
 
-Why exact: the same products, less those with zero, in another order; the gradient of the matrix
-is summed back onto the taps it was copied from.
+Why exact: the same products without those by zero, summed in another order. The gradient of the
+matrix is summed back onto the taps that were copied into it.
 
-What it buys: 2.25 times fewer multiplications in most of layer3 at 32×32 input, in matrix products
-at full speed: 3 % of a ResNet-18 step at batch 16, 12 % at batch 32. The copy is paid once a
-step, whatever the batch.
+What it buys: at 32×32 input, 2.25 times fewer multiplications in most of layer3, in matrix products
+at full speed: 3 % of a ResNet-18 step at batch 16, 12 % at batch 32. The copy costs the same for
+every batch size.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def convolve_small_map(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -
     """Return `conv2d(x, weight, None, stride, padding)`, channels-last.
 
     Args:
-        x: (n, i, h, w), best in channels-last memory, as the weight.
-        weight: (o, i, kh, kw).
-        stride: rows and columns the kernel moves.
+        x: (n, i, h, w), best channels-last in memory.
+        weight: (o, i, kh, kw), best channels-last in memory.
+        stride: rows and columns that the kernel moves.
         padding: rows and columns of zeros around x.
 
     Returns:
@@ -46,7 +46,7 @@ def convolve_small_map(x: Tensor, weight: Tensor, stride: Pair, padding: Pair) -
 
 
 class _DenseMatrix(torch.autograd.Function):
-    """(o, i, kh, kw) kernel to (oh, ow, o, h, w, i): what each input pixel adds to each output."""
+    """Kernel (o, i, kh, kw) to (oh, ow, o, h, w, i): the weight from each input to each output."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, size: Pair, stride: Pair, padding: Pair) -> Tensor:
@@ -56,7 +56,7 @@ class _DenseMatrix(torch.autograd.Function):
         ctx.blocks = list(_blocks((kernel[0], kernel[1]), size, out, stride, padding))
         taps = weight.permute(0, 2, 3, 1)
         filled = sum(taps[in_kernel].shape[1:3].numel() for _, in_kernel in ctx.blocks)
-        whole = filled == math.prod((*out, *size))  # each output pixel sees each input pixel
+        whole = filled == math.prod((*out, *size))  # every output depends on every input pixel
         new = weight.new_empty if whole else weight.new_zeros
         matrix = new(*out, o, *size, i)
         for in_matrix, in_kernel in ctx.blocks:
@@ -75,7 +75,7 @@ class _DenseMatrix(torch.autograd.Function):
 def _blocks(
     kernel: Pair, size: Pair, out: list[int], stride: Pair, padding: Pair
 ) -> Iterator[Block]:
-    """Yield, for each output pixel, where its taps lie in the matrix and in the kernel."""
+    """Yield, for each output pixel, where its live taps are in the matrix and in the kernel."""
     for row in range(out[0]):
         for column in range(out[1]):
             pixels, taps = [], []

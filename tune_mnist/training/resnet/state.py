@@ -1,8 +1,9 @@
-"""A training's state in a folder: what it needs to go on as if it had not stopped.
+"""A training's state in a folder: all that it needs to resume as if it had never stopped.
 
-Weights, BatchNorm's statistics, the optimizer's state, the order's generator, the loss scaler, the
-epochs done and the seconds they took; tensors and plain values, which `torch.load` reads without
-unpickling any code. What the configuration and the seed give again is not in it.
+The state is the weights, BatchNorm's statistics, the optimizer's state, the generator of the
+images' order, the loss scaler, the number of epochs done and the seconds they took. It consists of
+tensors and plain values, so `torch.load` reads it without running code from the file. It leaves out
+what the configuration and the seed determine.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ FILE = "state.pt"
 
 
 class State(NamedTuple):
-    """What training changes.
+    """The objects that a training changes.
 
     Args:
-        kind: what a saved state must have in common with it, in words.
-        network, optimizer: with the same shapes wherever `kind` is the same.
-        order: draws the order of the images.
-        scaler: of the loss.
+        kind: the kind of training, in words; a saved state must be of the same kind.
+        network, optimizer: they have the same shapes in all states of one kind.
+        order: the generator that draws the order of the images.
+        scaler: scales the loss.
     """
 
     kind: str
@@ -43,10 +44,10 @@ def save_state(state: State, epoch: int, times: Mapping[Part, float], folder: Pa
     """Write the state after `epoch` epochs into the folder, whole or not at all.
 
     Args:
-        state: as it is now.
-        epoch: epochs done.
+        state: the state to save.
+        epoch: number of epochs done.
         times: seconds spent so far, by part.
-        folder: made where it is missing; a state in it is replaced.
+        folder: created if missing; a state that it holds is replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f"{FILE}.{os.getpid()}.part"
@@ -71,21 +72,22 @@ def save_state(state: State, epoch: int, times: Mapping[Part, float], folder: Pa
 
 
 def restore_state(state: State, folder: Path, epochs: int, times: dict[Part, float]) -> int:
-    """Bring back, in place, what `save_state` wrote; return the epochs done.
+    """Load what `save_state` wrote, in place; return the number of epochs done.
 
     Args:
-        state: of the same kind, on any device; the learning rate remains its own.
-        folder: that `save_state` wrote into.
-        epochs: at which the training ends; there must be one left.
-        times: gains the seconds spent until then.
-    Raises: InputError: no state there, a torn one, or one of another kind or length.
+        state: of the same kind as the saved one, on any device; it keeps its own learning rate.
+        folder: where `save_state` wrote.
+        epochs: number of epochs of the training; at least one must be left.
+        times: the seconds spent before are added to it.
+    Raises: InputError: the folder has no state, a damaged one, one of another kind, or one with no
+        epoch left.
     """
     saved = _load(folder)
     if saved["kind"] != state.kind:
         problem = f"its state is of {saved['kind']}, not of {state.kind}"
-        raise input_error(folder, problem, "go on with what it was saved from")
+        raise input_error(folder, problem, "resume the training that saved it")
     if saved["epoch"] >= epochs:
-        problem = f"its state has {saved['epoch']} of {epochs} epochs behind it"
+        problem = f"its state is after {saved['epoch']} epochs, and the training has only {epochs}"
         raise input_error(folder, problem, f"ask for more than {epochs} epochs")
     with torch.no_grad():
         for name, tensor in _tensors(state.network).items():
@@ -105,14 +107,14 @@ def _tensors(network: nn.Module) -> dict[str, Tensor]:
 
 
 def _load(folder: Path) -> dict[str, Any]:
-    fix = "restore it from a copy, or start anew"
+    fix = "restore it from a copy, or start the training again"
     try:
         saved = torch.load(folder / FILE, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise input_error(folder, f"has no {FILE} of a training", fix) from error
-    except Exception as error:  # a torn file raises whatever its torn part comes to
+    except Exception as error:  # a damaged file may raise anything
         said = str(error).partition("\n")[0]
         raise input_error(folder, f"{FILE} cannot be read: {said}", fix) from error
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
-        raise input_error(folder, f"{FILE} is not a state that this version writes", fix)
+        raise input_error(folder, f"{FILE} is not a state that this version can read", fix)
     return saved

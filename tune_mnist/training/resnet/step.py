@@ -18,7 +18,10 @@ Step = Callable[[Tensor, Tensor], Tensor]
 
 
 def draw_network(architecture: str, classes: int, seed: int) -> nn.Module:
-    """Return torchvision's network with fresh weights from `seed`; torch's generator is kept."""
+    """Return torchvision's network with weights drawn from `seed`.
+
+    torch's global generator is left as it was.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         network: nn.Module = torchvision.models.get_model(
@@ -28,7 +31,7 @@ def draw_network(architecture: str, classes: int, seed: int) -> nn.Module:
 
 
 def loss_scaler(device: torch.device, dtype: torch.dtype) -> torch.amp.GradScaler:
-    """Return what keeps float16 gradients from vanishing; it does nothing for other types."""
+    """Return a scaler that keeps float16 gradients from vanishing; it ignores other types."""
     return torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
 
 
@@ -39,10 +42,11 @@ def training_step(
     dtype: torch.dtype,
     scaler: torch.amp.GradScaler,
 ) -> Step:
-    """Return a function that takes one optimisation step on a batch, its products in `dtype`.
+    """Return a function that makes one optimisation step on a batch, with products in `dtype`.
 
-    It takes (n, c, 32, 32) uint8 images and (n,) int64 labels, and returns, as float64 on the
-    device, the batch's summed loss and its number of correct answers, both before the update.
+    It takes (n, c, 32, 32) uint8 images and (n,) int64 labels. It returns two float64 numbers on
+    the device, both from before the update: the sum of the batch's losses, and how many of its
+    images were classified correctly.
     """
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
@@ -69,10 +73,10 @@ def evaluate(
     device: torch.device,
     dtype: torch.dtype,
 ) -> tuple[float, float, Tensor]:
-    """Evaluate on (n, c, 32, 32) uint8 images; the network is left in training mode.
+    """Evaluate the network on (n, c, 32, 32) uint8 images, and leave it in training mode.
 
-    Returns: mean cross-entropy and accuracy, both nan where there are no images, and the predicted
-        classes, (n,) int64 on the CPU.
+    Returns: the mean cross-entropy and the accuracy, both nan if there are no images, and the
+        predicted classes, (n,) int64 on the CPU.
     """
     network.eval()
     totals = torch.zeros(2, dtype=torch.float64, device=device)

@@ -1,8 +1,8 @@
-"""Train a ResNet on one data set, as the report did: a plain function of configuration and data.
+"""Train a ResNet as the technical report did: a plain function of configuration and data.
 
-torchvision's resnet18 or resnet50 from random weights, SGD with momentum 0.9 or Adam,
-cross-entropy, 32×32 input in three channels (`image_input.py`), matrix work in the numbers that
-`precision.py` chooses.
+torchvision's resnet18 or resnet50 starts from random weights and is trained with cross-entropy and
+SGD (momentum 0.9) or Adam, on 32×32 input in three channels (image_input.py). precision.py chooses
+the number format of its matrix products.
 """
 
 from __future__ import annotations
@@ -57,18 +57,20 @@ class ResnetConfig:
     """One point of the ResNet search space.
 
     Args:
-        architecture: torchvision's network of that name.
-        batch_size: images a step, at least 2: BatchNorm has no variance over a single image.
-        optimizer: "sgd" (momentum 0.9) or "adam" (torch's defaults).
+        architecture: the name of a network of torchvision.
+        batch_size: images per step, at least 2: BatchNorm needs more than a single image.
+        optimizer: "sgd" (with momentum 0.9) or "adam" (with torch's defaults).
         learning_rate: > 0, constant over the training.
         epochs: passes over the training images, at least 1.
-        pin_memory: matters on a GPU only. True: batches go there from page-locked host memory;
-            False: from pageable memory; None: the images live on the GPU and no batch travels.
-        train_fraction: in (0, 1], of the training images: the first of each class.
-        precision: of the matrix work, "float32" or "bfloat16"; None: as the device does it best.
+        pin_memory: matters only on a GPU. True: batches are copied there from page-locked memory;
+            False: from pageable memory; None: all images are kept on the GPU.
+        train_fraction: in (0, 1], the fraction of the training images to train on: the first images
+            of each class.
+        precision: number format of matrix products, "float32" or "bfloat16"; None: the one that the
+            device does best.
 
     Raises:
-        InputError: a value outside these; all faults at once.
+        InputError: values outside these ranges; it names all of them.
     """
 
     architecture: Architecture
@@ -109,24 +111,24 @@ class ResnetConfig:
 def train(
     config: ResnetConfig, data: Dataset, report: Report, options: TrainOptions
 ) -> Measurement:
-    """Train for `config.epochs` epochs, report after each one, return the last measurement.
+    """Train for `config.epochs` epochs, report after each one, and return the last measurement.
 
-    An epoch visits every training image of the fraction once, in a fresh order. Train loss and
-    accuracy are averages over the epoch, each batch taken before its update, as the technical
-    report took them. Weights and order depend on the seed alone, so on a CPU the same seed and
-    number of threads give the same numbers again; torch's global generator is left as it was.
+    An epoch visits every training image of the fraction once, in a new order. Training loss and
+    accuracy are means over the epoch, and each batch is measured before its update, as in the
+    technical report. Initial weights and order depend only on the seed, so on a CPU the same seed
+    and number of threads give the same numbers again. torch's global generator is left as it was.
 
     Args:
         config: the hyperparameters.
         data: images of any size, grey or RGB; only read.
-        report: called after each epoch, with what saves the state unless it was the last; what
-            it raises ends the training.
-        options: device, seed, lengths and restore are used.
+        report: called after each epoch; except after the last one, it also receives a function that
+            saves the state. An exception that it raises ends the training.
+        options: `device`, `seed`, `lengths` and `restore` are used.
 
     Raises:
-        InputError: fewer than two training images, a precision that the device lacks, or no state
-            in `restore` that this training can continue from.
-        FloatingPointError: a loss is no longer finite: the training diverged.
+        InputError: there are fewer than two training images, the device lacks the precision, or
+            this training cannot continue from the state in `restore`.
+        FloatingPointError: a loss is not finite: the training diverged.
     """
     times = dict.fromkeys(PARTS, 0.0)
     ready = _set_up(config, data, options, times)
@@ -143,16 +145,16 @@ def train(
 
 @dataclass(frozen=True)
 class _Ready:
-    """A training before its first epoch.
+    """A training that is ready for its next epoch.
 
     Args:
-        network: on the device.
-        state: what a later training could continue from.
+        network: the network, on the device.
+        state: all that must be saved to resume this training.
         step: the optimisation step.
-        train_set, val_set: images at the network's size and labels.
-        device, dtype: of the matrix work.
-        done: epochs that a restored state has behind it.
-        facts: of the measurements: parameters, multiply_adds, engine.
+        train_set, val_set: images at the network's size, and their labels.
+        device, dtype: where matrix products run, and in which number format.
+        done: number of epochs that the restored state had done; 0 without one.
+        facts: what all measurements share: parameters, multiply_adds and engine.
     """
 
     network: nn.Module
@@ -169,10 +171,10 @@ class _Ready:
 def _set_up(
     config: ResnetConfig, data: Dataset, options: TrainOptions, times: dict[Part, float]
 ) -> _Ready:
-    """Draw the network, move the images to where they are needed, and restore a saved state."""
+    """Draw the network, restore a saved state, and put the images where the steps need them."""
     train_images = first_of_each_class(data.train, config.train_fraction)
     if len(train_images) < 2:
-        raise input_error(data.name, "fewer than 2 training images", "BatchNorm needs 2 a batch")
+        raise input_error(data.name, "fewer than 2 training images", "BatchNorm needs at least 2")
     with _timed(times, "setup_s"):
         target = torch.device(options.device)
         dtype = product_dtype(config.precision, target)
@@ -204,7 +206,7 @@ def _set_up(
 def _epoch(
     epoch: int, config: ResnetConfig, ready: _Ready, times: dict[Part, float]
 ) -> Measurement:
-    """Train for one epoch and measure it; raise FloatingPointError if it diverged."""
+    """Train for one epoch and measure it; raise FloatingPointError if a loss is not finite."""
     with _timed(times, "fit_s"):
         train_loss, train_accuracy = _fit(ready, config)
     _check_finite("training", train_loss, epoch, config)
@@ -227,7 +229,7 @@ def _epoch(
 
 
 def _finished(measurement: Measurement, ready: _Ready, data: Dataset) -> Measurement:
-    """Return the measurement with the test images', as a training that ends here reports it."""
+    """Return the measurement with the test images' part: what a training that ends here reports."""
     finished = measurement.copy()
     times = {part: measurement[part] for part in PARTS}
     with _timed(times, "eval_s"):
@@ -247,7 +249,7 @@ def _tensors(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _sizes(train_set: tuple[Tensor, Tensor], config: ResnetConfig) -> list[tuple[Tensor, Tensor]]:
-    """Return one batch of each size that the training images are cut into."""
+    """Return one batch of each size that an epoch has."""
     return list({len(some[1]): some for some in batches(*train_set, config.batch_size)}.values())
 
 
@@ -258,11 +260,11 @@ def _fastest_step(
     device: torch.device,
     dtype: torch.dtype,
 ) -> tuple[Step, str]:
-    """Return the optimisation step, recorded where that is possible, and what runs it, in words."""
+    """Return the optimisation step, recorded if possible, and the name of its engine."""
     engine = f"live taps, {device.type} {dtype}".replace("torch.", "")
     if device.type == "cpu":
         return step, engine + (", oneDNN" if ONEDNN else ", BLAS")
-    if dtype == torch.float16:  # its loss scaler skips steps: not the same each time
+    if dtype == torch.float16:  # its loss scaler skips some steps, which a recording cannot
         return step, engine + ", eager"
     try:
         recorded = graphed_step(step, state.network, state.optimizer, one_of_each_size)
@@ -272,7 +274,7 @@ def _fastest_step(
 
 
 def _fit(ready: _Ready, config: ResnetConfig) -> tuple[float, float]:
-    """Train for one epoch; return its mean loss and its accuracy."""
+    """Train for one epoch; return its mean loss and accuracy."""
     pinned = ready.device.type == "cuda" and config.pin_memory is True
     totals = torch.zeros(2, dtype=torch.float64, device=ready.device)
     in_order = shuffled(*ready.train_set, ready.state.order, pinned=pinned)

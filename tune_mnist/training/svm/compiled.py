@@ -1,8 +1,8 @@
-"""Numba as the SVM engine uses it: one decorator, and a maximum that LLVM can vectorise.
+"""Numba for the SVM engine: one decorator, and a maximum and minimum that LLVM can vectorise.
 
-Compiled code is kept on disk beside this package (or where numba falls back to when that folder
-is read-only; NUMBA_CACHE_DIR overrides), so only the first run on a machine waits for it.
-It releases the GIL: one-vs-one problems run in ordinary threads, as many as the trial may use.
+Compiled code is cached on disk beside this package, so only the first run on a machine has to wait
+for the compiler. If that folder is read-only, numba chooses another one; NUMBA_CACHE_DIR overrides
+both. Compiled code releases the GIL, so ordinary threads solve one-vs-one problems in parallel.
 """
 
 from __future__ import annotations
@@ -18,27 +18,33 @@ from numba.extending import intrinsic
 F = TypeVar("F", bound=Callable[..., Any])
 Array = TypeVar("Array", bound=npt.NDArray[Any])
 
-# Sums may be reordered and divisions turned into products; infinities and NaNs do not occur.
+# LLVM may reorder sums, turn divisions into products, and assume that no infinity or NaN occurs.
 FAST = {"nnan", "ninf", "nsz", "reassoc", "contract", "arcp"}
 
 
 def compiled(function: F) -> F:
-    """Return the function compiled on first use, cached on disk, free of the GIL."""
+    """Return the function, compiled on first use, cached on disk, and run without the GIL."""
     compile_it = partial(numba.njit, nogil=True, error_model="numpy", fastmath=FAST)
     try:
         return cast(F, compile_it(cache=True)(function))
-    except RuntimeError:  # no folder that numba may write to: each process compiles for itself
+    except RuntimeError:  # numba may write to no folder: each process compiles for itself
         return cast(F, compile_it()(function))
 
 
 def read_only(array: Array) -> Array:
-    """Return a read-only view, as maps are: numba compiles anew for each of the two kinds."""
+    """Return a read-only view.
+
+    Numba compiles separately for read-only and for writable arrays. A mapped matrix is read-only,
+    so arrays in its place are passed read-only too, and the code compiles once.
+    """
     view: Array = array.view()
     view.flags.writeable = False
     return view
 
 
 def _picking(comparison: str) -> Callable[..., Any]:
+    """Return an intrinsic: the first of two numbers if the comparison holds, else the second."""
+
     def typed(_context: Any, a: Any, _b: Any) -> Any:
         def generate(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
             keep = builder.fcmp_ordered(comparison, *values, flags=list(FAST))
@@ -49,7 +55,8 @@ def _picking(comparison: str) -> Callable[..., Any]:
     return typed
 
 
-# Numba puts its fast-math flags on the comparison of a max() but not on the select after it, and
-# without them LLVM keeps a reduction scalar. With them the solver's two passes run 3x faster.
+# Numba puts its fast-math flags on the comparison in a max(), but not on the select after it.
+# Without them LLVM does not vectorise the reduction; with them the solver's two passes run 3x
+# faster.
 larger: Callable[[float, float], float] = intrinsic(_picking(">"))
 smaller: Callable[[float, float], float] = intrinsic(_picking("<"))

@@ -1,4 +1,7 @@
-"""What an SVM trial is asked for, and which engine will do it; light, so that plans import it."""
+"""The hyperparameters of an SVM, and the choice of its engine.
+
+This module imports no numerical library, so a plan can be made without loading one.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,24 @@ Engine = Literal["shared-gram", "scikit-learn-intelex", "scikit-learn"]
 
 KERNELS = ("rbf", "poly", "linear", "sigmoid")
 GRAM_KERNELS = ("rbf", "poly", "linear")  # positive semi-definite, so the solution is unique
-GRAM_ROWS = 4000  # training rows below which an SVC is done before numba has loaded
-GRAM_SHARE = 0.7  # of the free memory; the rest is for the trials
+GRAM_ROWS = 4000  # with fewer training rows an SVC is fitted before numba has loaded
+GRAM_SHARE = 0.7  # of the free memory; the trials need the rest
 
 
 @dataclass(frozen=True)
 class SvmConfig:
-    """One SVM.
+    """The hyperparameters of one SVM.
 
     Args:
         kernel: rbf exp(-gamma |x-z|^2), poly (gamma x.z)^degree, linear x.z, or
             sigmoid tanh(gamma x.z).
-        C: > 0, the price of a training error.
-        gamma: > 0 per squared unit of x (also as text, "0.001"), or "scale",
+        C: > 0, the penalty for a training error.
+        gamma: > 0 per squared unit of x (also as text, "0.001"), or "scale", which is
             1 / (features * variance of x).
-        degree: >= 1, of the poly kernel alone.
-        train_fraction: in (0, 1], of the training images: the first of each class.
-    Raises: InputError: a value outside these; names every fault.
+        degree: >= 1; only the poly kernel uses it.
+        train_fraction: in (0, 1], the fraction of the training images to fit to: the first images
+            of each class.
+    Raises: InputError: values outside these ranges; it names all of them.
     """
 
     kernel: str
@@ -65,15 +69,15 @@ def _positive(gamma: str | float) -> bool:
 def choose_engine(
     configs: Sequence[SvmConfig], n_train: int, n_eval: int, free_bytes: int
 ) -> tuple[Engine, str]:
-    """Choose the engine for a search, and say why in one line.
+    """Choose the engine for a search, and give the reason in one line.
 
     Args:
-        configs: the configurations to be searched, or some that stand for them.
-        n_train: training images.
-        n_eval: validation and test images together.
+        configs: the configurations of the search, or a sample of them.
+        n_train: number of training images.
+        n_eval: number of validation and test images together.
         free_bytes: memory that the node can spare, `psutil.virtual_memory().available`.
-    Returns: the engine and the reason. "shared-gram" asks for a `gram_dir` in `train`; trials whose
-        kernel is sigmoid run on scikit-learn all the same.
+    Returns: the engine and the reason. For "shared-gram", pass a `gram_dir` to `train`; trials with
+        the sigmoid kernel still run on scikit-learn.
     """
     own: Engine = "scikit-learn-intelex" if intelex_installed() else "scikit-learn"
     size = gram_bytes(n_train, n_eval)
@@ -89,10 +93,10 @@ def choose_engine(
 
 
 def gram_bytes(n_train: int, n_eval: int) -> int:
-    """Return the size of the shared matrix of so many training and validation + test images."""
+    """Return the size of the shared matrix, for these numbers of images as in `choose_engine`."""
     return 4 * n_train * (n_train + n_eval)
 
 
 def intelex_installed() -> bool:
-    """Tell whether scikit-learn-intelex is there; it exists for x86-64 alone."""
+    """Return whether scikit-learn-intelex is installed; it exists only for x86-64."""
     return importlib.util.find_spec("sklearnex") is not None

@@ -1,13 +1,13 @@
-"""Decision values of all one-vs-one problems, out of precomputed inner products, in one pass.
+"""Decision values of all one-vs-one problems, from precomputed inner products, in one pass.
 
-What: a row's products with the support vectors are gathered, turned into kernel values in place,
-and multiplied with the (k-1) coefficients of every support vector, before the next row is touched.
-Each product is with one class's support vectors only, as LIBSVM lays them out.
+What: for one row at a time, its inner products with the support vectors are gathered and turned
+into kernel values. These are multiplied by the k-1 coefficients of each support vector and summed
+class by class, in LIBSVM's layout. The k(k-1)/2 decision values combine these sums.
 
-Why exact: the same sums as LIBSVM's, with kernel values in float32 and sums in float64.
+Why exact: these are LIBSVM's sums, with kernel values in float32 and sums in float64.
 
-What it buys: nothing is written but the k(k-1)/2 results, so the products are read once and the
-kernel matrix, gigabytes of it, never exists.
+What it buys: only the k(k-1)/2 results of a row are written. So the products are read once, and
+the kernel matrix, which would take gigabytes, never exists.
 """
 
 from __future__ import annotations
@@ -24,54 +24,54 @@ from tune_mnist.training.svm.one_vs_one import PairwiseSvm
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-CHUNK = 128  # rows a thread takes at a time
+CHUNK = 128  # rows that a thread takes at a time
 
 
 def decision_values(
-    machine: PairwiseSvm,
+    pairwise: PairwiseSvm,
     products: Float32,
     norms: Float32,
     columns: Int64,
     threads: int,
     rows: Int64 | None = None,
 ) -> Float64:
-    """Return what every problem says of every row, > 0 for the lower class of its pair.
+    """Return every problem's decision value of every row, > 0 for the lower class of its pair.
 
     Args:
-        machine: the k(k-1)/2 problems.
+        pairwise: the k(k-1)/2 solved problems.
         products: (m, N) float32 inner products of m rows with N others.
-        norms: (m,) float32, the m rows' squared norms.
-        columns: (s,) which of the N others are the support vectors, in their order.
+        norms: (m,) float32, squared norms of the m rows.
+        columns: (s,) which of the N others are the support vectors, in the order of `pairwise`.
         threads: how many to use.
-        rows: which of the m rows; None for all.
+        rows: which of the m rows to decide; None: all.
     Returns: (m or len(rows), k(k-1)/2) float64, pairs in the order (0, 1), (0, 2), ..., (k-2, k-1).
     """
     rows = np.arange(len(products)) if rows is None else rows
-    out = np.empty((len(rows), len(machine.biases)))
-    coefficients = machine.coefficients.astype(np.float32)
+    out = np.empty((len(rows), len(pairwise.biases)))
+    coefficients = pairwise.coefficients.astype(np.float32)
     products, norms = read_only(products), read_only(norms)
-    columns, column_norms = read_only(columns), read_only(machine.support_norms)
+    columns, column_norms = read_only(columns), read_only(pairwise.support_norms)
 
     def fill(start: int) -> None:
         part = slice(start, start + CHUNK)
         _fill_decisions(
-            products, norms, rows[part], columns, column_norms, machine.kernel,
-            coefficients, machine.starts, machine.biases, out[part],
+            products, norms, rows[part], columns, column_norms, pairwise.kernel,
+            coefficients, pairwise.starts, pairwise.biases, out[part],
         )  # fmt: skip
 
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(fill, range(0, len(rows), CHUNK)):
-            pass  # map raises here what a thread raised
+            pass  # an error in a thread is raised here
     return out
 
 
 def winners(decisions: Float64, k: int) -> Int64:
-    """Return the class with most votes, as LIBSVM counts them; the lowest class wins a tie.
+    """Return the class with the most votes, counted as in LIBSVM; the lowest class wins a tie.
 
     Args:
         decisions: (m, k(k-1)/2), from `decision_values`.
         k: the number of classes.
-    Returns: (m,) class numbers.
+    Returns: (m,) class numbers, 0..k-1.
     """
     votes = np.zeros((len(decisions), k), np.int64)
     for problem, (a, b) in enumerate(zip(*np.triu_indices(k, 1), strict=True)):

@@ -1,13 +1,16 @@
-"""One Gram matrix for a whole search: inner products of all rows, built once, mapped by all trials.
+"""One Gram matrix for a whole search: all inner products, built once and mapped by every trial.
 
-What: a folder `gram-<hash of the data>` of plain .npy files, in the directory that the search
-names: X X^T of the training rows sorted by class, Z X^T of validation and test rows, and what else
-a trial needs of the pixels. The first trial on a node builds it, the others wait for it and map the
-same pages. At 42,000 + 16,000 rows it takes 9.7 GB; whoever names the directory removes it.
+What: a folder `gram-<hash of the data>` of plain .npy and .npz files. It holds X X^T of the
+training rows X, sorted by class; Z X^T of the validation and test rows Z; and all else that a trial
+needs to know of the pixels. The first process on a machine builds it; the others wait, then map the
+same memory. With 42,000 training and 16,000 other rows it takes 9.7 GB. The search that chose the
+directory removes it.
 
-Why exact: rbf, poly and linear kernels of every gamma, degree and C are functions of these numbers.
+Why exact: the rbf, poly and linear kernels of every gamma and degree are functions of these
+numbers, and C does not enter a kernel.
 
-What it buys: the matrix products, most of an SVM's time, are paid once a search, not once a trial.
+What it buys: a search computes the matrix products, most of an SVM's time, once instead of once per
+trial.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from filelock import FileLock
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.training.svm.huge_pages import map_array, new_array
+from tune_mnist.training.svm.pixels import standardised
 from tune_mnist.training.svm.products import fill_cross_products, fill_products, squared_norms
 from tune_mnist.training.svm.threads import Over, never
 
@@ -35,16 +39,16 @@ Float32 = npt.NDArray[np.float32]
 class Gram:
     """Inner products of a data set's standardised rows.
 
-    Training rows are sorted by class, in their own order within a class.
+    Training rows are sorted by class; within a class they keep their order.
 
     Args:
-        products: (n, n) float32, training rows with training rows.
+        products: (n, n) float32, of training rows with training rows.
         norms: (n,) float32, the diagonal of `products`.
-        labels: (n,) int64, of the training rows, ascending.
-        cross: (m, n) float32, validation rows then test rows, with training rows.
+        labels: (n,) int64, class numbers of the training rows, ascending.
+        cross: (m, n) float32, of validation rows, then test rows, with training rows.
         cross_norms: (m,) float32, squared norms of validation and test rows.
-        features: numbers a row.
-        variance: of all numbers in all training rows.
+        features: numbers in a row.
+        variance: variance of all numbers in all training rows.
     """
 
     products: Float32
@@ -57,38 +61,41 @@ class Gram:
 
     @property
     def scale_gamma(self) -> float:
-        """The gamma that scikit-learn calls "scale"."""
+        """The gamma that "scale" stands for in scikit-learn."""
         return 1.0 / (self.features * self.variance) if self.variance else 1.0
 
 
 def open_gram(data: Dataset, directory: Path, threads: int) -> Gram:
-    """Map the data set's Gram matrix, building it first if `directory` lacks it.
+    """Map the data set's Gram matrix; build it first if it is not in `directory`.
 
-    Takes and raises what `build_gram` does. A process keeps the last map for its next trial.
+    Arguments and errors are those of `build_gram`. A process keeps its last map for its next trial.
     """
     return _map(build_gram(data, directory, threads))
 
 
 def build_gram(data: Dataset, directory: Path, threads: int, over: Over = never) -> Path:
-    """Build the data set's Gram matrix in `directory` unless it is there.
+    """Build the data set's Gram matrix in `directory`, unless it is there already.
 
-    Safe to call from many processes of one machine: one builds, under a lock that dies with it, and
-    the finished folder appears by a rename.
+    Many processes of one machine may call this at once. One of them builds, holding a lock that is
+    released even if that process is killed. A rename makes the finished folder appear.
 
     Args:
         data: the data set.
-        directory: local to the node, /dev/shm for example; made if missing.
-        threads: how many the building may use.
-        over: asked several times a second whether to give up.
-    Returns: its folder.
-    Raises: InputError: there is not room for it. CancelledError: `over` said so.
+        directory: local to the machine, for example /dev/shm; created if missing.
+        threads: how many threads may build.
+        over: called several times a second; the build is cancelled once it returns True.
+
+    Returns: the folder of the matrix.
+    Raises:
+        InputError: there is not enough room for the matrix.
+        CancelledError: `over` returned True during the build.
     """
     directory.mkdir(parents=True, exist_ok=True)
     folder = directory / f"gram-{data.content_hash}"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             part = folder.with_suffix(".part")
-            shutil.rmtree(part, ignore_errors=True)  # of a builder that was killed
+            shutil.rmtree(part, ignore_errors=True)  # left by a builder that was killed
             part.mkdir()
             try:
                 _build(data, part, threads, over)
@@ -100,9 +107,6 @@ def build_gram(data: Dataset, directory: Path, threads: int, over: Over = never)
 
 
 def _build(data: Dataset, part: Path, threads: int, over: Over) -> None:
-    # Imported here: a process that only maps the matrix is spared half a second of scikit-learn.
-    from tune_mnist.training.svm.pixels import standardised
-
     order = np.argsort(data.train.labels, kind="stable")
     train_rows, val_rows, test_rows = standardised(data)
     train_rows, eval_rows = train_rows[order], np.concatenate([val_rows, test_rows])
@@ -129,13 +133,13 @@ def _reserve(path: Path, shape: tuple[int, int], threads: int, over: Over) -> Fl
     except OSError as error:
         raise input_error(
             path.parent.parent,
-            f"no room for the Gram matrix, {4 * math.prod(shape) / 1e9:.1f} GB more:"
+            f"no room for the Gram matrix, which needs {4 * math.prod(shape) / 1e9:.1f} GB more:"
             f" {error.strerror}",
-            "give another directory, or none",
+            "free that much there, or use another directory",
         ) from error
 
 
-@lru_cache(maxsize=1)  # a trial that maps anew would pay for every page's first touch again
+@lru_cache(maxsize=1)  # mapping again would make a trial pay for each page's first use again
 def _map(folder: Path) -> Gram:
     with np.load(folder / "rows.npz") as rows:
         return Gram(

@@ -1,7 +1,8 @@
-"""`GramSVC`: the shared-Gram engine as a scikit-learn estimator, for rows of one's own.
+"""`GramSVC`: the shared-Gram engine as a scikit-learn estimator, for your own data.
 
-It fits what `sklearn.svm.SVC(coef0=0)` fits, to the same tolerance, with kernels rbf, poly and
-linear. Inner products are float32: features should be of moderate size, standardised for example.
+It fits the same SVM as `sklearn.svm.SVC(coef0=0)`, to the same tolerance, with the rbf, poly and
+linear kernels. Inner products are float32, so features should be of moderate size, for example
+standardised.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from tune_mnist.training.svm.threads import available_threads
 
 Float64 = npt.NDArray[np.float64]
 
-BLOCK = 4096  # rows whose products with the support vectors are held at a time
+BLOCK = 4096  # rows whose products with the support vectors are in memory at a time
 
 
 class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """C-support-vector classification on float32 inner products.
 
     Args:
-        C: > 0, the price of a training error.
+        C: > 0, the penalty for a training error.
         kernel: "rbf", "poly" or "linear".
-        degree: >= 1, of the poly kernel alone.
-        gamma: > 0, or "scale", 1 / (features * variance of X).
-        tol: > 0, the KKT violation to stop below.
+        degree: >= 1; only the poly kernel uses it.
+        gamma: > 0, or "scale", which is 1 / (features * variance of X).
+        tol: > 0; the fit stops when the KKT conditions are violated by less.
         decision_function_shape: "ovr" or "ovo", as in SVC.
 
     Attributes, as in SVC: `classes_`, `support_`, `support_vectors_` (float32), `n_support_`,
@@ -62,10 +63,10 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.decision_function_shape = decision_function_shape
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> GramSVC:
-        """Fit to X (n, d) and class labels y (n,); holds n * n float32 while it works.
+        """Fit to X (n, d) and class labels y (n,); needs n * n float32 of memory meanwhile.
 
-        Raises: ValueError: a hyperparameter, X or y that SVC would refuse too, or kernel values
-            that overflow float32.
+        Raises: ValueError: X or y are not what SVC accepts, the kernel is unknown, or kernel
+            values overflow float32.
         """
         unsorted, targets = validate_data(self, X, y, dtype=np.float32, order="C")
         check_classification_targets(targets)
@@ -85,7 +86,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.support_ = order[fitted.support]
         self.support_vectors_: Float32 = rows[fitted.support]
         self.n_iter_ = fitted.iterations
-        self._machine = fitted.machine
+        self._pairwise = fitted.pairwise
         return self
 
     def _kernel(self, rows: Float32) -> Kernel:
@@ -101,22 +102,22 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def _sign(self) -> float:
-        return -1.0 if len(self.classes_) == 2 else 1.0  # SVC turns binary problems round
+        return -1.0 if len(self.classes_) == 2 else 1.0  # SVC flips the sign of binary problems
 
     @property
     def n_support_(self) -> npt.NDArray[np.int64]:
-        """Number of support vectors of each class, (k,)."""
-        return np.diff(self._machine.starts)
+        """(k,), the number of support vectors of each class."""
+        return np.diff(self._pairwise.starts)
 
     @property
     def dual_coef_(self) -> Float64:
-        """(k-1, s), laid out and signed as SVC's."""
-        return self._sign * self._machine.coefficients
+        """(k-1, s), with SVC's layout and sign."""
+        return self._sign * self._pairwise.coefficients
 
     @property
     def intercept_(self) -> Float64:
-        """(k(k-1)/2,), signed as SVC's."""
-        return self._sign * self._machine.biases
+        """(k(k-1)/2,), with SVC's sign."""
+        return self._sign * self._pairwise.biases
 
     def _decisions(self, X: npt.ArrayLike) -> Float64:
         check_is_fitted(self)
@@ -127,7 +128,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.concatenate(
             [
                 decision_values(
-                    self._machine, block @ self.support_vectors_.T, squared_norms(block),
+                    self._pairwise, block @ self.support_vectors_.T, squared_norms(block),
                     columns, threads,
                 )
                 for block in blocks
@@ -135,15 +136,15 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )  # fmt: skip
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Return the class of each row of X (m, d): (m,), of the type of `classes_`."""
+        """Return the predicted class of each row of X (m, d): (m,), with the type of `classes_`."""
         decisions = self._decisions(X)
         predicted: npt.NDArray[Any] = self.classes_[winners(decisions, len(self.classes_))]
         return predicted
 
     def decision_function(self, X: npt.ArrayLike) -> Float64:
-        """Return SVC's decision values of X (m, d).
+        """Return SVC's decision values for X (m, d).
 
-        Returns: (m,) for two classes; else (m, k) for "ovr", (m, k(k-1)/2) for "ovo".
+        Returns: (m,) for two classes; otherwise (m, k) for "ovr", (m, k(k-1)/2) for "ovo".
         """
         decisions = self._decisions(X)
         if len(self.classes_) == 2:
@@ -154,22 +155,22 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return by_class
 
     def to_sklearn(self) -> SVC:
-        """Return an ordinary fitted `sklearn.svm.SVC` that holds the same machine."""
+        """Return an ordinary fitted `sklearn.svm.SVC` that predicts the same."""
         check_is_fitted(self)
         params = self.get_params()
         if params["gamma"] == "scale":
-            params["gamma"] = self._machine.kernel.gamma
+            params["gamma"] = self._pairwise.kernel.gamma
         svc = SVC(**params, coef0=0.0)
         svc.classes_ = self.classes_
         svc.class_weight_ = np.ones(len(self.classes_))
         svc.support_ = self.support_.astype(np.int32)
         svc.support_vectors_ = self.support_vectors_.astype(np.float64)
         svc._n_support = self.n_support_.astype(np.int32)
-        svc.dual_coef_, svc._dual_coef_ = self.dual_coef_, self._machine.coefficients
-        svc.intercept_, svc._intercept_ = self.intercept_, self._machine.biases
+        svc.dual_coef_, svc._dual_coef_ = self.dual_coef_, self._pairwise.coefficients
+        svc.intercept_, svc._intercept_ = self.intercept_, self._pairwise.biases
         svc._probA = svc._probB = np.empty(0)
         svc._effective_probability = False
-        svc._gamma = self._machine.kernel.gamma
+        svc._gamma = self._pairwise.kernel.gamma
         svc._sparse = False
         svc._num_iter = svc.n_iter_ = self.n_iter_.astype(np.int32)
         svc.fit_status_ = 0
@@ -178,32 +179,32 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return svc
 
     def save(self, path: Path) -> None:
-        """Write the fitted estimator to one .npz file, without pickle; whole or not at all."""
+        """Write the fitted estimator to one .npz file, without pickle, whole or not at all."""
         check_is_fitted(self)
         aside = path.with_name(f"{path.name}.{os.getpid()}.part")
         with aside.open("wb") as file:
             np.savez(
                 file,
                 params=json.dumps(self.get_params()),
-                kernel=np.array(self._machine.kernel, np.float64),
+                kernel=np.array(self._pairwise.kernel, np.float64),
                 classes=np.array(self.classes_.tolist()),
                 support=self.support_,
                 support_vectors=self.support_vectors_,
-                support_norms=self._machine.support_norms,
-                starts=self._machine.starts,
-                coefficients=self._machine.coefficients,
-                biases=self._machine.biases,
+                support_norms=self._pairwise.support_norms,
+                starts=self._pairwise.starts,
+                coefficients=self._pairwise.coefficients,
+                biases=self._pairwise.biases,
                 iterations=self.n_iter_,
             )
         aside.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> GramSVC:
-        """Return an estimator that `save` wrote. Raises: OSError or ValueError if it is none."""
+        """Return the estimator that `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
             model = cls(**json.loads(str(file["params"])))
             kind, gamma, degree = file["kernel"]
-            model._machine = PairwiseSvm(
+            model._pairwise = PairwiseSvm(
                 kernel=Kernel(int(kind), float(gamma), int(degree)),
                 support_norms=file["support_norms"],
                 starts=file["starts"],

@@ -1,15 +1,16 @@
 """Large arrays in a memory file system (tmpfs), in pages of 2 MiB instead of 4 KiB.
 
-What: Linux gives tmpfs small pages unless its administrator says otherwise, but a process may ask
-for huge ones where it knows better: MADV_COLLAPSE (since 6.1; madvise(2)) makes one of each 2 MiB
-whose first small page exists, if the mapping's address and the file's offset agree modulo 2 MiB.
-Anywhere else, on a disk or another system, the file is allocated and mapped in the ordinary way.
+What: by default Linux gives tmpfs small pages, but since 6.1 a process may ask for huge ones:
+MADV_COLLAPSE (madvise(2)) turns 2 MiB whose first small page exists into one huge page, if the
+mapping's address and the file's offset agree modulo 2 MiB. Where the system refuses (on a disk, or
+outside Linux), the file is allocated and mapped in ordinary pages.
 
 Why exact: the same bytes at the same places.
 
-What it buys: first touching 7 GB takes 2.6 s of the processor instead of 9 to 13, giving them back
-nothing instead of 1.2 s, and who strides through them misses the processor's address cache less.
-Threads share it: where a virtual machine's host has taken the memory back, it takes 15 s of one.
+What it buys: the first use of 7 GB takes 2.6 s of processor time instead of 9 to 13, and giving
+them back takes none instead of 1.2 s. Strided access misses the processor's address cache less.
+Threads share the first use; it takes a single thread 15 s if the host of a virtual machine has
+reclaimed the memory.
 """
 
 from __future__ import annotations
@@ -37,11 +38,14 @@ _PROT = {"r": 0x1, "r+": 0x3}
 
 
 def new_array(path: Path, shape: tuple[int, int], threads: int, over: Over = never) -> Float32:
-    """Return a new .npy file of float32, mapped for writing, all of its space allocated.
+    """Return a new .npy file of float32, mapped for writing, with all of its space allocated.
 
-    Raises: OSError: there is no room for it. Without the allocation a memory file system that
-        fills up would kill the process that writes, with no error to catch. CancelledError:
-        `over`, asked all the while, said so.
+    Without the allocation, a write to a memory file system that is full would kill the process,
+    with no error to catch.
+
+    Raises:
+        OSError: there is no room for the file.
+        CancelledError: `over` returned True during the allocation.
     """
     created = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     if sys.platform != "linux":
@@ -53,13 +57,13 @@ def new_array(path: Path, shape: tuple[int, int], threads: int, over: Over = nev
 
 
 def map_array(path: Path, mode: Literal["r", "r+"]) -> Float32:
-    """Map a .npy file of float32, "r" or "r+", where huge pages can show as such."""
+    """Map a .npy file of float32, "r" or "r+", at an address where its huge pages count as such."""
     array = np.load(path, mmap_mode=mode)
     if sys.platform != "linux":
         return np.asarray(array)
     size = path.stat().st_size
-    # Python's own mapping reserves the addresses, and gives them back when the last array of it
-    # is gone; the file takes their place from the first address that suits.
+    # Python's anonymous mapping reserves the addresses, and frees them when the last array on it is
+    # gone. The file is mapped over it, from the first address that is a multiple of 2 MiB.
     room = mmap.mmap(-1, size + _HUGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     start = -_address(room) % _HUGE
     with path.open(f"{mode}b") as file:
@@ -82,7 +86,7 @@ def _address(room: mmap.mmap) -> int:
 
 
 def _allocate(path: Path, array: Float32, threads: int, over: Over) -> None:
-    """Allocate each byte of the file, in huge pages as long as the system gives them."""
+    """Allocate the whole file, in huge pages until the system refuses one, then in small ones."""
     size = path.stat().st_size
     begin = array.ctypes.data // _HUGE * _HUGE
     libc = ctypes.CDLL(None)

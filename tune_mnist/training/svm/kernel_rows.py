@@ -1,9 +1,8 @@
-"""Kernel values out of inner products: rbf, poly and linear of every gamma and degree.
+"""Kernel values from inner products: rbf, poly and linear, for every gamma and degree.
 
-rbf(x, z) = exp(-gamma (|x|^2 + |z|^2 - 2 x.z)) and poly(x, z) = (gamma x.z)^degree need nothing
-of x and z but their inner product and norms, so one matrix X X^T serves a whole grid. The
-products are float32; a value's error is at most about gamma |x| |z| 2^-22, as it would be in any
-float32 SVM.
+rbf(x, z) = exp(-gamma (|x|^2 + |z|^2 - 2 x.z)) and poly(x, z) = (gamma x.z)^degree depend on x and
+z only through their inner product and norms, so one matrix X X^T serves a whole grid. Products are
+float32; the error of an rbf value is at most about gamma |x| |z| 2^-22, as in any float32 SVM.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ KERNEL_CODES = {"rbf": 0, "poly": 1, "linear": 2}
 
 
 class Kernel(NamedTuple):
-    """A kernel as compiled code takes it: `KERNEL_CODES[name]`, gamma > 0, degree >= 1."""
+    """A kernel in the form that compiled code takes: `KERNEL_CODES[name]`, gamma, degree >= 1."""
 
     kind: int
     gamma: float
@@ -32,14 +31,14 @@ class Kernel(NamedTuple):
 def fill_kernel_row(
     products: Float32, norms: Float32, norm: float, kernel: Kernel, out: Float32
 ) -> None:
-    """Write one row's kernel values.
+    """Fill `out` with one row's kernel values.
 
     Args:
         products: (n,) float32, inner products of one row x with n rows z.
         norms: (n,) float32, |z|^2.
         norm: float32, |x|^2.
         kernel: which kernel.
-        out: (n,) float32, filled; another array than `products`, or the loops turn scalar.
+        out: (n,) float32; not `products` itself, or LLVM would not vectorise the loops.
     """
     gamma = np.float32(kernel.gamma)
     if kernel.kind == 0:
@@ -49,7 +48,7 @@ def fill_kernel_row(
     elif kernel.kind == 1:
         for t in range(out.size):
             out[t] = gamma * products[t]
-        for _ in range(kernel.degree - 1):  # outside, so that the inner loop is vectorised
+        for _ in range(kernel.degree - 1):  # the outer loop, so that the inner one is vectorised
             for t in range(out.size):
                 out[t] *= gamma * products[t]
     else:
@@ -59,7 +58,7 @@ def fill_kernel_row(
 
 @compiled
 def kernel_with_itself(norm: np.float32, kernel: Kernel) -> np.float32:
-    """Return K(x, x) of a row with this squared norm."""
+    """Return K(x, x) for a row x with this squared norm."""
     value = norm if kernel.kind == 2 else np.float32(1)
     if kernel.kind == 1:
         for _ in range(kernel.degree):
@@ -71,8 +70,9 @@ def kernel_with_itself(norm: np.float32, kernel: Kernel) -> np.float32:
 def _exp(x: float) -> float:
     """Return exp(x) of a float32 x <= 0, to 2 units in the last place.
 
-    Straight-line code, so that LLVM computes 8 at once; the C library's exp would be a call each.
-    Below -87 it returns exp(-87) = 1.6e-38. Cody and Waite's reduction, Cephes' expf polynomial.
+    It has no branch and no call, so LLVM computes 8 values at once; the C library's exp would be
+    one call per value. Below -87 it returns exp(-87) = 1.6e-38. It uses Cody and Waite's range
+    reduction and the polynomial of Cephes' expf.
     """
     x = larger(x, np.float32(-87))
     power = np.floor(x * np.float32(1.44269504) + np.float32(0.5))

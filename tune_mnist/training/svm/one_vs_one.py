@@ -1,13 +1,14 @@
-"""All one-vs-one problems of a C-SVC, side by side in threads, in LIBSVM's layout.
+"""All one-vs-one problems of a C-SVC, solved in parallel threads, in LIBSVM's layout.
 
-What: k(k-1)/2 problems over rows sorted by class, the largest first, each solved by one thread
-that holds no GIL; every thread keeps one block of scratch for its cache of kernel rows.
+What: k(k-1)/2 problems over rows sorted by class, the largest first. One thread solves each
+problem, without holding the GIL. As many blocks of memory as there are threads are reused for the
+caches of kernel rows.
 
-Why exact: the problems share nothing but the products they read.
+Why exact: the problems share only the products, which they read.
 
-What it buys: as many cores as the trial has. The solver's residuals also tell, for free, which
-training rows win all k-1 problems of their own class: those have k-1 votes where no other class
-can have more than k-2, so their prediction is known and only the rest need `decisions`.
+What it buys: a fit uses all cores of its trial. The solver's residuals also show which training
+rows win all k-1 problems of their own class. Such a row has k-1 votes for its class, and every
+other class has at most k-2, so its prediction is known; only the other rows need decisions.py.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ from tune_mnist.training.svm.smo import Pair, solve_pair
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-CACHE_BYTES = 2 << 30  # kernel rows of all threads together; the report gives its SVC as much
+CACHE_BYTES = 2 << 30  # kernel rows of all threads; about what the technical report gives its SVC
 
 LEAST_LIMIT, LIMIT_A_ROW = 10_000_000, 100  # iterations after which LIBSVM gives up
 
 
 @dataclass(frozen=True)
 class CSvc:
-    """The C-SVC that is fitted.
+    """The C-SVC to fit.
 
     Args:
         kernel: the kernel.
-        C: > 0.
-        eps: > 0, the KKT violation to stop below; LIBSVM's default is 1e-3.
+        C: > 0, the penalty for a training error.
+        eps: > 0; a solver stops when the KKT conditions are violated by less.
     """
 
     kernel: Kernel
@@ -49,15 +50,15 @@ class CSvc:
 
 @dataclass(frozen=True, eq=False)
 class PairwiseSvm:
-    """What decides: k(k-1)/2 solved problems with s support vectors, sorted by class.
+    """A fitted C-SVC: k(k-1)/2 solved problems with s support vectors, sorted by class.
 
     Args:
         kernel: the kernel.
-        support_norms: (s,) float32, the support vectors' squared norms.
-        starts: (k+1,) class c's support vectors are starts[c]:starts[c+1].
-        coefficients: (k-1, s) y alpha: of a vector of class c, row r is its problem with class r,
-            or with class r+1 if r >= c.
-        biases: (k(k-1)/2,) LIBSVM's -rho, pairs in the order (0, 1), (0, 2), ..., (k-2, k-1).
+        support_norms: (s,) float32, squared norms of the support vectors.
+        starts: (k+1,); starts[c]:starts[c+1] are the support vectors of class c.
+        coefficients: (k-1, s), y alpha. For a support vector of class c, row r belongs to the
+            problem with class r if r < c, and with class r+1 if r >= c.
+        biases: (k(k-1)/2,), LIBSVM's -rho, pairs in the order (0, 1), (0, 2), ..., (k-2, k-1).
     """
 
     kernel: Kernel
@@ -69,16 +70,16 @@ class PairwiseSvm:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A machine and how it came about.
+    """A fitted C-SVC, and what the fit learned of its training rows.
 
     Args:
-        machine: the solved problems.
-        support: (s,) positions of its support vectors among the sorted training rows, ascending.
-        surely_right: (n,) rows fitted to that win all problems of their own class.
-        iterations: (k(k-1)/2,) steps taken.
+        pairwise: the solved problems.
+        support: (s,) positions of the support vectors among the sorted training rows, ascending.
+        surely_right: (n,) whether a row was fitted to and wins all problems of its own class.
+        iterations: (k(k-1)/2,) iterations that each problem took.
     """
 
-    machine: PairwiseSvm
+    pairwise: PairwiseSvm
     support: Int64
     surely_right: npt.NDArray[np.bool_]
     iterations: Int64
@@ -86,7 +87,7 @@ class Fitted:
 
 @dataclass(frozen=True, eq=False)
 class _Solved:
-    """One pair's solution: class a's rows first, then class b's."""
+    """The solution of one problem: rows of its lower class first, then rows of the other."""
 
     dual: Float64
     wins: npt.NDArray[np.bool_]
@@ -104,17 +105,18 @@ def fit_one_vs_one(
     threads: int,
     used: Int64 | None = None,
 ) -> Fitted:
-    """Fit one C-SVC, to all rows or to the first of each class; nothing is copied for that.
+    """Fit one C-SVC to all rows, or to the first rows of each class; no product is copied.
 
     Args:
-        products: (n, n) float32 inner products of the training rows.
-        norms: (n,) float32, its diagonal.
-        labels: (n,) ascending class numbers 0..k-1, each present, k >= 2.
-        svc: what is fitted.
-        threads: problems solved at a time.
-        used: (k,) >= 1, how many rows of each class, its first ones, are fitted to; None: all.
-    Raises: ValueError: fewer than two classes, or kernel values that overflow float32.
-    Warns: ConvergenceWarning: a problem ran into LIBSVM's limit on iterations.
+        products: (n, n) float32, inner products of the training rows.
+        norms: (n,) float32, the diagonal of `products`.
+        labels: (n,) class numbers 0..k-1, ascending, each present, k >= 2.
+        svc: what to fit.
+        threads: how many problems to solve at a time.
+        used: (k,) >= 1, the number of rows of each class to fit to, its first ones; None: all.
+
+    Raises: ValueError: there are fewer than two classes, or kernel values overflow float32.
+    Warns: ConvergenceWarning: a problem reached LIBSVM's limit on iterations.
     """
     _check_range(norms, svc.kernel)
     products, norms = read_only(products), read_only(norms)
@@ -155,7 +157,7 @@ def _check_range(norms: Float32, kernel: Kernel) -> None:
 
 
 def _scratch(rows: int, threads: int) -> tuple[Float32, Float32]:
-    """Return one thread's cache of kernel rows; its pages cost nothing until written."""
+    """Return memory for one thread's cache of kernel rows; it takes none until it is written."""
     capacity = min(rows, max(2, CACHE_BYTES // (8 * rows * threads)))
     return np.empty((capacity, rows), np.float32), np.empty((capacity, rows), np.float32)
 
@@ -191,11 +193,11 @@ def _assemble(
         wins[rows_b] += one.wins[split:]
     violation = max(one.violation for one in solved.values())
     if violation >= svc.eps:
-        from sklearn.exceptions import ConvergenceWarning  # a second that no other fit should pay
+        from sklearn.exceptions import ConvergenceWarning  # takes a second to import
 
         warnings.warn(f"SMO stopped at a violation of {violation:g}", ConvergenceWarning, 3)
     support = np.flatnonzero(coefficients.any(axis=0))
-    machine = PairwiseSvm(
+    pairwise = PairwiseSvm(
         kernel=svc.kernel,
         support_norms=norms[support],
         starts=np.searchsorted(support, starts),
@@ -203,7 +205,7 @@ def _assemble(
         biases=np.array([one.bias for one in solved.values()]),
     )
     return Fitted(
-        machine=machine,
+        pairwise=pairwise,
         support=support,
         surely_right=wins == k - 1,
         iterations=np.array([one.iterations for one in solved.values()]),

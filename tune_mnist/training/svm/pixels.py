@@ -2,11 +2,11 @@
 
 What: scikit-learn's StandardScaler, written out.
 
-Why exact: the same numbers, bit for bit, on MNIST, FashionMNIST and digits: its sums in float64,
-its rule for a pixel that is constant but for rounding.
+Why exact: it sums in float64 and has the same rule for pixels that are constant up to rounding. Its
+numbers equal scikit-learn's bit for bit on MNIST, FashionMNIST and digits.
 
-What it buys: a search's matrix waits for no import of scikit-learn (1 s of a processor that Ray is
-starting on), and half the passes over memory.
+What it buys: building a search's matrix needs no import of scikit-learn (1 s of a processor, while
+Ray starts on the same one), and half the passes over memory.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from tune_mnist.datasets import Dataset
 
 Float32 = npt.NDArray[np.float32]
 
-_CHUNK = 4096  # rows in float64 at a time
+_CHUNK = 4096  # rows that are in float64 at a time
 
 
 def standardised(data: Dataset) -> tuple[Float32, Float32, Float32]:
-    """Return train, validation and test images as the SVM sees them.
+    """Return the rows of training, validation and test images.
 
-    Returns: three (n, h*w[*3]) float32 arrays, pixels in [-1, 1], then to mean 0 and deviation 1
-        over the training images; a pixel that is constant there is only centred.
+    Returns: three (n, h*w) float32 arrays, or (n, h*w*3) for colour. Pixels are scaled to [-1, 1],
+        then to mean 0 and standard deviation 1 over the training images. A pixel that is constant
+        there is only centred.
     """
     train, val, test = (_pixels(part.images) for part in (data.train, data.val, data.test))
     mean, deviation = _moments(train)
@@ -36,7 +37,7 @@ def standardised(data: Dataset) -> tuple[Float32, Float32, Float32]:
 
 
 def _moments(rows: Float32) -> tuple[Float32, Float32]:
-    """Return each column's mean, and its deviation or 1 where that is but rounding: (d,) each."""
+    """Return each column's mean (d,) and standard deviation (d,), or 1 if that is only rounding."""
     n = len(rows)
     mean = rows.mean(axis=0, dtype=np.float64)
     squares = np.zeros_like(mean)
@@ -45,14 +46,14 @@ def _moments(rows: Float32) -> tuple[Float32, Float32]:
         squares += np.einsum("nd,nd->d", off, off)
     variance = squares / n
     eps = np.finfo(np.float64).eps
-    # Chan, Golub and LeVeque (1983) bound the error of a variance by this.
+    # Chan, Golub and LeVeque (1983) give this bound on the rounding error of a variance.
     constant = variance <= n * eps * variance + (n * mean * eps) ** 2
     deviation = np.where(constant, 1.0, np.sqrt(variance))
     return mean.astype(np.float32), deviation.astype(np.float32)
 
 
 def _pixels(images: npt.NDArray[np.uint8]) -> Float32:
-    """Return new (n, h*w[*3]) float32 rows in [-1, 1], rounded as torchvision's Normalize does."""
+    """Return new float32 rows in [-1, 1], rounded as torchvision's Normalize rounds."""
     rows = images.reshape(len(images), -1).astype(np.float32)
     rows /= 255
     rows -= 0.5

@@ -1,14 +1,14 @@
-"""Inner products of all rows with all rows, in blocks, half of them for nothing.
+"""Inner products of all rows with all rows, in tiles, half of them free, by symmetry.
 
-What: X X^T and Z X^T in float32, one matrix-matrix product a tile, tiles spread over threads with
-the BLAS at one thread each. Below the diagonal only; each tile is copied, transposed, to its
-mirror image while it is still in the processor's cache. Columns that are zero in all of X (pixels
-that never change) are left out of the products.
+What: X X^T and Z X^T in float32, tile by tile. Threads share the tiles, and each tile is one BLAS
+product on one thread. For X X^T only tiles on and below the diagonal are multiplied; each one is
+copied, transposed, to its mirror image while it is still in the processor's cache. The caller
+(gram.py) leaves out columns that are zero in all of X: pixels that never change.
 
 Why exact: X X^T is symmetric, and a zero column adds nothing.
 
-What it buys: half the arithmetic, about a tenth less again on MNIST, and every thread busy while
-another waits for fresh pages of memory.
+What it buys: half the arithmetic; on MNIST about a tenth less again without the zero columns; and
+every thread stays busy while another waits for fresh pages of memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tune_mnist.training.svm.threads import Over, in_threads, never
 
 Float32 = npt.NDArray[np.float32]
 
-TILE = 1024  # rows; 4 MiB a tile
+TILE = 1024  # rows and columns of a tile: 4 MiB
 
 
 def squared_norms(rows: Float32) -> Float32:
@@ -30,9 +30,9 @@ def squared_norms(rows: Float32) -> Float32:
 
 
 def fill_products(rows: Float32, out: Float32, threads: int, over: Over = never) -> None:
-    """Write rows @ rows.T: (n, d) float32 into (n, n) float32.
+    """Write rows @ rows.T into `out`: (n, d) float32 to (n, n) float32.
 
-    Raises: CancelledError: `over`, asked before each tile, said so.
+    Raises: CancelledError: `over`, called before each tile, returned True.
     """
     n = len(rows)
 
@@ -50,9 +50,9 @@ def fill_products(rows: Float32, out: Float32, threads: int, over: Over = never)
 def fill_cross_products(
     others: Float32, rows: Float32, out: Float32, threads: int, over: Over = never
 ) -> None:
-    """Write others @ rows.T: (m, d) and (n, d) float32 into (m, n) float32.
+    """Write others @ rows.T into `out`: (m, d) and (n, d) float32 to (m, n) float32.
 
-    Raises: CancelledError: `over`, asked before each stripe, said so.
+    Raises: CancelledError: `over`, called before each stripe of tiles, returned True.
     """
 
     def fill_stripe(i: int) -> None:

@@ -1,16 +1,17 @@
 """Sequential minimal optimisation of one two-class problem on precomputed inner products.
 
-What: LIBSVM's C-SVC dual, its second-order choice of the pair to move (Fan, Chen and Lin, JMLR 6,
-2005), its stopping rule and its shrinking (Chang and Lin, LIBSVM, 2011, section 5.1), gradient in
-float64. With u = y alpha and residuals f_t = y_t - sum_j u_j K_tj, LIBSVM's -y_t G_t is f_t.
+What: LIBSVM's dual of the C-SVC, its second-order choice of the pair to move (Fan, Chen and Lin,
+JMLR 6, 2005), its stopping rule and its shrinking (Chang and Lin, LIBSVM, 2011, section 5.1), with
+the gradient in float64. In the code u = y alpha, and the residual f_t = y_t - sum_j u_j K_tj is
+LIBSVM's -y_t G_t.
 
-Why the answer is LIBSVM's: the stopping rule, max f over I_up - min f over I_low < eps, is judged
-on all rows, with f computed afresh after shrinking. Only the *choice* of the second index is made
-in float32, and any pair that gains is a valid step.
+Why the answer is LIBSVM's: the stopping rule, max f over I_up - min f over I_low < eps, is checked
+on all rows, with f recomputed after shrinking. Only the *choice* of the second index is made in
+float32, and any pair that gains is a valid step.
 
-What it buys: a pass over n rows is one vectorised loop (about 0.5 ns a row); kernel rows come from
-the contiguous class blocks of the products, once; and shrinking packs the rows still in play, so
-that the many last iterations run inside the processor's cache.
+What it buys: a pass over n rows is one vectorised loop (about 0.5 ns per row). A kernel row is
+computed from two contiguous stretches of the products, and cached. Shrinking packs the rows still
+in play together, so the many last iterations run inside the processor's cache.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from tune_mnist.training.svm.kernel_rows import Float32, Kernel, fill_kernel_row
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-BARRED = 1e30  # keeps a row out of a maximum (as -1e30) or out of a minimum (as 1e30)
-TAU = 1e-12  # LIBSVM's stand-in for a curvature <= 0
-BLOCK = 256  # rows; the index of an extreme value is looked for only in the block that holds it
+BARRED = 1e30  # -BARRED keeps a row out of a maximum, BARRED out of a minimum
+TAU = 1e-12  # what LIBSVM uses in place of a curvature <= 0
+BLOCK = 256  # rows; the index of an extreme value is searched only in the block that holds it
 SHRINK_EVERY = 200  # iterations
-SHRINK_TO = 0.8  # rows are packed when at most this fraction of them stays in play
+SHRINK_TO = 0.8  # rows are packed if at most this fraction of them stays in play
 
 
 class Pair(NamedTuple):
@@ -45,9 +46,9 @@ class Pair(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The rows in play; the first m entries of each array count. All arrays (n,)."""
+    """The rows in play: the first m entries of each array. All arrays are (n,)."""
 
-    place: Int64  # position in the problem, ascending
+    place: Int64  # positions of the rows in the problem, ascending
     residual: Float64  # f
     up: Float32  # 0 where u may grow, else -BARRED
     low: Float32  # 0 where u may fall, else BARRED
@@ -55,14 +56,14 @@ class Rows(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """Kernel rows, whole and packed to the rows in play; the least recently used makes room."""
+    """Kernel rows, whole and packed to the rows in play; the least recently used is replaced."""
 
     whole: Float32  # (capacity, >= n)
     packed: Float32  # (capacity, >= n)
-    slot: Int64  # (n,) where a row lies, or -1
-    owner: Int64  # (capacity,) whose row lies there
-    used_at: Int64  # (capacity,) iteration of its last use
-    filled: Int64  # (1,) slots in use
+    slot: Int64  # (n,) the slot that holds a row's kernel row, or -1
+    owner: Int64  # (capacity,) the row whose kernel row a slot holds, or -1
+    used_at: Int64  # (capacity,) the iteration that last used a slot
+    filled: Int64  # (1,) how many slots are in use
 
 
 @compiled
@@ -82,13 +83,13 @@ def solve_pair(
     Args:
         pair: the two classes.
         kernel: the kernel.
-        C: > 0.
-        eps: > 0, the KKT violation to stop below.
-        max_iterations: where to give up.
-        whole, packed: float32 scratch, (capacity >= 2, >= n): the cache of kernel rows.
-        dual: (n,) filled with y_t alpha_t.
-        residual: (n,) filled with f_t; y_t - f_t + bias is row t's decision value.
-    Returns: the bias (LIBSVM's -rho), the KKT violation left, the iterations.
+        C: > 0, the penalty for a training error.
+        eps: > 0; stop when the KKT conditions are violated by less.
+        max_iterations: stop after this many iterations in any case.
+        whole, packed: (capacity >= 2, >= n) float32, memory for the cache of kernel rows.
+        dual: (n,), filled with y_t alpha_t.
+        residual: (n,), filled with f_t; y_t - f_t + bias is the decision value of row t.
+    Returns: the bias (LIBSVM's -rho), the KKT violation that is left, and the iterations taken.
     """
     n = dual.size
     first = pair.stop - pair.start
@@ -103,7 +104,7 @@ def solve_pair(
     iterations = 0
     m = 0
     while True:
-        if m == 0:  # at the start, and when shrinking is undone: all rows
+        if m == 0:  # at the start, and to undo shrinking: bring all rows into play
             m = n
             _enter_all(pair, kernel, cache, rows, dual, first, C)
             top, floor = _move(rows, n, still, still, 0.0, peaks)
@@ -115,7 +116,7 @@ def solve_pair(
         i = _highest(rows, peaks, top)
         row_i = _kernel_row(pair, kernel, cache, rows.place, i, m, iterations)
         j = _partner(rows, m, row_i, i)
-        if j < 0:  # kernel values beyond float32: no step can be told from none
+        if j < 0:  # no step gains: kernel values beyond float32; give up
             max_iterations = iterations
             continue
         row_j = _kernel_row(pair, kernel, cache, rows.place, j, m, iterations)
@@ -133,8 +134,8 @@ def _move(
 ) -> tuple[float, float]:
     """Update f for u_i += step, u_j -= step; return the max over I_up and the min over I_low.
 
-    One pass that keeps each block's max in `peaks`; its body has no branch, so LLVM computes
-    4 rows at once.
+    One pass, which also writes the maximum of each block into `peaks`. The loop has no branch, so
+    LLVM computes 4 rows at once.
     """
     top, floor = -BARRED, BARRED
     for block in range((m + BLOCK - 1) // BLOCK):
@@ -166,7 +167,7 @@ def _highest(rows: Rows, peaks: Float64, top: float) -> int:
 
 @compiled
 def _partner(rows: Rows, m: int, row_i: Float32, i: int) -> int:
-    """Return the j in I_low whose step with i gains most, (f_i - f_j)^2 / curvature; or -1."""
+    """Return the j in I_low with the largest gain, (f_i - f_j)^2 / curvature; -1 if none gains."""
     f_i, k_ii, two, tau = rows.residual[i], rows.diagonal[i], np.float32(2), np.float32(TAU)
     best, best_block = np.float32(0), -1
     for block in range((m + BLOCK - 1) // BLOCK):
@@ -191,7 +192,7 @@ def _partner(rows: Rows, m: int, row_i: Float32, i: int) -> int:
 
 @compiled
 def _step(rows: Rows, row_i: Float32, i: int, j: int, first: int, C: float, dual: Float64) -> float:
-    """Move u_i up and u_j down to the optimum along that line, or to a bound; return how far."""
+    """Move u_i up and u_j down by one step, to the optimum or to a bound; return the step."""
     ti, tj = rows.place[i], rows.place[j]
     highest_i = C if ti < first else 0.0
     lowest_j = 0.0 if tj < first else -C
@@ -213,7 +214,7 @@ def _set_bounds(rows: Rows, t: int, u: float, lowest: float, highest: float) -> 
 
 @compiled
 def _shrink(rows: Rows, cache: Cache, m: int, top: float, floor: float) -> int:
-    """Drop rows that sit at a bound and would only be pushed further; return how many stay."""
+    """Drop rows that are at a bound and would only be pushed beyond it; return how many stay."""
     keep = np.empty(m, np.int64)
     kept = 0
     for t in range(m):
@@ -225,7 +226,7 @@ def _shrink(rows: Rows, cache: Cache, m: int, top: float, floor: float) -> int:
         return m
     in_play = np.zeros(cache.slot.size, np.bool_)
     for k in range(kept):
-        t = keep[k]  # >= k, so packing in place is safe
+        t = keep[k]  # t >= k, so packing in place is safe
         rows.place[k] = rows.place[t]
         rows.residual[k] = rows.residual[t]
         rows.up[k] = rows.up[t]
@@ -244,7 +245,7 @@ def _shrink(rows: Rows, cache: Cache, m: int, top: float, floor: float) -> int:
 def _enter_all(
     pair: Pair, kernel: Kernel, cache: Cache, rows: Rows, dual: Float64, first: int, C: float,
 ) -> None:  # fmt: skip
-    """Put all rows in play, with residuals computed afresh from the dual variables."""
+    """Bring all rows into play, with residuals recomputed from the dual variables."""
     n = dual.size
     for t in range(n):
         norm = pair.norms[pair.start + t if t < first else pair.other_start + t - first]
@@ -256,7 +257,7 @@ def _enter_all(
     for t in range(n):
         u = dual[t]
         if u != 0.0:
-            row = cache.packed[0, :n]  # packed rows are void once all rows are back
+            row = cache.packed[0, :n]  # with all rows in play no packed row is needed
             if cache.slot[t] >= 0:
                 row = cache.whole[cache.slot[t], :n]
             else:
@@ -267,7 +268,7 @@ def _enter_all(
 
 @compiled
 def _bias(rows: Rows, n: int, top: float, floor: float) -> float:
-    """Return the mean residual of the rows off both bounds, or the middle where none is."""
+    """Return the mean residual of the rows off both bounds, or (top + floor) / 2 if none is."""
     total, free = 0.0, 0
     for t in range(n):
         if rows.up[t] == 0 and rows.low[t] == 0:
@@ -280,7 +281,7 @@ def _bias(rows: Rows, n: int, top: float, floor: float) -> float:
 def _kernel_row(
     pair: Pair, kernel: Kernel, cache: Cache, places: Int64, position: int, m: int, now: int
 ) -> Float32:
-    """Return the kernel row of the row in play at `position`, over the m rows in play."""
+    """Return the kernel row of the row at `position`, over the m rows in play."""
     n = cache.slot.size
     t = places[position]
     s = cache.slot[t]
@@ -307,7 +308,7 @@ def _free_slot(cache: Cache) -> int:
 
 @compiled
 def _fill(pair: Pair, kernel: Kernel, t: int, out: Float32) -> None:
-    """Write kernel row t of the problem: two contiguous stretches of the products."""
+    """Fill `out` with kernel row t of the problem, from two stretches of one row of products."""
     first = pair.stop - pair.start
     row = pair.start + t if t < first else pair.other_start + t - first
     products, norm = pair.products[row], pair.norms[row]

@@ -1,4 +1,4 @@
-"""Threads: how many a training may use, and work shared out to them that can be called off."""
+"""Threads: how many a training may use, and work in threads that can be cancelled."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from threadpoolctl import threadpool_info, threadpool_limits
 
 Over = Callable[[], bool]
+"""Says whether a search is over, so that work for it can stop."""
 
 
 def available_threads() -> int:
@@ -20,16 +21,16 @@ def available_threads() -> int:
 
 
 def never() -> bool:
-    """Return that it is not over."""
+    """Return False: for work that nothing cancels."""
     return False
 
 
 def in_threads(
     items: Iterable[Any], work: Callable[[Any], None], threads: int, over: Over = never
 ) -> None:
-    """Do the work for each item in threads, the BLAS at one thread each.
+    """Do the work for each item in threads; within each of them the BLAS uses one thread.
 
-    Raises: CancelledError: `over`, asked before each item, said so. What `work` raises.
+    Raises: CancelledError: `over`, called before each item, returned True. What `work` raises.
     """
 
     def unless_over(item: Any) -> None:
@@ -39,4 +40,4 @@ def in_threads(
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(unless_over, items):
-            pass  # map raises here what a thread raised
+            pass  # an error in a thread is raised here

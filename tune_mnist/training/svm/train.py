@@ -1,16 +1,19 @@
-"""One support-vector machine: standardised pixels, LIBSVM's C-SVC, accuracies on three sets.
+"""Train one support-vector machine: standardised pixels, a C-SVC, accuracies on three sets.
 
-Pixels become [-1, 1], then each pixel is standardised with the training images' mean and
-deviation, as the report does. With a `train_fraction` the machine is fitted to, and its training
-accuracy measured on, the first images of each class; the standardisation and gamma="scale" remain
-those of all training images, which takes none of their labels: so one matrix serves every
-fraction, and fractions differ in nothing but what is learned from. Three engines give the same
-machine, and `engine` says which ran:
+Pixels are scaled to [-1, 1] and then standardised with each pixel's mean and standard deviation
+over the training images, as in the technical report.
+
+With a `train_fraction` the SVM is fitted to the first images of each class, and its training
+accuracy is measured on those. Standardisation and gamma="scale" still use the pixels of all
+training images (never their labels). So one matrix serves every fraction, and fractions differ
+only in the images that the SVM learns from.
+
+Three engines fit the same SVM. A measurement's `engine` says which one ran:
 
     shared-gram            one matrix of inner products for the whole search (gram.py); by far the
-                           fastest, where memory holds it
-    scikit-learn-intelex   SVC on oneDAL; x86-64 only
-    scikit-learn           SVC on LIBSVM; anywhere, and for sigmoid always
+                           fastest, if memory can hold it
+    scikit-learn-intelex   SVC on oneDAL; on x86-64 only
+    scikit-learn           SVC on LIBSVM; everywhere, and always for the sigmoid kernel
 """
 
 from __future__ import annotations
@@ -25,12 +28,14 @@ import numpy.typing as npt
 
 from tune_mnist.datasets import Dataset, Images, first_rows, kept_of_each_class
 from tune_mnist.training.measurement import Measurement, Report, confusion
+from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.svm.config import (
     GRAM_KERNELS,
     SvmConfig,
     choose_engine,
     intelex_installed,
 )
+from tune_mnist.training.svm.pixels import standardised
 from tune_mnist.training.svm.threads import available_threads
 
 if TYPE_CHECKING:
@@ -42,40 +47,42 @@ __all__ = ["SvmConfig", "choose_engine", "train"]
 
 Int64 = npt.NDArray[np.int64]
 
-CACHE_MB = 2000.0  # SVC's kernel rows; the report's value
-TOLERANCE = 1e-3  # the KKT violation to stop below; LIBSVM's default
+CACHE_MB = 2000.0  # for SVC's kernel rows; the technical report's value
+TOLERANCE = 1e-3  # stop when the KKT conditions are violated by less; LIBSVM's default
 
 
-def train(
-    config: SvmConfig, data: Dataset, report: Report, *, seed: int, gram_dir: Path | None = None
-) -> Measurement:
-    """Fit one SVM on `data.train` and measure it on train, validation and test.
+def train(config: SvmConfig, data: Dataset, report: Report, options: TrainOptions) -> Measurement:
+    """Fit one SVM to the training images and measure it on train, validation and test images.
 
     Args:
         config: the hyperparameters.
-        data: images of one size; its arrays are not written to.
-        report: called once, with what is returned; there is no state to save.
-        seed: given to SVC, whose fit is deterministic: equal for every seed.
-        gram_dir: where trials share the matrix of inner products, as `choose_engine` advised; the
-            first trial's `setup_s` includes its making. None for an SVC of one's own.
+        data: images of one size; only read.
+        report: called once, with the measurement that is returned. There is no state to save.
+        options: `seed` is passed to SVC, but its fit is deterministic and the same for every seed.
+            With a `gram_dir`, as `choose_engine` advises, trials share one matrix of inner
+            products there, and the `setup_s` of the trial that builds it includes the building.
+            The other options are not used.
+
     Returns: one complete measurement, step 1; its fidelity is the fraction of the training images.
     Raises:
-        ValueError: the training images hold fewer than two classes.
+        ValueError: the training images have fewer than two classes; or, on a shared matrix,
+            kernel values overflow float32.
         InputError: the matrix does not fit into `gram_dir`.
     """
+    gram_dir = options.gram_dir
     if gram_dir is not None and config.kernel in GRAM_KERNELS:
         measurement = _train_on_gram(config, data, gram_dir)
     else:
-        measurement = _train_svc(config, data, seed)
+        measurement = _train_svc(config, data, options.seed)
     report(measurement, None)
     return measurement
 
 
 @cache
 def load_engine() -> None:
-    """Load the compiled code that training on a shared matrix needs: once a process.
+    """Load the compiled code that training on a shared matrix needs, once per process.
 
-    What loads it is a training, of two images.
+    It trains an SVM on two images, which uses all of that code.
     """
     from tune_mnist.training.svm.compiled import read_only
     from tune_mnist.training.svm.gram import Gram
@@ -90,8 +97,6 @@ def load_engine() -> None:
 
 
 def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
-    from tune_mnist.training.svm.pixels import standardised
-
     start = time.perf_counter()
     x_train, x_val, x_test = standardised(data)
     labels = data.train.labels
@@ -115,13 +120,13 @@ def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
 
 
 def _scale_gamma(rows: npt.NDArray[np.float32]) -> float:
-    """Return what SVC takes "scale" for."""
+    """Return the gamma that SVC uses for "scale"."""
     variance = float(rows.var())
     return 1.0 / (rows.shape[1] * variance) if variance else 1.0
 
 
 def _svc(config: SvmConfig, seed: int) -> tuple[SVC, str]:
-    """Return an unfitted SVC and the name of the library that will fit it."""
+    """Return an unfitted SVC, and the name of the library that will fit it."""
     arguments = {
         "kernel": config.kernel,
         "C": config.C,
@@ -134,12 +139,12 @@ def _svc(config: SvmConfig, seed: int) -> tuple[SVC, str]:
     from sklearn.svm import SVC
 
     if config.kernel not in GRAM_KERNELS or not intelex_installed():
-        # Sigmoid is not positive semi-definite: solvers stop at different points, and LIBSVM's is
-        # the answer that others are compared with.
+        # The sigmoid kernel is not positive semi-definite, so solvers stop at different points.
+        # LIBSVM's is the one that others are compared with.
         return SVC(**arguments), "scikit-learn"
     from sklearnex import svm as intelex
 
-    # oneDAL reads no BLAS or OpenMP limit, so it is told the trial's share of the machine.
+    # oneDAL ignores the limits of BLAS and OpenMP, so the number of threads is passed explicitly.
     return intelex.SVC(**arguments, n_jobs=available_threads()), "scikit-learn-intelex"
 
 
@@ -152,7 +157,7 @@ def _train_on_gram(config: SvmConfig, data: Dataset, gram_dir: Path) -> Measurem
 
 
 def _train_on(gram: Gram, config: SvmConfig, data: Dataset, start: float) -> Measurement:
-    # Imported here: numba takes half a second, which no other trial should pay.
+    # Imported here because numba takes half a second to load; trials on SVC do not need it.
     from tune_mnist.training.svm.decisions import decision_values, winners
     from tune_mnist.training.svm.kernel_rows import KERNEL_CODES, Kernel
     from tune_mnist.training.svm.one_vs_one import CSvc, fit_one_vs_one
@@ -169,13 +174,13 @@ def _train_on(gram: Gram, config: SvmConfig, data: Dataset, start: float) -> Mea
     train_rows = first_rows(labels, config.train_fraction)
     unsure = train_rows[~fitted.surely_right[train_rows]]
     unsure_rows = (gram.products, gram.norms, fitted.support, threads, unsure)
-    wrong = winners(decision_values(fitted.machine, *unsure_rows), len(classes)) != labels[unsure]
+    wrong = winners(decision_values(fitted.pairwise, *unsure_rows), len(classes)) != labels[unsure]
     eval_rows = (gram.cross, gram.cross_norms, fitted.support, threads)
-    predicted = classes[winners(decision_values(fitted.machine, *eval_rows), len(classes))]
+    predicted = classes[winners(decision_values(fitted.pairwise, *eval_rows), len(classes))]
     val, test = np.split(predicted, [len(data.val)])
     times = (start, fit_start, eval_start, time.perf_counter())
-    machine, vectors = fitted.machine, len(fitted.support)
-    parameters = vectors * gram.features + machine.coefficients.size + machine.biases.size
+    pairwise, vectors = fitted.pairwise, len(fitted.support)
+    parameters = vectors * gram.features + pairwise.coefficients.size + pairwise.biases.size
     train_accuracy = 1 - np.count_nonzero(wrong) / len(train_rows)
     return {
         **_measurement(data, times, train_accuracy, (val, test), parameters, "shared-gram"),
@@ -191,7 +196,12 @@ def _measurement(
     parameters: int,
     engine: str,
 ) -> Measurement:
-    """Return what is reported, given the predictions for validation and test images."""
+    """Return the measurement, given the predictions for validation and test images.
+
+    Args:
+        times: when set-up, fit and evaluation began, and when evaluation ended.
+        predicted: (n,) classes of the validation images, and of the test images.
+    """
     start, fit_start, eval_start, end = times
     val, test = predicted
     return {
