@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SEARCH := $(BIN)/python -m tune_mnist
 
-.PHONY: search test lint format bench check browser
+.PHONY: search test lint docs format bench check browser
 
 search: $(STAMP) ## the main job on the embedded digits: SVM and ResNet trials, winner, page
 	$(SEARCH) search svm --dataset digits --trials 24 --results $(RESULTS)
@@ -17,11 +17,15 @@ search: $(STAMP) ## the main job on the embedded digits: SVM and ResNet trials, 
 test: $(STAMP) browser ## the whole test suite, on real Ray, Parquet and Chromium
 	$(BIN)/python -m pytest
 
-lint: $(STAMP) ## format, lint, types and the rooms' borders
+lint: $(STAMP) ## format, lint, types, the rooms' borders, and pages that are not stale
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m docs.generate --check
+
+docs: $(STAMP) ## write the pages of docs/ that are made from the code
+	$(BIN)/python -m docs.generate
 
 check: lint test
 

@@ -53,10 +53,10 @@ class SearchRequest(Request):
     gpus_per_trial: Gpus = Field(None, description="GPUs of one trial; a fraction shares one.")
     max_concurrent: Count = Field(None, description="Trials that run side by side at most.")
     sampler: str | None = Field(
-        None, description="Who proposes: grid, random, qmc, tpe, gp, cmaes or nsga2."
+        None, description="Search algorithm: grid, random, qmc, tpe, gp, cmaes or nsga2."
     )
     scheduler: str | None = Field(
-        None, description="Who stops trials early: none, asha, hyperband, median or pbt."
+        None, description="Early stopping: none, asha, hyperband, median or pbt."
     )
     objective: str | None = Field(
         None, description="What to optimise, for example val_accuracy,wall_time_s."
@@ -65,7 +65,7 @@ class SearchRequest(Request):
         (), description='What a winner must satisfy, for example "wall_time_s <= 60"; repeatable.'
     )
     fidelity: str | None = Field(
-        None, description="What a scheduler gives more of: epochs or train_fraction."
+        None, description="Budget that early stopping increases: epochs or train_fraction."
     )
     within: float | None = Field(
         None, description="Also name the cheapest trial that is worse by at most this fraction."
@@ -83,7 +83,8 @@ class SearchRequest(Request):
     )
     retries: Times = Field(None, description="How often a failed trial runs again; default 0.")
     share: bool = Field(
-        True, description="Let a long training also measure the shorter trials that it contains."
+        True,
+        description="Train trials that differ only in epochs once, and read the shorter ones off on the way.",
     )
     seed: Seed = Field(None, description="Seed of the sampler and of every trial.")
     name: str | None = Field(None, description="Name of this search in the store.")

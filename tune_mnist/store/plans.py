@@ -68,8 +68,8 @@ class Expected(Part):
     """How long the search was expected to take, from the trials in the store."""
 
     seconds: float = Field(description="median")
-    low: float = Field(description="seconds; 8 of 10 searches take longer than this ...")
-    high: float = Field(description="... and less than this")
+    low: float = Field(description="seconds; 8 of 10 such searches end between this ...")
+    high: float = Field(description="... and this")
     trials: int = Field(description="trials to train")
     timed: int = Field(description="trials among them that the store had timed")
     past: int = Field(description="finished trials that it rests on")

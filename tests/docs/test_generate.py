@@ -1,0 +1,88 @@
+"""The generated pages: what is stale, undocumented or undeclared fails the check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pydantic import Field
+
+import tune_mnist
+from docs import generate
+from tune_mnist.actions.requests import SearchRequest
+from tune_mnist.cli import options
+from tune_mnist.store.plans import SearchRecord
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    for name, page in generate.PAGES.items():
+        (tmp_path / name).write_text(page(), "utf-8")
+    return tmp_path
+
+
+def test_the_pages_of_this_checkout_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate.main(["--check"]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_a_changed_or_missing_page_is_stale(name: str, pages: Path) -> None:
+    assert generate.stale(pages) == []
+    with (pages / name).open("a") as file:
+        file.write("one more line\n")
+    [line] = generate.stale(pages)
+    assert name in line
+    (pages / name).unlink()
+    assert len(generate.stale(pages)) == 1
+
+
+def test_an_option_without_help_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Asked(SearchRequest):
+        colour: str | None = Field(None)
+
+    monkeypatch.setattr("tune_mnist.actions.requests.SearchRequest", Asked)
+    assert "search: `--colour` has no help" in generate.undocumented()
+
+
+def test_a_column_without_a_meaning_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "TRIALS", generate.TRIALS.append(pa.field("mood", pa.string())))
+    assert generate.undocumented() == ["trials: the column mood has no meaning"]
+
+
+def test_a_key_of_the_record_without_a_description_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Record(SearchRecord):
+        mood: str = Field("")
+
+    monkeypatch.setattr(generate, "SearchRecord", Record)
+    assert generate.undocumented() == ["searches: the key mood has no description"]
+
+
+@pytest.mark.parametrize(("kind", "table"), [("sampler", "SAMPLER"), ("scheduler", "SCHEDULER")])
+def test_a_sampler_or_scheduler_without_a_sentence_is_named(
+    kind: str, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = getattr(generate, f"{table}_HELP")
+    monkeypatch.setattr(generate, f"{table}_HELP", {**told, "new": ""})
+    assert generate.undocumented() == [f"{kind} new says nothing of itself"]
+
+
+def test_a_public_name_without_docstring_or_guide_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tune_mnist, "__all__", [*tune_mnist.__all__, "secret"])
+    monkeypatch.setattr(tune_mnist, "secret", type("Secret", (), {"__doc__": None}), raising=False)
+    assert generate.undeclared(generate.GUIDE) == [
+        "tune_mnist.secret has no docstring",
+        f"tune_mnist.secret is not in {generate.GUIDE}",
+    ]
+    assert len(generate.undeclared(tmp_path / "none.md")) > len(tune_mnist.__all__)
+
+
+def test_every_option_of_a_request_is_on_the_page() -> None:
+    page = generate.cli_page()
+    for name, field in SearchRequest.model_fields.items():
+        if name != "space":
+            assert f"`{options.option_name(name, field.default)}`" in page
