@@ -13,6 +13,7 @@ from docs import generate
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.cli import options
 from tune_mnist.store.plans import SearchRecord
+from tune_mnist.store.schema import TRIALS
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_an_option_without_help_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_column_without_a_meaning_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "TRIALS", generate.TRIALS.append(pa.field("mood", pa.string())))
+    monkeypatch.setattr(generate, "TRIALS", TRIALS.append(pa.field("mood", pa.string())))
     assert generate.undocumented() == ["trials: the column mood has no meaning"]
 
 

@@ -63,7 +63,7 @@ class ProposalSearcher(Searcher):
         """Do nothing: see the module."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Keep nothing: a search is resumed from the store (DESIGN.md)."""
+        """Keep nothing: a search is resumed from the store (docs/design.md)."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Restore nothing: see `save`."""

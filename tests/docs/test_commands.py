@@ -1,0 +1,125 @@
+"""README and guide: every command runs, every block of code works, every link leads somewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tune_mnist.cli import run
+from tune_mnist.spaces import read_space
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
+ALL_PAGES = [*PAGES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMAND = re.compile(r"^ +python -m tune_mnist (.*)$", flags=re.MULTILINE)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every command of README and guide, each once, the quick ones first."""
+    found = [command for page in PAGES for command in COMMAND.findall(page.read_text("utf-8"))]
+    return sorted(dict.fromkeys(found), key=lambda command: command.startswith("confirm"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the pages speak of: a store with a finished search, a space, images."""
+    folder = tmp_path_factory.mktemp("reader")
+    line = [sys.executable, "-m", "tune_mnist", "search", "svm", "--dataset", "digits"]
+    subprocess.run([*line, "--trials", "4", "--name", "SEARCH"], cwd=folder, check=True)
+    (folder / "my_space.yaml").write_text(blocks(ROOT / "docs/guide/spaces.md", "yaml")[0])
+    (folder / "request.json").write_text(blocks(ROOT / "docs/guide/searching.md", "json")[0])
+    shutil.copytree(ROOT / "results" / "reference", folder / "results" / "reference")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+
+
+def words_of(command: str) -> list[str]:
+    """A command in its quick form: searches dry, on the digits, without the GPU that CI lacks."""
+    words = shlex.split(command.replace("--gpus 1", "").replace("./my_images", "digits"))
+    kind = words[0]
+    if kind == "search":
+        return [*words, "--dataset", "digits", "--dry-run"]
+    if words[:2] == ["report", "run"]:
+        return [*words, "--dry-run"]
+    fewer = {"resume": {"40": "5"}, "confirm": {"5": "2"}, "leaderboard": {"mnist": "digits"}}
+    return [fewer.get(kind, {}).get(word, word) for word in words]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_runs(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words_of(command)) == 0, capsys.readouterr().err
+
+
+def test_the_readme_fits_two_screens() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 120
+
+
+def test_the_example_space_is_valid() -> None:
+    assert read_space(Path("my_space.yaml")).search.trials == 40
+
+
+def test_the_example_request_is_json() -> None:
+    assert json.loads(Path("request.json").read_text())["space"] == "svm"
+
+
+@pytest.mark.parametrize(
+    "code", [code for page in PAGES for code in blocks(page, "python")], ids=lambda code: code[:30]
+)
+def test_every_block_of_python_runs(code: str) -> None:
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert len(names) > 1
+
+
+def test_the_example_script_runs(tmp_path: Path) -> None:
+    script = ROOT / "docs" / "guide" / "example.py"
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "20 completed" in done.stdout
+    assert (tmp_path / "tradeoff.html").exists()
+
+
+def test_the_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = {
+        target
+        for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md")
+        for target in re.findall(r"^    make (\w+)", page.read_text("utf-8"), flags=re.MULTILINE)
+    }
+    assert {"search", "test"} <= targets
+    assert all(re.search(rf"^{target}:", makefile, flags=re.MULTILINE) for target in targets)
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("http"):
+            continue
+        name, _, fragment = target.partition("#")
+        file = (page.parent / name) if name else page
+        assert file.exists(), target
+        if fragment:
+            headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), flags=re.MULTILINE)
+            assert fragment in map(anchor, headings), target
