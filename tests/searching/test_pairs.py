@@ -66,7 +66,7 @@ def made_up_trial(trial: dict[str, Any], shared: Shared) -> None:
         if shared.save_every_s is None or epoch == 3:
             tune.report(measured)
             continue
-        with tempfile.TemporaryDirectory() as folder:  # a population goes on from it
+        with tempfile.TemporaryDirectory() as folder:  # a population continues from it
             Path(folder, "epoch").write_text(str(epoch))
             tune.report(measured, checkpoint=tune.Checkpoint.from_directory(folder))
 

@@ -84,7 +84,7 @@ class SearchRequest(Request):
     retries: Times = Field(None, description="How often a failed trial runs again; default 0.")
     share: bool = Field(
         True,
-        description="Train trials that differ only in epochs once, and read the shorter ones off on the way.",
+        description="Train trials that differ only in epochs once; read the shorter ones off.",
     )
     seed: Seed = Field(None, description="Seed of the sampler and of every trial.")
     name: str | None = Field(None, description="Name of this search in the store.")

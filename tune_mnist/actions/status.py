@@ -52,14 +52,14 @@ def _status(results: Path, name: str, record: SearchRecord) -> SearchStatus:
 
 @dataclass(frozen=True)
 class Replayed:
-    """How many of a search's proposals a fresh sampler came to by itself."""
+    """How many of a search's proposals a fresh sampler made again."""
 
     reproduced: int
     proposals: int
 
 
 def replay(results: Path, search: str) -> Replayed:
-    """Propose a search again; each result is told to the sampler where it was told then.
+    """Run a fresh sampler on a search's stored results and count the proposals that match.
 
     Raises: InputError: no such search, or it kept no list of proposals.
     """

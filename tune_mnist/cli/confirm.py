@@ -1,4 +1,4 @@
-"""`confirm`: run the best of a finished search again on fresh seeds; is its winner one?"""
+"""`confirm`: run the best trials of a finished search again on fresh seeds."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def verdict(now: Standings, index: int) -> str:
     one = now.of_each[index]
     if one.error is not None:
         return f"failed on a fresh seed: {one.error}"
-    told = "leads" if index == now.leader else "separable"
+    said = "leads" if index == now.leader else "separable"
     if index != now.leader and not one.separable:
-        told = "equal" if one.difference_interval == (0, 0) else _open(one)
-    return f"{told}; deterministic: equal for every seed" if one.deterministic else told
+        said = "equal" if one.difference_interval == (0, 0) else _open(one)
+    return f"{said}; deterministic: equal for every seed" if one.deterministic else said
 
 
 def _open(one: Standing) -> str:
@@ -102,15 +102,15 @@ def _conclusion(now: Standings, names: Sequence[str], confirmation: Confirmation
     exact = all(one.deterministic for one in now.of_each)
     sure = "exactly" if exact else f"at {1 - ALPHA:.0%} over all looks"
     if len(names) == 1:
-        told = "one configuration: nothing to compare it with"
+        said = "one configuration: nothing to compare it with"
     elif now.winner is not None:
-        told = f"confirmed: {names[now.winner]} is the best of {len(names)}, {sure}"
+        said = f"confirmed: {names[now.winner]} is the best of {len(names)}, {sure}"
     elif exact:
-        told = "no winner: the best are equal, and no seed will tell them apart"
+        said = "no winner: the best are equal on every seed"
     else:
         more = f"python -m tune_mnist confirm {confirmation.search} --seeds"
-        told = f"the order is open; {more} {2 * len(confirmation.seeds)} would go on"
-    return f"{told}\n{stored}"
+        said = f"the order is open; {more} {2 * len(confirmation.seeds)} would continue"
+    return f"{said}\n{stored}"
 
 
 def _mean(one: Standing) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def print_goals(
     results: Path, search: str, space: Space, within: float | None, console: Console
 ) -> None:
-    """Print the Pareto set of several objectives, and the cheapest of the as good as best.
+    """Print the Pareto front of several objectives, and the cheapest that is almost the best.
 
     Args:
         results: the store, with at least one completed trial of the search that satisfies the

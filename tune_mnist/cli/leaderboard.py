@@ -86,7 +86,7 @@ def _check_combination(
 def _print_answers(
     trials: pa.Table, top: int, within: float | None, pareto: str | None, format: Format
 ) -> None:
-    """Print the ranking by one objective or by several, and the cheapest of the as good as best."""
+    """Print the ranking by one objective or by several, and the cheapest that is almost as good."""
     import pyarrow as pa
 
     from tune_mnist.analysis.pareto import pareto_sets, parse_objectives, set_sentence

@@ -23,6 +23,6 @@ class ReadingBar(Observer):
         self._bar.stop()
 
     def reading(self, done: int, total: int) -> None:
-        """Show so many of all the files as decoded."""
+        """Show how many of all the files are decoded."""
         self._bar.start()
         self._bar.update(self._task, completed=done, total=total)

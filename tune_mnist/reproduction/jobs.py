@@ -83,7 +83,7 @@ def jobs(wanted: Wanted, device: Device) -> Iterator[Job]:
 
 
 def _grid(space: str, device: Device) -> list[Config]:
-    """Return a grid's configurations, less those that need a GPU where there is none."""
+    """Return a grid's configurations, without those that need a GPU if there is none."""
     listed = configurations(read_space(find_space(f"report/{space}")), device)
     return [config for config in listed if device == "gpu" or config.get("device") != "gpu"]
 

@@ -31,9 +31,9 @@ SAMPLER_HELP: dict[SamplerName, str] = {
 SCHEDULER_HELP: dict[SchedulerName, str] = {
     "none": "Runs every trial to its end. The default, and the best choice for short trainings.",
     "asha": "Compares each trial at every rung with those that reached it earlier, and stops it "
-    "unless it is among the best (one in two to four). Use it for long trainings whose first "
-    "rungs rank configurations well; it takes several objectives.",
-    "hyperband": "Works as asha, but lets some trials skip the first rungs. Use it when early "
+    "unless it is among the best (a quarter to a half of them). Use it for long trainings whose "
+    "first rungs rank configurations well; it takes several objectives.",
+    "hyperband": "Works like asha, but lets some trials skip the first rungs. Use it when early "
     "measurements may mislead; it takes several objectives.",
     "median": "Stops a trial whose best measurement so far is worse than the median of the other "
     "trials' averages up to that point. Use it to stop only clear losers, with one objective.",

@@ -48,7 +48,7 @@ def configurations(space: Space, device: Device) -> Iterator[Config]:
 
     Args:
         space: as read.
-        device: where trials run whose configuration does not name a device.
+        device: the device of trials whose configuration names none.
 
     Raises:
         ValueError: the space is infinite.
@@ -95,7 +95,7 @@ def suggest(space: Space, trial: BaseTrial, device: Device) -> Config:
     Args:
         space: as read.
         trial: any object with Optuna's `suggest_*` methods.
-        device: where the trial runs if its configuration does not name a device.
+        device: the device of the trial if its configuration names none.
     """
     if not space.parameters:
         points = point_configurations(space, device)

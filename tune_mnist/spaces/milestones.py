@@ -1,9 +1,9 @@
 """The rungs of a space: the fidelities at which asha and hyperband compare trials.
 
-A fidelity is how much a trial has had so far: a number of epochs, or a fraction of the training
-images. Together the rungs are a ladder that ends at a whole trial. A training of epochs passes
-its rungs on the way; each fraction of the images is a training of its own (`trained_rungs`).
-median and pbt compare trials at every measurement, median from the first rung on.
+A fidelity is how far a trial has got: the epochs it has trained, or the fraction of the training
+images it has used. Together the rungs are a ladder that ends at a whole trial. A training over
+epochs passes its rungs as it runs; each fraction of the images is a training of its own
+(`trained_rungs`). median and pbt compare trials at every measurement, median from the first rung.
 """
 
 from __future__ import annotations

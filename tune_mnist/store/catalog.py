@@ -117,7 +117,7 @@ def check_columns(kind: RowKind, file: Path, found: pa.Schema) -> None:
     types = dict(zip(found.names, found.types, strict=True))
     for name in _NEEDED[kind]:
         if found.names.count(name) != 1:
-            raise ForeignFilesError({file: f"does not have the column {name!r} once"})
+            raise ForeignFilesError({file: f"does not have exactly one column {name!r}"})
     for name, declared in _TYPES[kind].items():
         if name in types and not _fits(types[name], declared):
             problem = f"its column {name!r} is {types[name]}, not {declared}"

@@ -105,9 +105,7 @@ class Writer:
         spans = self._files("trials")
         self._next = 1 + max((last for _, last in spans), default=-1)
         self._unmerged = 1 + max((last for first, last in spans if first < last), default=-1)
-        self._recent: dict[
-            Path, pa.Table
-        ] = {}  # rows of the small files; reading one back takes 1 ms
+        self._recent: dict[Path, pa.Table] = {}  # rows of small files: reading one takes 1 ms
         self._schemas: dict[RowKind, pa.Schema] = {
             "reports": self._schema("reports", REPORTS),
             "trials": self._schema("trials", trials_schema(parameters)),

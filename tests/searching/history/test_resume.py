@@ -1,4 +1,4 @@
-"""A search that ended early goes on where it was, and its proposals can be made again."""
+"""A resumed search continues where it stopped, and its proposals can be made again."""
 
 from __future__ import annotations
 

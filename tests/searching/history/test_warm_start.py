@@ -59,8 +59,8 @@ def test_trials_outside_the_present_space_are_named_with_a_count(tmp_path: Path)
     ]
     warm = told([*outside, rbf(1.0, 0.01, 0.9)], space)
     assert len(warm.observations) == 1
-    assert "4 past trials outside the present space skipped" in warm.notes[1]
-    assert "(by C 2, kernel 1, gamma 1)" in warm.notes[1]
+    assert "skipped 4 past trials outside this space" in warm.notes[1]
+    assert "(because of C 2, kernel 1, gamma 1)" in warm.notes[1]
 
 
 def test_a_constant_of_the_space_must_have_its_value(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who goes on at a rung; no Ray runs."""
+"""Which trials continue at a rung; no Ray runs."""
 
 from __future__ import annotations
 

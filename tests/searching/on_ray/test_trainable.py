@@ -1,4 +1,4 @@
-"""What a trial tells Ray Tune, and how it goes on from a saved state; on real Ray."""
+"""What a trial tells Ray Tune, and how it continues from a saved state; on real Ray."""
 
 from __future__ import annotations
 

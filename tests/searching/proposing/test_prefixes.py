@@ -44,7 +44,7 @@ def test_a_shared_trial_has_the_time_that_its_own_training_would_take(search: Se
 
 def test_the_plan_says_what_is_trained_once(tmp_path: Path) -> None:
     [note] = [note for note in plan_text(tmp_path, GRID).notes if note.startswith("epochs")]
-    assert "6 configurations are 2 trainings, measured after 1 and 2 epochs" in note
+    assert "2 trainings cover 6 configurations; the shorter ones are read off after 1 and 2" in note
     assert not [n for n in plan_text(tmp_path, GRID, share=False).notes if "trainings" in n]
 
 

@@ -1,4 +1,4 @@
-"""A training that goes on from its saved state is the training that never stopped."""
+"""A training that continues from its saved state is the training that never stopped."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from tune_mnist.store.reader import list_searches, read_trials
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What is to be confirmed, and how.
+    """What a confirmation runs.
 
     Args:
         search: the finished search.
@@ -55,7 +55,7 @@ class Confirmation:
 
 
 def confirmation_of(root: Path, search: str, *, top: int | None, seeds: int) -> Confirmation:
-    """Choose what to run again, or find what an earlier confirmation of the search chose.
+    """Choose what to run again, or return what an earlier confirmation of the search chose.
 
     Args:
         root: the store's folder.
@@ -100,7 +100,7 @@ def _earlier(
 
 
 def _fresh(seed: int, count: int) -> tuple[int, ...]:
-    """Return the seeds after the search's own, from 0 again after the last."""
+    """Return the seeds that follow the search's own; 0 follows the last."""
     return tuple((seed + i) % 2**32 for i in range(1, count + 1))
 
 

@@ -1,7 +1,7 @@
 """What the store knows already: trials that finished earlier and need not run again.
 
-A trial is the same when its model, configuration, seed, device kind, images and split are, and
-the code that can change its result (`code_hash`). How long it then took is what it took there.
+Two trials are the same if they have the same model, configuration, seed, kind of device, images,
+split, and code that can change the result (`code_hash`). A reused trial keeps its measured times.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NOT_PROPOSING: Mapping[str, IncEx | bool] = {
     "resources": True,
     "search": {"trials", "time_budget_s", "target", "max_concurrent"},
 }
-"""What two spaces may differ in and still propose the same configurations."""
+"""Two spaces that differ only in these propose the same configurations."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Past:
     Args:
         name: "search/trial" of the row that was measured.
         row: its columns of `TRIALS`.
-        reports: its reports, in the order of their steps, without trial and attempt.
+        reports: its measurements in the order of their steps, without trial and attempt.
     """
 
     name: str
@@ -51,14 +51,14 @@ class Past:
 
 
 class Memory:
-    """The trials of a store that a search on this plan and data would only repeat.
+    """The finished trials of a store that a search on this plan and data would only repeat.
 
     Args:
         root: the store's folder; it may have no search yet.
 
     Attributes:
         order: what an earlier search of the same space, sampler and scheduler tried, in its
-            order. A sampler that learns proposes the same again only if it is led along.
+            order. A sampler that learns proposes the same again only if it sees the same results.
     """
 
     def __init__(self, root: Path, plan: Plan, data: Dataset) -> None:
@@ -72,7 +72,7 @@ class Memory:
         self.order: list[Config] = [
             json.loads(row["config"]) for row in sorted(steps, key=lambda row: str(row["trial"]))
         ]
-        # Where to stop a trial early depends on the others, so only a twin's stopped ones count.
+        # When a trial is stopped depends on the others, so only a twin's stopped trials count.
         for row in sorted(rows, key=_trust):
             if row["status"] == "completed" or (row["status"], row["search"]) == ("stopped", twin):
                 self._rows[row["config"]] = row
@@ -100,7 +100,7 @@ class Memory:
 
 
 def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
-    """Return the rows that only their configuration can tell from a trial of this plan."""
+    """Return the rows that differ from a trial of this plan in their configuration alone."""
     if not (root / "searches").is_dir():
         return []
     equal = {
@@ -117,13 +117,13 @@ def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
 
 
 def _trust(row: Row) -> tuple[bool, bool, str]:
-    """Sort copies before originals, stopped before completed, and then by age: the last wins."""
+    """Return a key that sorts the row to trust last: completed, measured here, newest."""
     measured_here = "/" not in (row["shared_with"] or "")
     return row["status"] == "completed", measured_here, str(row["finished"])
 
 
 def _twin(root: Path, plan: Plan, rows: Iterable[Row]) -> str | None:
-    """Return the search with most of these rows among those that would propose the same."""
+    """Return the search with most of these rows, of those that would propose the same."""
     count: dict[str, int] = defaultdict(int)
     for row in rows:
         count[row["search"]] += 1

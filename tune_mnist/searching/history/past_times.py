@@ -1,4 +1,4 @@
-"""What the store says of how long a plan's trials take: the past that `forecast.py` rests on."""
+"""How long a plan will take, from the times of similar trials in the store (`forecast.py`)."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from tune_mnist.store.reader import read_trials
 Row = dict[str, Any]
 
 MOST_PLANNED = 5000
-"""Trials of a search that is forecast: more would take longer to draw than anybody waits."""
+"""Largest number of trials that is forecast; drawing more would take too long."""
 
-_ENOUGH_STOPPED = 5  # trials under a scheduler, below which none is expected to be stopped early
+_ENOUGH_STOPPED = 5  # with fewer past trials under a scheduler, none is expected to stop early
 
 
 def plan_forecast(root: Path, plan: Plan, data: Dataset, memory: Memory | None) -> Forecast | None:
-    """Return how long the plan will take by the trials in the store; None if they do not tell.
+    """Return how long the plan will take; None if the store has too few similar trials.
 
-    Trials of the same model, images, split and number of cores on the same kind of device count;
-    those of this machine alone where there are any. What the sampler will propose is not known
-    before, so random configurations of the space stand for it; a target may end it sooner.
+    Trials count if they have the same model, images, split, number of cores and kind of device. If
+    some of them ran on this machine, only those count. The sampler's proposals are not known yet,
+    so random configurations of the space stand for them. A target may end the search sooner.
 
     Args:
         root: the store's folder; there may be none.
         plan: as it will run.
         data: what it will run on.
-        memory: what will not be run again; None where everything is.
+        memory: trials that will not run again; None if all will.
     """
     if plan.trials is None or plan.trials > MOST_PLANNED or not (root / "searches").is_dir():
         return None
@@ -49,7 +49,7 @@ def plan_forecast(root: Path, plan: Plan, data: Dataset, memory: Memory | None) 
         return None
     records = read_searches(root)
     planned = [one for one in _planned(plan, memory) if memory is None or memory.find(one) is None]
-    if plan.lengths:  # the longest of a training answers the others
+    if plan.lengths:  # the longest training answers the shorter ones
         longest = {prefix_key(one): one for one in sorted(planned, key=length_of)}
         planned = list(longest.values())
     past = [
@@ -68,7 +68,7 @@ def plan_forecast(root: Path, plan: Plan, data: Dataset, memory: Memory | None) 
 
 
 def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
-    """Return the rows measured on such a bundle, oldest first, without copies of other rows."""
+    """Return the rows measured on a bundle like the plan's, oldest first, without copied rows."""
     equal = {
         "model": plan.space.model,
         "data_hash": data.content_hash,
@@ -91,7 +91,7 @@ def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
 
 
 def _seconds(row: Row) -> float:
-    """Return how long a trial held its bundle; its process may have started meanwhile."""
+    """Return how long a trial held its bundle; that may include the start of its process."""
     if row["shared_with"]:  # a part of another training, which held it longer
         return float(row["wall_time_s"])
     held: float = (row["finished"] - row["started"]).total_seconds()
@@ -99,7 +99,7 @@ def _seconds(row: Row) -> float:
 
 
 def _planned(plan: Plan, memory: Memory | None) -> list[Config]:
-    """Return the configurations to come, or ones like them where the sampler chooses."""
+    """Return the configurations to come, or random ones where the sampler chooses."""
     space = plan.space
     if space.search.sampler == "grid" or not space.parameters:
         return list(itertools.islice(configurations(space, plan.device), plan.trials))
@@ -111,7 +111,7 @@ def _planned(plan: Plan, memory: Memory | None) -> list[Config]:
 
 
 def _start_s(rows: Iterable[Row], records: Mapping[str, SearchRecord]) -> float:
-    """Return the median of what the past searches took before their first and after their last."""
+    """Return the median seconds that past searches spent before and after their trials."""
     spans: dict[str, tuple[datetime, datetime]] = {}
     for row in rows:
         first, last = spans.get(row["search"], (row["started"], row["finished"]))
@@ -130,7 +130,7 @@ def _start_s(rows: Iterable[Row], records: Mapping[str, SearchRecord]) -> float:
 
 
 def _spent(rows: Iterable[Row], records: Mapping[str, SearchRecord], plan: Plan) -> list[float]:
-    """Return which part of its training each past trial under the plan's scheduler came to."""
+    """Return which fraction of its training each past trial under the plan's scheduler reached."""
     scheduler = plan.space.search.scheduler
     if scheduler == "none":
         return [1.0]

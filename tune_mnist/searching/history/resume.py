@@ -56,9 +56,9 @@ class Earlier:
         name: of the search.
         record: as the store has it.
         proposals: the lines of its list: number, config, seen.
-        rows: the last row of each trial that has ended, in the order in which they ended; config
-            is a mapping.
-        reports: of each of these trials, in the order of their steps.
+        rows: the last row of each trial that has ended, in the order in which they ended; its
+            config is a mapping.
+        reports: the measurements of each of these trials, in the order of their steps.
         attempts: how many attempts at each trial have a row, by number.
         checkpoints: the newest saved state of each trial that left one, by number.
     """
@@ -131,7 +131,7 @@ def earlier_runs(root: Path, name: str) -> Earlier:
 
 
 def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
-    """Return what a search has done so far; one that runs may do more in the meantime."""
+    """Return what a search has done so far; if it is running, it may do more meanwhile."""
     proposals = read_proposals(root, name)
     rows = read_trials(root, search=name).to_pylist()
     if rows and not proposals:
@@ -171,7 +171,7 @@ def _checkpoints(folder: Path) -> dict[int, Path]:
 
 
 def differences(earlier: Earlier, plan: Plan, data: Dataset) -> list[str]:
-    """Return one line for each thing that would make this another search than the earlier one."""
+    """Return a line for each difference that makes this another search than the earlier one."""
     recorded = earlier.record
     spaces = (earlier.space, plan.space)
     was, now = (space.model_dump(mode="json", exclude=_FREE) for space in spaces)
@@ -192,12 +192,12 @@ def differences(earlier: Earlier, plan: Plan, data: Dataset) -> list[str]:
 
 
 def replay(proposals: Proposals, earlier: Earlier) -> tuple[list[Proposal], int]:
-    """Bring a fresh sampler to where the earlier runs left theirs.
+    """Bring a fresh sampler to the state that the earlier runs left.
 
     Args:
         proposals: fresh, of the same space.
-        earlier: what had been proposed and how it went.
-    Returns: all proposals again, and how many of them the sampler came to by itself.
+        earlier: what was proposed, and the results.
+    Returns: all proposals again, and how many of them the sampler made by itself.
     """
     told = reproduced = 0
     found = []

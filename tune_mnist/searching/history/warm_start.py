@@ -1,9 +1,9 @@
-"""Warm start: what earlier trials of the store tell a new search before its first proposal.
+"""Warm start: what a new search learns from past trials before its first proposal.
 
-Past trials of the same images and split are observations: a sampler that learns from what it did
-not propose itself (tpe, gp) is told their values. Accuracies of other images are on another scale
-and would mislead it, so of those the best few configurations are tried first, and so they are for
-the other samplers. The present space decides what fits, whatever the past one looked like.
+Past trials on the same images and split are observations: a sampler that can learn from trials it
+did not propose (tpe, gp) receives their values. Accuracies on other images have another scale and
+would mislead it, so only the best few configurations of such trials are tried first. The same is
+done for the other samplers. A past trial counts if it fits the present space.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Row = dict[str, Any]
 
 AUTO = "auto"
 FIRST = 5
-"""Configurations that are tried first at most."""
+"""At most this many configurations are tried first."""
 
-_TOLD = ("tpe", "gp")  # cmaes and nsga2 learn from generations of their own making alone
+_TOLD = ("tpe", "gp")  # cmaes and nsga2 learn only from their own generations
 _FIELD = "`warm_start`"
 
 
@@ -41,8 +41,8 @@ class WarmStart:
     """What a search begins with.
 
     Args:
-        observations: finished trials for the study, one a configuration, repeated runs with
-            their mean; in the order of the store.
+        observations: finished trials for the study, one for each configuration, in the order of
+            the store; repeated runs count with their mean.
         first: configurations to try before the sampler's own, best first.
         notes: a line each on what was taken and what was left out.
     """
@@ -67,8 +67,7 @@ def past_rows(root: Path, source: str, space: Space) -> list[Row]:
 
     Raises:
         InputError: neither a search nor a data set of the store, or without a completed trial of
-            the model; a sampler that lists the space whatever it is told. "auto" finds nothing
-            without an error.
+            the model; a sampler that cannot learn. With "auto" it is no error to find nothing.
     """
     if space.search.sampler == "grid" or not space.parameters:
         fix = "use the sampler tpe, or leave it out"
@@ -146,7 +145,7 @@ _Runs = dict[tuple[str, str], list[tuple[float, ...]]]
 def _fitting(
     rows: Iterable[Row], space: Space, device: Device
 ) -> tuple[dict[str, _Fit], _Runs, Counter[str]]:
-    """Return what fits, its runs, and how many trials each hyperparameter put outside."""
+    """Return what fits, its runs, and how many trials each hyperparameter excluded."""
     fits: dict[str, _Fit] = {}
     runs: _Runs = defaultdict(list)
     outside: Counter[str] = Counter()
@@ -165,7 +164,7 @@ def _fitting(
 
 
 def _fit(past: Config, space: Space, device: Device) -> _Fit | str:
-    """Return the past configuration in the present space, or a name that does not fit."""
+    """Return the past configuration in the present space, or the name of what does not fit."""
     for name, value in past.items():
         domain = space.parameters.get(name)
         if domain is not None and not domain.contains(value) and _matters(name, past, space):
@@ -192,7 +191,7 @@ def _matters(name: str, config: Mapping[str, Scalar], space: Space) -> bool:
 
 
 def _best(space: Space, runs: _Runs, told: str | None) -> list[str]:
-    """Return the best configurations of each data set that is not told, turn and turn about."""
+    """Return the best configurations of each other data set, alternating between them."""
     sign = -1 if space.objective.mode == "max" else 1
     ranked: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for (where, key), values in runs.items():
@@ -208,11 +207,11 @@ def _notes(space: Space, told: int, first: int, outside: Counter[str]) -> tuple[
         return f"{number} {what}{'s' * (number != 1)}"
 
     notes = [
-        f"warm start: {space.search.sampler} is told {count(told, 'past configuration')}; "
+        f"warm start: {space.search.sampler} learns from {count(told, 'past configuration')}; "
         f"{count(first, 'configuration')} tried first"
     ]
     if outside:
         why = ", ".join(f"{name} {number}" for name, number in outside.most_common())
         skipped = count(outside.total(), "past trial")
-        notes.append(f"warm start: {skipped} outside the present space skipped (by {why})")
+        notes.append(f"warm start: skipped {skipped} outside this space (because of {why})")
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""When a search ends, and how it came out (docs/decisions/002-one-ending.md)."""
+"""When a search ends, and its outcome (docs/decisions/002-one-ending.md)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Outcome:
     Args:
         counts: finished trials by status.
         reused: how many of them an earlier search had finished.
-        shared: how many of them a longer training of this search has measured on its way.
+        shared: how many of them a longer training of this search measured.
         best: the row of the completed trial that is best in the first objective and
             satisfies every constraint; None without one.
-        reason: what ended it: all its trials done, the time budget, the target, as many trials
-            without a better one as `plateau` allows, Ctrl-C, or a store or a Ray that was lost.
+        reason: what ended it: all trials done, the time budget, the target, `plateau` trials
+            without a better one, Ctrl-C, or the loss of the store or of Ray.
         unfinished: trials that were running when it ended, and are not in the store.
-        gram_s: wall time of what SVM trials share, in no trial's own time.
+        gram_s: wall time of building what SVM trials share; no trial's time includes it.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Outcome:
 
 
 class Ending:
-    """Decides when the whole search ends: asked by Tune at every step of its loop.
+    """Decides when the whole search ends; Tune asks at every step of its loop.
 
     Args:
         space: whose objective, target, plateau and time budget count.
@@ -78,7 +78,7 @@ class Ending:
             self._end("plateau")
 
     def lose(self, error: InputError) -> None:
-        """End the search: the store takes no more rows, or Ray has died."""
+        """End the search because the store takes no more rows or Ray has died."""
         self.lost = self.lost or error
         self._end("lost")
 
@@ -105,9 +105,9 @@ class Ending:
 
 
 class StopAll(Stopper):
-    """Asks `Ending` at every step of Tune's loop, and every few seconds whether Ray lives.
+    """Asks `Ending` at every step of Tune's loop, and checks every few seconds that Ray lives.
 
-    Tune waits for ever for a trial whose node has died, if there is no other node.
+    If a trial's node has died and there is no other, Tune would wait for ever.
 
     Args:
         ending: decides.
@@ -122,7 +122,7 @@ class StopAll(Stopper):
         return {}  # see TrialEvents
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Return False: no trial is ended alone."""
+        """Return False: this ends whole searches, not single trials."""
         return False
 
     def stop_all(self) -> bool:

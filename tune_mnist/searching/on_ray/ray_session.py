@@ -16,7 +16,7 @@ TOKEN = Path.home() / ".ray" / "auth_token"
 """Where Ray keeps the token that its dashboard asks for."""
 
 TURN = "turn"
-"""A resource of which there is one, for those that share it out: see tuner.py."""
+"""A resource of which there is one; the trials of a population take turns with it (tuner.py)."""
 
 _SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -72,7 +72,7 @@ def ray_session(
 
 
 def _kill_autoscaler() -> None:
-    """Kill a process that has nothing to scale here: it takes a second to heed Ray's SIGTERM."""
+    """Kill Ray's autoscaler, which has nothing to do here and takes a second to end by itself."""
     import psutil
 
     for child in psutil.Process().children():
@@ -84,7 +84,7 @@ def _kill_autoscaler() -> None:
 def check_alive() -> None:
     """Raise InputError if Ray has no node left.
 
-    Ray itself takes seconds to find out; the agent that we have started is ours to look at.
+    Ray takes seconds to notice. The agent is our child process, so we can look at it at once.
     """
     import psutil
     import ray
@@ -92,7 +92,7 @@ def check_alive() -> None:
     agents = [one for one in psutil.Process().children() if one.name() == "raylet"]
     gone = agents and all(one.status() == psutil.STATUS_ZOMBIE for one in agents)
     if gone or not any(node["Alive"] for node in ray.nodes()):
-        fix = "see that nothing kills its processes and that memory suffices"
+        fix = "make sure that nothing kills its processes and that there is enough memory"
         raise input_error("Ray", "its last node has died", fix)
 
 

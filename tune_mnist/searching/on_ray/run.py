@@ -76,7 +76,7 @@ class SearchRun:
         self._events = TrialEvents(recorder, self._ending, observer, limit_s)
 
     def search(self, known: Known) -> Outcome:
-        """Run the plan's trials, less those that the store knows.
+        """Run the plan's trials, except those that the store has already.
 
         Raises: InputError: the store takes no more rows, or Ray has died; what is stored is whole.
         """

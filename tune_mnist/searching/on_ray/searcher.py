@@ -1,8 +1,8 @@
-"""The thin Ray Tune `Searcher`: hands over what is to be trained, and waits while that may grow.
+"""The Ray Tune `Searcher` of a search: hands out trainings, and waits while more may come.
 
-How a trial went is not told here but by the `Recorder`, once its row is in the store: what the
-sampler knows is never more than what a resumed search would find. Tune's snapshots are not our
-memory, the store is: nothing is saved here.
+The sampler does not learn here how a trial went. `TrialEvents` tells it once the row is in the
+store, so it never knows more than a resumed search would find. Nothing is saved here either: the
+store is our memory, not Tune's snapshots (docs/design.md).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tune_mnist.searching.on_ray.trainings import Trainings
 from tune_mnist.spaces import Space
 
 GRACE_S = 0.5
-"""Seconds after the time budget at which a trial ends itself, if the search has not ended it."""
+"""A trial ends itself this many seconds after the time budget if the search has not ended it."""
 
 
 class ProposalSearcher(Searcher):
@@ -24,7 +24,7 @@ class ProposalSearcher(Searcher):
 
     Args:
         trainings: what there is to train.
-        space: whose objective is followed, and whose trials may take so long and no longer.
+        space: whose objective is followed and whose time limit per trial applies.
         seconds_left: of the search's time budget; None without one.
     """
 
@@ -41,7 +41,7 @@ class ProposalSearcher(Searcher):
         return {}
 
     def left(self) -> bool:
-        """Return whether anything is left to train; what the store knows is reused on the way."""
+        """Return whether anything is left to train, after reusing the store's finished trials."""
         return self._trainings.left()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
@@ -52,7 +52,7 @@ class ProposalSearcher(Searcher):
         return None if self._trainings.running else str(Searcher.FINISHED)
 
     def _seconds(self) -> float | None:
-        """Return after how long a trial that starts now must be gone; None for no limit."""
+        """Return the seconds after which a trial that starts now must end; None for no limit."""
         left = self._seconds_left()
         limits = [self._timeout_s, None if left is None else left + GRACE_S]
         return min((limit for limit in limits if limit is not None), default=None)
@@ -63,7 +63,7 @@ class ProposalSearcher(Searcher):
         """Do nothing: see the module."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Keep nothing: a search is resumed from the store (docs/design.md)."""
+        """Keep nothing: a search is resumed from the store."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Restore nothing: see `save`."""

@@ -1,9 +1,9 @@
-"""Where all SVM trials of a search share one matrix of inner products, made before the first one.
+"""One matrix of inner products that all SVM trials of a search share, built before the first one.
 
-The engine itself is `training/gram.py`. Built here, with every core of the search, while Ray and
-the first trials' processes start; these wait for it before their own time begins. The files are
-removed before Ray stops, and this process maps none of them, so their memory goes with those
-processes.
+The engine itself is `training/svm/gram.py`. The matrix is built here, with every core of the
+search, while Ray and the processes of the first trials start. These trials wait for it before their
+own time begins. The files are removed before Ray stops. This process maps none of them, so their
+memory is freed when the trials' processes end.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class SharedGram:
 def shared_gram(data: Dataset, threads: int, over: Callable[[], bool]) -> Iterator[SharedGram]:
     """Begin to build the data set's matrix; remove it after the block.
 
-    `SharedGram.seconds` raises InputError where there is no room for it, and CancelledError where
-    `over`, asked all the while, said that the search is.
+    `SharedGram.seconds` raises InputError if there is no room for the matrix, and CancelledError if
+    `over()` became true during the build.
     """
     size = gram_bytes(len(data.train), len(data.val) + len(data.test))
     in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 1.1 * size

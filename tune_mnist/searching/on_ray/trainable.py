@@ -1,7 +1,7 @@
-"""The one adapter from training functions to Ray Tune: all the Ray that a trial knows.
+"""The adapter from training functions to Ray Tune: the only Ray that a trial knows.
 
-A trial's process is reused for the next trial, so whatever a training leaves behind in the
-process (threads, GPU memory) is set again or given back here.
+A trial's process is reused for the next trial. What a training leaves in the process (threads, GPU
+memory) is reset or freed by `training/model.py`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Shared:
     Args:
         data: the data set; in a trial its arrays are read-only, in Ray's object store.
         model: whose training function is called.
-        seed: of every trial that names none, so that trials differ in their configuration alone.
-        device: for configurations that name none themselves.
-        gram_dir: for SVMs that share one matrix of inner products; None for each on its own.
-        lengths: epochs at which a longer training reports what a shorter one would have.
+        seed: of every trial that names none.
+        device: of every configuration that names none.
+        gram_dir: folder of the matrix of inner products that SVMs share; None if they do not.
+        lengths: epochs at which a longer training also reports what a shorter one would have.
         rungs: ascending fractions of the training images that each trial trains on in turn.
-        save_every_s: least seconds between two saved states of a trial; 0: one with each report;
-            None: none at all.
+        save_every_s: least seconds between two saved states of a trial; 0 saves one with each
+            measurement, None saves none.
     """
 
     data: Dataset
@@ -57,8 +57,8 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
 
     Args:
         trial: what a searcher suggested: "number", "hyperparameters", "seed" where a
-            configuration runs on several, "restore", the folder of a saved state, where it
-            was interrupted, and "seconds", after which its process ends, whatever it is doing.
+            configuration runs on several, "restore", the folder of a saved state, if it was
+            interrupted, and "seconds", after which its process ends, whatever it is doing.
         shared: put once into Ray's object store by `tune.with_parameters`.
     """
     import ray
@@ -109,9 +109,10 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
 
 
 def _wait_for_shared(shared: Shared, threads: int) -> None:
-    """Wait until this node has the matrix that SVMs share, or build it: no trial's own time.
+    """Wait until this node has the matrix that SVMs share, or build it; no trial's time counts
+    this.
 
-    What the first training would have to load is loaded meanwhile.
+    Meanwhile, load the compiled code that the first training needs.
     """
     if shared.gram_dir is None:
         return
@@ -141,7 +142,7 @@ def _ends_within(seconds: float | None) -> Iterator[None]:
 
 @contextmanager
 def _saved_state(trial: dict[str, Any]) -> Iterator[Path | None]:
-    """Give the folder of the state that the trial goes on from, None where it begins."""
+    """Give the folder of the state that the trial continues from, or None if it begins."""
     from ray import tune
 
     checkpoint = tune.get_checkpoint()

@@ -1,9 +1,9 @@
-"""What a search has to train: its proposals, less those that need no training of their own.
+"""What a search has to train: its proposals, except those that are answered without a training.
 
-A proposal is answered, in this order, by a finished trial of the store (`memory.py`), by a longer
-training of this search that contains it (`prefixes.py`: it waits for one that runs), or by a
-training. A training that fails may be tried again, on more of the machine where memory ran out.
-Every proposal is on disk before anything comes of it; it counts once in the budget of trials.
+A proposal is answered by a finished trial of the store (`memory.py`), or by a longer training of
+this search that contains it (`prefixes.py`; it waits while that one runs), or else by a training of
+its own. A training that fails may be tried again, with twice the bundle if memory ran out. Every
+proposal is on disk before anything else happens to it, and counts once in the budget of trials.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tune_mnist.spaces import config_key
 
 @dataclass(frozen=True)
 class Training:
-    """One attempt at a proposal.
+    """One attempt to train a proposal.
 
     Args:
         proposal: what is trained.
         attempt: 1 for the first.
-        share: how many times the plan's bundle it gets.
-        restore: folder of a saved state to go on from, for a search that goes on.
+        share: its bundle, as a multiple of the plan's.
+        restore: folder of a saved state to continue from, in a resumed search; None to begin.
     """
 
     proposal: Proposal
@@ -81,7 +81,7 @@ class Trainings:
         hooks: what is called on the way.
 
     Attributes:
-        running: the trainings handed out whose end is not known yet, by number.
+        running: the trainings that were handed out and have not ended, by number.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Trainings:
             self._ready.append(Training(proposal, attempt, restore=str(state) if state else None))
 
     def left(self) -> bool:
-        """Return whether anything is left to train; what is known on the way there is answered."""
+        """Return whether anything is left to train; answer what needs no training until then."""
         if not self._ready and not self._hooks.over():
             training = self._new()
             if training is not None:
@@ -124,7 +124,7 @@ class Trainings:
         return bool(self._ready) and not self._hooks.over()
 
     def next(self) -> Training | None:
-        """Return what to train next; None if there is nothing, or nothing yet (see `running`)."""
+        """Return what to train next; None if there is nothing, or nothing yet while others run."""
         if not self.left():
             return None
         training = self._ready.popleft()
@@ -143,7 +143,7 @@ class Trainings:
         return None
 
     def _answered_or(self, proposal: Proposal) -> Training | None:
-        """Return the proposal's training, None if it has its answer or waits for it."""
+        """Return the proposal's training; None if it has been answered or waits for a training."""
         past = self._memory.find(proposal.config) if self._memory else None
         past = past or self._contained.get(config_key(proposal.config))
         if past is not None:
@@ -175,7 +175,7 @@ class Trainings:
         Args:
             number: the trial's.
             row: what it measured at last, and its status.
-            contained: shorter trials that it stands for: their epochs, and what they measured.
+            contained: the shorter trials that it contains, each with its epochs.
         """
         training = self.running.pop(number)
         self._proposals.tell(number, row)
@@ -201,7 +201,7 @@ class Trainings:
         return training.attempt <= self._retries or once_more
 
     def _look_again(self) -> None:
-        """Answer or train what waited for a training that has ended."""
+        """Answer or train the proposals that waited for a training that has ended."""
         waiting, self._waiting = self._waiting, []
         for proposal in waiting:
             if training := self._answered_or(proposal):

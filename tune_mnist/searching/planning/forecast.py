@@ -1,9 +1,9 @@
-"""How long a search will take, from how long the store's trials took: a median and an interval.
+"""How long a search will take, as a median and an interval, from the times of past trials.
 
-A configuration that has been timed takes its own time again; any other is predicted by a Gaussian
-process on the logarithm of the time. The interval is drawn, not assumed: a joint draw of all
-trials' times, worked off by as many workers as the search has, some hundred times. What a whole
-search has in common (a busy machine) is drawn once a search.
+A configuration that has been timed is expected to take that time again. Any other is predicted by a
+Gaussian process on the logarithm of the time. The interval comes from simulation: the times of all
+trials are drawn jointly some hundred times, and each draw is scheduled on as many workers as the
+search has. What affects a whole search (a busy machine) is drawn once per search.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from tune_mnist.store.plans import Expected
 Floats = npt.NDArray[np.float64]
 
 INTERVAL = 0.8
-MOST = 150  # distinct configurations that the process is fitted to, the latest; a second's work
+MOST = 150  # the process is fitted to this many distinct configurations, the latest; takes 1 s
 _DRAWS = 400
-_FEW = 4  # timed configurations, below which nothing can be said of an untimed one but a guess
-_BUSY = 0.15  # of log seconds, between two searches of the same trials; all we have from one search
-_START = 0.2  # of the start's log seconds, between two searches
-_NOISE = 0.05  # of log seconds, between two runs of one trial: the least that is believed
+_FEW = 4  # with fewer timed configurations, an untimed one cannot be predicted
+_BUSY = 0.15  # sd of log seconds between two searches of the same trials, before any is seen
+_START = 0.2  # sd of the start's log seconds between two searches
+_NOISE = 0.05  # smallest sd of log seconds between two runs of one trial
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Forecast:
         seconds: the median of the draws.
         low, high: seconds; between them lie 8 of 10 draws.
         trials: planned trials that will be trained.
-        timed: how many of them have been timed before, as they are.
-        past: finished trials that it rests on.
+        timed: how many of them the store has timed.
+        past: how many finished trials it is based on.
     """
 
     seconds: float
@@ -74,14 +74,14 @@ def forecast(
     spent: Sequence[float] = (1.0,),
     budget_s: float = math.inf,
 ) -> Forecast | None:
-    """Return how long the planned trials will take; None where the past says too little.
+    """Return how long the planned trials will take; None if too few past trials are known.
 
     Args:
         past: finished trials of the same model, images and kind of device, oldest first.
         planned: what will be trained, in this order.
         concurrency: trials side by side, >= 1.
         start_s: seconds before the first trial and after the last.
-        spent: fractions of a whole trial's time that trials under the same scheduler came to.
+        spent: fractions of a whole trial's time that trials under the same scheduler took.
         budget_s: seconds that end the search at the latest.
     """
     own = _by_configuration(past)
@@ -203,7 +203,7 @@ def _described(config: Config) -> dict[str, str | float]:
 
 
 def _worked_off(seconds: Floats, workers: int) -> float:
-    """Return when the last of these is done, each taken up by the first worker that is free."""
+    """Return when the last one is done if each is taken by the first worker that is free."""
     free = [0.0] * max(1, min(workers, len(seconds)))
     for one in seconds.tolist():
         heapq.heapreplace(free, free[0] + one)

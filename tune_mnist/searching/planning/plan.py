@@ -35,9 +35,9 @@ class Plan:
         concurrency: trials side by side at most.
         configurations: distinct configurations in the space; None if it is infinite.
         trials: trials to run at most; None if only time or a target ends the search.
-        lengths: epochs at which a longer training stands for a shorter trial (`prefixes.py`).
-        engine: the implementation that trains an SVM, and why: `with_engine`; None before.
-        notes: one line each for whatever was collapsed, capped or ignored.
+        lengths: epochs at which a longer training also measures a shorter trial (`prefixes.py`).
+        engine: the implementation that trains an SVM, and why it was chosen; None for others.
+        notes: a line for each thing that was collapsed, capped or ignored.
     """
 
     space: Space
@@ -151,18 +151,18 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
 
 
 def _sharing(space: Space, device: Device, lengths: tuple[int, ...]) -> list[str]:
-    """Return a line each on what is trained once for several trials, and on what is not."""
+    """Return a line on what is trained once for several trials, and on what is not."""
     if not lengths:
         return []
     count, many = size(space, device), trainings(space, device)
     at = " and ".join(map(str, lengths))
-    told = [
-        f"epochs: {count} configurations are {many} trainings, measured after {at} epochs on their "
-        "way; `share=false` trains each by itself"
+    lines = [
+        f"epochs: {many} trainings cover {count} configurations; the shorter ones are read off "
+        f"after {at} epochs (`share=false` trains each by itself)"
     ]
     if device == "gpu" and "pin_memory" in space.parameters:
-        told.append("pin_memory: changes the time alone; each of its trials is timed, none derived")
-    return told
+        lines.append("pin_memory: changes only the time, so each of its trials runs")
+    return lines
 
 
 def _check_scheduler(space: Space, count: int | None) -> None:
@@ -212,14 +212,14 @@ def _check_devices(space: Space, device: Device) -> None:
     if device == "cpu" and "gpu" in devices(space, device):
         raise input_error(
             space.name,
-            "configurations with device gpu, and no GPU given to the search",
+            "has configurations with device gpu, but the search has no GPU",
             "add `gpus=1` on a machine with a GPU, or leave gpu out",
             key="parameters.device",
         )
 
 
 def _check_precision(space: Space, device: Device, machine: Machine) -> None:
-    """Refuse bfloat16 on a processor that would only emulate it; a GPU answers in its trials."""
+    """Refuse bfloat16 on a processor that would only emulate it; on a GPU its trials decide."""
     asked = [config for config in space.points if "precision" in config]
     if domain := space.parameters.get("precision"):
         on = domain.when.get("device", devices(space, device))
@@ -229,7 +229,7 @@ def _check_precision(space: Space, device: Device, machine: Machine) -> None:
         if on_cpu and config["precision"] == "bfloat16" and machine.bfloat16 is False:
             raise input_error(
                 space.name,
-                "bfloat16, and torch sees no instructions for it on this machine's processor",
+                "bfloat16, but torch finds no instructions for it on this processor",
                 "use float32, or leave precision out",
                 key="parameters.precision",
             )
@@ -241,7 +241,7 @@ def _trials(space: Space, count: int | None) -> int | None:
         if asked is None and space.search.time_budget_s is None and space.search.target is None:
             raise input_error(
                 space.name,
-                "the space is infinite and nothing ends the search",
+                "the space is infinite, and nothing ends the search",
                 "set `trials`, `time_budget_s` or `target`",
                 key="search.trials",
             )

@@ -1,12 +1,13 @@
-"""Shared prefixes: trials that differ only in their epochs are one training, measured on its way.
+"""Shared prefixes: trials that differ only in their epochs are trained once.
 
-A ResNet's learning rate is constant, so a training of 3 epochs begins with the one of 2, number
-for number. Where a space that can be listed asks for both, the longer one trains, measures at
-2 epochs all that the shorter would have measured at its end (`Measurement.prefix`), and the
-shorter one's row says `shared_with`. Equal accuracies with and without are a test.
+A ResNet's learning rate is constant, so the first 2 epochs of a training of 3 epochs are exactly a
+training of 2. If a space that can be listed asks for both, only the longer one is trained. After
+2 epochs it measures everything that the shorter one would have measured at its end
+(`Measurement.prefix`), and the shorter one's row names it in `shared_with`. A test checks that the
+accuracies are equal with and without sharing.
 
-Nothing else is derived: what changes time and not the result, `pin_memory`, is searched for its
-time, so each of its trials runs.
+Nothing else is shared. `pin_memory` changes only the time, and its time is what is searched for, so
+each of its trials runs.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from tune_mnist.spaces import Config, Device, Space, config_key, configurations,
 LENGTH = "epochs"
 
 MAX_LISTED = 100_000
-"""Configurations of a space that is listed whole: about a second, and 50 MB."""
+"""Largest space that is listed whole; it takes about a second and 50 MB."""
 
 
 def shared_lengths(space: Space, device: Device) -> tuple[int, ...]:
     """Return the epochs at which a longer training stands for a shorter trial; () if none does.
 
+    Nothing is shared if `search.share` is off, for another model than a ResNet, for a space that is
+    too large to list, and under a scheduler that changes a running trial.
+
     Args:
-        space: as read; `search.share` off, another model, a space too large to list and a
-            scheduler that changes a trial on its way share nothing.
+        space: as read.
         device: where trials run.
     """
     changing = space.search.scheduler == "pbt" or trained_rungs(space)
@@ -44,14 +47,14 @@ def shared_lengths(space: Space, device: Device) -> tuple[int, ...]:
 
 
 def trainings(space: Space, device: Device) -> int:
-    """Return how many trainings a space that can be listed comes to."""
+    """Return how many trainings cover a space that can be listed."""
     return len({prefix_key(config) for config in configurations(space, device)})
 
 
 def longest_first(configs: Iterable[Config]) -> Iterator[Config]:
-    """Yield the configurations of one training together, the longest first.
+    """Yield the configurations of each training together, the longest first.
 
-    A training stands where the first of its configurations stood.
+    Trainings come in the order of their first configurations.
     """
     groups: dict[str, list[Config]] = defaultdict(list)
     for config in configs:
@@ -61,7 +64,7 @@ def longest_first(configs: Iterable[Config]) -> Iterator[Config]:
 
 
 def prefix_key(config: Config) -> str:
-    """Return the configuration without its length: equal for what one training contains."""
+    """Return the configuration without its epochs: equal for all that one training contains."""
     return config_key({name: value for name, value in config.items() if name != LENGTH})
 
 

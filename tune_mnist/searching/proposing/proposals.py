@@ -1,7 +1,8 @@
 """What to try next: distinct configurations of a space, proposed by its sampler.
 
-Plain Optuna ask/tell, no Ray: `searcher.py` is the adapter. A configuration is proposed once;
-a sampler's duplicate costs no budget, and a finite space that is used up ends the proposals.
+This is plain Optuna ask and tell, without Ray; `searcher.py` is the adapter. Each configuration is
+proposed once. A duplicate from the sampler costs no budget. When every configuration of a finite
+space has been proposed, the proposals end.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from tune_mnist.spaces import (
     suggest,
 )
 
-_DUPLICATES = 3  # a gp would propose the same again for ever, and takes a second to do so
-"""Duplicates in a row after which one of the space's remaining configurations is taken."""
+_DUPLICATES = 3  # a gp may propose the same for ever, and each proposal takes it a second
+"""After this many duplicates in a row, a random remaining configuration is taken."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Proposal:
     Args:
         number: 0, 1, ... in the order of proposal.
         config: its hyperparameters.
-        seen: how many trials had been told to the sampler by then, in the order of their rows.
+        seen: how many finished trials the sampler knew by then, in the order of their rows.
     """
 
     number: int
@@ -56,8 +57,8 @@ class Proposals:
     """The configurations of one search, in the order they are to be tried.
 
     Args:
-        first: configurations that a sampler which learns is given before it proposes its own.
-        observed: finished trials of earlier searches that it is told (`warm_start.py`).
+        first: configurations to try before the sampler's own proposals, if it is one that learns.
+        observed: finished trials of earlier searches that it learns from (`warm_start.py`).
     """
 
     def __init__(
@@ -115,12 +116,12 @@ class Proposals:
         return None
 
     def again(self, config: Config) -> tuple[Proposal, bool]:
-        """Propose what an earlier run of this search has proposed at this point.
+        """Propose what an earlier run of this search proposed at this point.
 
         Args:
             config: what it proposed.
-        Returns: the proposal, and whether the sampler came to it by itself. If not (another
-            version of Optuna, another machine) it is told that the configuration was asked for.
+        Returns: the proposal, and whether the sampler made it by itself. If it did not (another
+            version of Optuna, another machine), the configuration is enqueued for it.
         """
         asked = None
         if config_key(config) not in self._seen:
@@ -172,8 +173,8 @@ class Proposals:
     def report(self, number: int, measured: Mapping[str, Any]) -> None:
         """Tell the sampler what a running trial measured: an epoch or a rung.
 
-        Of several objectives nothing is told: Optuna takes no such values (its issue 3450). Nor of
-        a population, whose trials go on from each other's epochs.
+        Nothing is reported for several objectives, because Optuna takes no such values (its issue
+        3450), nor for a population, whose trials continue from each other's epochs.
         """
         [first, *others] = self._space.objectives
         value = measured.get(first.metric)
@@ -184,13 +185,13 @@ class Proposals:
     def tell(self, number: int, row: Mapping[str, Any]) -> None:
         """Tell the sampler how a trial ended.
 
-        A pruned trial of several objectives has no values for Optuna: tpe then takes it as worse
-        than every completed one, gp and nsga2 leave it out.
+        With several objectives, a pruned trial has no values for Optuna: tpe treats it as worse
+        than every completed one, and gp and nsga2 ignore it.
 
         Args:
             number: the proposal's number.
-            row: its status, and its last measurement: of one that was stopped early this is not
-                its final one, and one that failed has none.
+            row: its status and its last measurement. If the trial was stopped early, that is not
+                its final result; if it failed, there is none.
         """
         self._told += 1
         asked = self._asked.pop(number, None)
@@ -210,7 +211,7 @@ class Proposals:
     def tell_past(
         self, number: int, row: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]
     ) -> None:
-        """Tell the sampler of a trial that is in the store: its reports, then its end."""
+        """Tell the sampler of a trial in the store: its measurements, then its end."""
         for measured in reports:
             self.report(number, measured)
         self.tell(number, row)

@@ -1,14 +1,14 @@
-"""The samplers by name: who proposes the next configuration. All but `grid` are Optuna's.
+"""The samplers by name. All but `grid` are Optuna's.
 
     grid     the enumerated space (proposals.py); needs no Optuna sampler
-    random   each parameter by itself
+    random   each parameter independently
     qmc      a scrambled Sobol sequence: covers the space more evenly than random
-    tpe      a Sobol sequence's first ten, then a model of good and bad configurations; the default
+    tpe      six points of a Sobol sequence, then a model of good and bad configurations (default)
     gp       a Gaussian process over the parameters that every configuration has
     cmaes    an evolution strategy over the numbers that every configuration has
     nsga2    a genetic algorithm
 
-What a sampler cannot model is proposed by another one (`helper`), never refused or made up.
+Parameters that a sampler cannot model are proposed by another one (`helper`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _random(space: Space) -> BaseSampler:
 
 
 def _one_by_one(space: Space) -> BaseSampler:
-    """Return what proposes the parameters that gp and cmaes leave out, conditions included."""
+    """Return the sampler of the parameters that gp and cmaes leave out, conditional ones say."""
     return TPESampler(seed=space.search.seed)
 
 
@@ -71,8 +71,8 @@ def _nsga2(space: Space) -> BaseSampler:
 class _WholeSpaceQmc(QMCSampler):
     """Draws every trial's point from one sequence over all parameters of the space.
 
-    Optuna's own takes the parameters of the first trial, which lacks those that were inactive in
-    it, and draws the others at random. Here an inactive parameter's coordinate is left unused.
+    Optuna's own sampler uses the parameters of the first trial. It lacks those that were inactive
+    there, and draws them at random. Here the coordinate of an inactive parameter is not used.
     """
 
     def __init__(self, space: Space) -> None:
@@ -85,7 +85,7 @@ class _WholeSpaceQmc(QMCSampler):
 
 
 class _SobolThenTpe(TPESampler):
-    """TPE that begins with a Sobol sequence, where Optuna's begins at random."""
+    """TPE that starts with a Sobol sequence instead of random points."""
 
     def __init__(self, space: Space) -> None:
         # group: parameters under different conditions are modelled apart, each group jointly.
@@ -145,7 +145,7 @@ _HELPERS: dict[SamplerName, str] = {
 
 
 def helper(space: Space, device: Device) -> str | None:
-    """Return one line on the parameters that the sampler leaves to another; None without any."""
+    """Return a line naming the parameters that another sampler proposes; None if there are none."""
     sampler = space.search.sampler
     if sampler not in _HELPERS or not space.parameters:
         return None

@@ -1,16 +1,16 @@
-"""Population based training: trials that lag take over the state of better ones, and change it.
+"""Population based training: trials that lag take over the state of better ones.
 
-Ray's `PopulationBasedTraining` (Jaderberg et al., "Population based training of neural networks",
-2017), looked at after every epoch: a trial of the worst quarter goes on from the saved state of
-one of the best quarter, with that one's hyperparameters, of which those that a training can change
-on its way are perturbed. All trials of the search are the population; where fewer run at once, Tune
-pauses each after an epoch and lets the next one go on.
+This is Ray's `PopulationBasedTraining` (Jaderberg et al., "Population based training of neural
+networks", 2017). After every epoch, each trial in the worst quarter takes over the saved state and
+hyperparameters of one in the best quarter, then perturbs those that may change during training. The
+population is all trials of the search. If fewer run at once, Tune pauses each after an epoch and
+lets the next one run.
 
-Ours differs from Ray's in five things. The first population comes from a sampler, which Ray
-refuses; a value never leaves its domain; a trial keeps its own number; all draws are seeded, so
-that one at a time a population is the same again; and a trial's configuration holds its schedule,
-`[[fidelity, {hyperparameter: value}], ...]`: what the weights were trained with and after how many
-epochs it changed, through every trial that they have come from.
+It differs from Ray's in five ways. The first population comes from a sampler, which Ray refuses. A
+value never leaves its domain. A trial keeps its own number. All draws are seeded, so a population
+that runs one trial at a time is reproducible. And a trial's configuration holds its schedule,
+`[[fidelity, {hyperparameter: value}], ...]`: what its weights were trained with and after how many
+epochs that changed, through every trial that they came from.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FACTORS = (0.8, 1.2)
 
 
 class Population(PopulationBasedTraining):
-    """Ray's scheduler, on proposals of ours.
+    """Ray's scheduler, on our proposals.
 
     Args:
         objective: what trials are compared by.
@@ -73,7 +73,7 @@ class Population(PopulationBasedTraining):
         super()._checkpoint_or_exploit(trial, tune_controller, better, lower)
 
     def _get_new_config(self, trial: Trial, trial_to_clone: Trial) -> tuple[dict[str, Any], Any]:
-        """Return the configuration with which a trial goes on from the other's state."""
+        """Return the configuration with which a trial continues from the other's state."""
         cloned = trial_to_clone.config["hyperparameters"]
         changed = {
             name: perturbed(self._domains[name], value, self._draws)

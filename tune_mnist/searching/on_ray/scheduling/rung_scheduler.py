@@ -1,14 +1,14 @@
 """Successive halving over declared rungs: ASHA, HyperBand's brackets, several objectives.
 
-A trial that reaches a rung goes on if it is among the best 1/eta of those that have reached it,
-itself included, and is stopped otherwise; nobody waits for anybody (the stopping form of ASHA;
-Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020). Several
-objectives are ranked by non-dominated sorting, and a front that only a part of may go on by its
-epsilon-net (MO-ASHA; Schmucker et al., "Multi-objective asynchronous successive halving", 2021).
-HyperBand draws for each trial how many of the first rungs it may skip, in the shares of Li et al.,
+A trial that reaches a rung continues if it is among the best 1/eta of those that reached it,
+including itself, and is stopped otherwise. No trial waits for another (the stopping form of ASHA;
+Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020). Several objectives
+are ranked by non-dominated sorting; if only part of a front may continue, its epsilon-net chooses
+(MO-ASHA; Schmucker et al., "Multi-objective asynchronous successive halving", 2021). HyperBand
+draws for each trial how many of the first rungs it skips, with the probabilities of Li et al.,
 "Hyperband", JMLR 2018.
 
-Ray's own ASHA knows one objective and rungs of one constant factor alone, and draws brackets from
+Ray's own ASHA takes one objective and rungs with one constant factor. It draws brackets from
 numpy's global generator, so no search could be repeated.
 """
 
@@ -27,16 +27,16 @@ from tune_mnist.dominance import Costs, fronts, spread
 from tune_mnist.searching.on_ray.recorder import trial_name
 from tune_mnist.spaces import Objective
 
-_ETA = (2.0, 4.0)  # fewest and most trials of which one goes on
+_ETA = (2.0, 4.0)  # one trial in at least, and in at most, this many continues
 _CLOSE = 1e-9  # 3 * (1 / 9) is not 1 / 3
 
 
 class Rung:
-    """Those that have reached one fidelity.
+    """The trials that have reached one fidelity.
 
     Args:
-        fidelity: where it is.
-        eta: of so many trials, one goes on.
+        fidelity: epochs, or fraction of the training images.
+        eta: one trial in `eta` continues.
     """
 
     def __init__(self, fidelity: float, eta: float) -> None:
@@ -45,7 +45,7 @@ class Rung:
         self._reached: dict[str, tuple[float, ...]] = {}
 
     def enter(self, trial: str, costs: Sequence[float]) -> bool:
-        """Return whether the trial may go on; one that has been here before may.
+        """Return whether the trial may continue; one that was here before may.
 
         Args:
             trial: its id.
@@ -55,11 +55,11 @@ class Rung:
             return True
         self._reached[trial] = tuple(costs)
         places = max(1, int(len(self._reached) / self.eta))
-        return len(self._reached) - 1 in _going_on(np.array(list(self._reached.values())), places)
+        return len(self._reached) - 1 in _continuing(np.array(list(self._reached.values())), places)
 
 
-def _going_on(costs: Costs, places: int) -> set[int]:
-    """Return the best so many; more only where equal ones share the last place."""
+def _continuing(costs: Costs, places: int) -> set[int]:
+    """Return the best `places` trials; more only if equal ones share the last place."""
     front = fronts(costs, places)
     last = int(front.max())
     chosen = set(np.flatnonzero((front > 0) & (front < last)).tolist())

@@ -1,12 +1,13 @@
-"""The schedulers by name: who stops a trial early. Heavy imports happen inside the entries.
+"""The schedulers by name. Heavy imports happen inside the entries.
 
     none        every trial runs to its end
-    asha        at each rung the best go on; of several objectives too (rungs.py)
-    hyperband   the same, and some trials, drawn by seed, may skip the first rungs
-    median      stops a trial whose best is below the median of what others had on average by then
-    pbt         the worst take over the best and change a hyperparameter on the way (population.py)
+    asha        at each rung only the best continue; takes several objectives (rung_scheduler.py)
+    hyperband   like asha, but some trials, drawn by seed, skip the first rungs
+    median      stops a trial whose best is below the median of the others' averages until then
+    pbt         the worst trials take over the best ones and change a hyperparameter (population.py)
 
-What cannot work together is refused when a space is read (spaces/pairs.py).
+Samplers and schedulers that cannot work together are refused when a space is read
+(spaces/pairs.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tune_mnist.spaces import SchedulerName, Space, changeable, rungs
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
 
-FIDELITY = "fidelity"  # the key of a measurement that rungs are counted in
+FIDELITY = "fidelity"  # the key of a measurement that says which rung it is
 
 
 def _none(space: Space) -> TrialScheduler:  # noqa: ARG001
@@ -52,8 +53,8 @@ def _median(space: Space) -> TrialScheduler:
         mode=space.objective.mode,
         grace_period=rungs(space)[0],
         min_samples_required=3,
-        # Else it pauses trials until there are enough others, and a trial without a checkpoint
-        # begins again from nothing.
+        # Otherwise it pauses trials until there are enough others, and a trial without a checkpoint
+        # starts over.
         min_time_slice=sys.maxsize,
     )
 
@@ -74,14 +75,14 @@ SCHEDULERS: dict[SchedulerName, Callable[[Space], TrialScheduler]] = {
 
 
 def remember(scheduler: TrialScheduler, space: Space, number: int, past: Past) -> None:
-    """Let a scheduler compare trials with one that it does not see run.
+    """Let a scheduler compare trials with a past one that it did not see run.
 
     Args:
-        scheduler: of `space`; "none" and "pbt" compare with nothing that is past.
+        scheduler: of `space`. "none" and "pbt" do not compare with past trials.
         space: what is searched.
-        number: of the proposal that has its answer so: by the store, or before a resume.
-        past: its answer. The store keeps no curve of `fit_s` and `eval_s`: where they are
-            objectives, nothing is remembered.
+        number: of the proposal that the past trial answers.
+        past: the trial. The store has no curves of `fit_s` and `eval_s`; if one of them is an
+            objective, nothing is remembered.
     """
     from ray.tune.schedulers import MedianStoppingRule
 
