@@ -68,7 +68,7 @@ def test_a_constant_of_the_space_must_have_its_value(tmp_path: Path) -> None:
     space = make_space(tmp_path, text, sampler="tpe")
     warm = told([rbf(1.0, 0.01, 0.9), rbf(1.0, 0.02, 0.9)], space)
     assert [one.params for one in warm.observations] == [{"kernel": "rbf", "C": 1.0}]
-    assert "(by gamma 1)" in warm.notes[1]
+    assert "(because of gamma 1)" in warm.notes[1]
 
 
 def test_of_other_images_the_best_few_configurations_are_tried_first(tmp_path: Path) -> None:

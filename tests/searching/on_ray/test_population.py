@@ -30,7 +30,8 @@ search: {sampler: random, scheduler: pbt, trials: 4, seed: 1}
 def test_the_worst_takes_over_the_best_and_the_schedule_says_when(
     search: Callable[..., Searched], tmp_path: Path
 ) -> None:
-    outcome, rows = search(SPACE)
+    # Side by side, whether the worst is looked at before it ends depends on the machine's load.
+    outcome, rows = search(SPACE, max_concurrent=1)
     assert outcome.counts == {"completed": 4}
     reports = read_reports(tmp_path / "results", search="s").to_pylist()
     changed = 0
