@@ -1,7 +1,7 @@
 """Recorded grids and a simulated clock: a search's whole course in milliseconds, without training.
 
-Reads benchmarks/tables/*.csv (`record_tables.py`; report_*.csv are the report's own figures).
-Imports nothing of tune_mnist, so that a peer's own virtualenv can run it.
+Reads benchmarks/tables/*.csv (`record_tables.py`; report_*.csv are the technical report's own
+figures). Imports nothing of tune_mnist, so that a peer's own virtualenv can run it.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _plain(value: Any) -> Any:
 
 
 def _report(name: str) -> Table:
-    """Return the report's 64 ResNets on one data set; its rerun says how noisy a run is."""
+    """Return the technical report's 64 ResNets on one data set; its rerun shows a run's noise."""
     grid = pd.read_csv(TABLES / "report_resnet_grid.csv")
     rerun = pd.read_csv(TABLES / "report_resnet_grid_rerun.csv")
     columns = ["Dataset", "Batch Size", "Optimizer", "Learning Rate", "Epochs", "Pin Memory"]

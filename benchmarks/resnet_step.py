@@ -1,24 +1,26 @@
-"""Claim: ResNet trials at 2x the report's throughput and more on 2 cores, at equal float32 losses.
+"""Claim: ResNet trials at 2x the technical report's throughput and more on 2 cores, at equal
+float32 losses.
 
     python -m benchmarks.resnet_step [--short] [--record] [--architecture resnet18|resnet50]
                                      [--batch-size 16] [--rounds 5]
     python -m benchmarks.resnet_step --device cuda      on a GPU: one trial at a time
 
 The same two trials, from drawing the weights to the test accuracy: ours side by side, one thread
-and one core each; the report's one after the other, two threads on both cores. On a CPU a second
-line gives the report's loop one thread a trial, too: what the loop alone is worth. The report's
-loop is written as its text says: PIL transforms at each visit of an image, a DataLoader without
-workers, torchvision's network, torch's optimizer, the loss fetched each step. Processes are
-started and libraries imported beforehand. The images are scikit-learn's digits, enlarged to 28×28;
-1,440 of them, so that drawing the weights weighs little, as beside the 42,000 of a real trial.
+and one core each; the technical report's one after the other, two threads on both cores. On a CPU a
+second line gives the technical report's loop one thread a trial, too: what the loop alone is worth.
+The technical report's loop is written as its text says: PIL transforms at each visit of an image, a
+DataLoader without workers, torchvision's network, torch's optimizer, the loss fetched each step.
+Processes are started and libraries imported beforehand. The images are scikit-learn's digits,
+enlarged to 28×28; 1,440 of them, so that drawing the weights weighs little, as beside the 42,000 of
+a real trial.
 
 Both draw the same weights and the same order, and the loss of the first step must agree or the
 benchmark fails. In float64 the later ones agree, too, to 1e-7 over three steps
 (tests/training/test_live_taps.py). In float32 they part from the second step on, as torchvision's
 own do once a last bit changes: a ReLU or a maximum flips, 1e-7 becomes 1e-3, then more. How far is
-measured on a CPU over 2, 3 and 10 steps: ours against the report's loop, and that loop against
-itself with its weights in channels-last memory, which sums in another order. The benchmark fails
-if ours is more than twice as far off as that.
+measured on a CPU over 2, 3 and 10 steps: ours against the technical report's loop, and that loop
+against itself with its weights in channels-last memory, which sums in another order. The benchmark
+fails if ours is more than twice as far off as that.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ from tune_mnist.datasets import Dataset, Images
 from tune_mnist.training.options import TorchDevice, TrainOptions
 from tune_mnist.training.resnet.train import ResnetConfig, train
 
-CLAIM = "ResNet trials at 2x the report's throughput on 2 cores, at equal losses"
+CLAIM = "ResNet trials at 2x the technical report's throughput on 2 cores, at equal losses"
 HELD_OUT = 128  # images each for validation and test
 STEPS = (2, 3, 10)  # after which losses are compared
 SEEDS = 8
@@ -91,7 +93,7 @@ def our_trial(work: Work, seed: int) -> float:
 
 
 class ReportImages(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
-    """The report's data set: each visit of an image goes through PIL."""
+    """The technical report's data set: each visit of an image goes through PIL."""
 
     def __init__(self, images: Images) -> None:
         self.images = images
@@ -107,7 +109,7 @@ class ReportImages(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
 def report_trial(
     work: Work, seed: int, memory: torch.memory_format = torch.contiguous_format
 ) -> float:
-    """Return the mean training loss of the last epoch, trained as the report's text describes."""
+    """Return the last epoch's mean training loss, trained as the technical report describes."""
     data, config, device = digits(work.images), work.config, torch.device(work.device)
     torch.manual_seed(seed)
     network = torchvision.models.get_model(config.architecture, weights=None, num_classes=10)
@@ -193,7 +195,7 @@ def measure(work: Work, rounds: int, what: str, ours: Rival, peer: Rival) -> Fig
     first, peers_first = ours.run(one_step), peer.run(one_step)  # a warm-up, too
     tolerance = 1e-3 if work.device == "cpu" else 0.02  # bfloat16 there
     if not np.allclose(first, peers_first, rtol=tolerance):
-        raise SystemExit(f"the first steps differ: losses {first}, the report's {peers_first}")
+        raise SystemExit(f"the first steps differ: losses {first}, the peer's {peers_first}")
     losses: dict[str, list[float]] = {}
     timings = interleave(
         lambda: losses.update(ours=ours.run(work)),
@@ -219,7 +221,7 @@ def compare_losses(work: Work, what: str, ours: Rival, peer: Rival) -> list[Figu
         mine, theirs, again = (np.array(one.run(few, SEEDS)) for one in (ours, peer, reordered))
         off, own = (float(abs(losses / theirs - 1).mean()) for losses in (mine, again))
         if off > 2 * own:
-            raise SystemExit(f"losses of {steps} steps differ: {mine}, the report's {theirs}")
+            raise SystemExit(f"losses of {steps} steps differ: {mine}, the peer's {theirs}")
         figures.append(
             Figure(
                 f"{what}: mean float32 loss of the first {steps} steps, {SEEDS} seeds",
@@ -251,7 +253,7 @@ def main() -> None:
     figures = [measure(work, rounds, what, ours, Rival(report_trial, [cores]))]
     if on_cpu:
         alone = Rival(report_trial, single)
-        side_by_side = f"{what}; the report's side by side, too"
+        side_by_side = f"{what}; the technical report's side by side, too"
         figures.append(measure(work, rounds, side_by_side, ours, alone))
         figures += compare_losses(work, what, ours, alone)
     for figure in figures:

@@ -64,7 +64,7 @@ PEERS = {
     "FLAML CFO": False,
     "HalvingGridSearchCV": True,
 }
-"""Whether each needs rungs, which the report's tables have not."""
+"""Whether each needs rungs, which the technical report's tables have not."""
 
 
 class Ours:

@@ -1,4 +1,4 @@
-"""Made-up runs of the report's grids: frames for the checks, and stores that a page can show."""
+"""Made-up runs of the technical report's grids: frames for the checks, stores for the page."""
 
 from __future__ import annotations
 

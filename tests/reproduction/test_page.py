@@ -1,4 +1,4 @@
-"""The report's page in a real browser, its cells against the store read by hand."""
+"""The technical report's page in a real browser, its cells against the store read by hand."""
 
 from __future__ import annotations
 
@@ -144,7 +144,8 @@ def test_phone_shows_the_page_without_scrolling_sideways(example: Page) -> None:
 def test_a_store_without_a_run_of_the_report_makes_a_page(opener: Opener, tmp_path: Path) -> None:
     other = stored_trial(0, {**records(grid().query("part == 'svm'"))[0], "dataset": "digits"})
     page = opener(write_report_store(tmp_path, [other]))
-    assert "No run of the report's configurations yet" in page.locator("header").inner_text()
+    header = page.locator("header").inner_text()
+    assert "No run of the technical report's configurations yet" in header
     assert page.locator("td.missing").count() > 0
 
 

@@ -1,4 +1,4 @@
-"""Which of a store's trials count as runs of the report's grids, and which grids those are."""
+"""Which trials count as runs of the technical report's grids, and which grids those are."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def load_dataset(
     download: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load a data set and split it as the report did.
+    """Load a data set and split it as the technical report did.
 
     Args:
         name_or_folder: one of `DATASET_NAMES`, else a folder: the IDX files of MNIST (flat or in

@@ -1,7 +1,8 @@
-"""The report's split: 70/10/20 of the training pool, drawn as torch draws it, with seed 42.
+"""The technical report's split: 70/10/20 of the training pool, drawn as torch draws it, with seed
+42.
 
-The report validated on the 10 %, and tested on the standard test file although its text names
-the 20 %; both are to be had, as `standard` and `holdout`.
+The technical report validated on the 10 %, and tested on the standard test file although its text
+names the 20 %; both are to be had, as `standard` and `holdout`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ TestSet = Literal["standard", "holdout"]
 
 
 def split(name: str, data: Unsplit, test_set: TestSet) -> Dataset:
-    """Split a data set as the report did; every array of the result is contiguous, read-only.
+    """Split a data set as the technical report did; every array of the result is contiguous,
+    read-only.
 
     Args:
         name: the data set's.

@@ -56,7 +56,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Cell:
+class RankingCell:
     """A table's cell: the text shown, the value that sorts ("" if there is none), its classes."""
 
     text: str
@@ -76,7 +76,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Section:
+class DatasetSection:
     """One data set. Without a single result there is no winner, and nothing below it."""
 
     dataset: str
@@ -85,13 +85,13 @@ class Section:
     winner: Named | None = None
     cheapest: tuple[Named, ...] = ()
     heads: tuple[Head, ...] = ()
-    rows: tuple[tuple[Cell, ...], ...] = ()
+    rows: tuple[tuple[RankingCell, ...], ...] = ()
     ranking_note: str = ""
     charts: tuple[Chart, ...] = ()
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailureGroup:
     """One error and the trials that ended with it; `more` counts those not named."""
 
     headline: str
@@ -134,7 +134,7 @@ def tiles(trials: pa.Table) -> list[Figure]:
 
 def section(
     trials: pa.Table, reports: pa.Table, anchor: str, *, within: float | None, top: int
-) -> Section:
+) -> DatasetSection:
     """Return what the page shows of one data set.
 
     Args:
@@ -150,13 +150,13 @@ def section(
     )
     ranked = ranked_trials(trials)
     if not len(ranked):
-        return Section(dataset, anchor, counts)
+        return DatasetSection(dataset, anchor, counts)
     table = ranking(ranked[:top])
     same = [name for name in _SAID_ONCE if _is_one(table, name)]
     fields = [field for field in RANKING if field.name not in ("dataset", *same)]
     note = f"{len(table):,} of {len(ranked):,} with a result"
     said = ", ".join(f"{name} {table[name][0].as_py()}" for name in same)
-    return Section(
+    return DatasetSection(
         dataset,
         anchor,
         counts,
@@ -221,13 +221,13 @@ def _head(field: pa.Field) -> Head:
     return Head(heading(field), meaning(field), number, first)
 
 
-def _cell(field: pa.Field, row: dict[str, Any]) -> Cell:
+def _cell(field: pa.Field, row: dict[str, Any]) -> RankingCell:
     value = row[field.name]
     css = _CELL_CLASSES.get(field.name, "quiet" if pa.types.is_string(field.type) else "number")
-    return Cell(shown(field, value), "" if value is None else str(value), css)
+    return RankingCell(shown(field, value), "" if value is None else str(value), css)
 
 
-def failures(failed: pa.Table) -> list[Failure]:
+def failures(failed: pa.Table) -> list[FailureGroup]:
     """Return the failed trials by error, the most frequent first.
 
     Args:
@@ -244,7 +244,7 @@ def failures(failed: pa.Table) -> list[Failure]:
     return [_failure(failed.filter(pc.equal(failed["error"], row["error"]))) for row in most]
 
 
-def _failure(failed: pa.Table) -> Failure:
+def _failure(failed: pa.Table) -> FailureGroup:
     text = failed["error"][0].as_py().strip()
     named = tuple(
         f"{row['search']}, trial {row['trial']}: {row['model']} {config_text(row['config'])}"
@@ -253,7 +253,7 @@ def _failure(failed: pa.Table) -> Failure:
     )
     lines = text.splitlines()
     headline = lines[-1] if text.startswith("Traceback") else lines[0]
-    return Failure(headline, text, len(failed), named, len(failed) - len(named))
+    return FailureGroup(headline, text, len(failed), named, len(failed) - len(named))
 
 
 def failures_note(failed: pa.Table) -> str:

@@ -1,4 +1,4 @@
-"""Cells and tables of the report's page: text, and the class that shows what it is."""
+"""Cells and tables of the technical report's page: text, and the class that shows what it is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Table:
     """A table of the page.
 
     Args:
-        title: with its number in the report.
+        title: with its number in the technical report.
         heads: column headings.
         rows: cells under them.
         notes: what to know, defects of the published table first.

@@ -1,8 +1,8 @@
-"""The audit: each key finding of the report, judged on its own figures and on ours.
+"""The audit: each key finding of the technical report, judged on its own figures and on ours.
 
-A claim is a check of runs; it hard-codes no verdict. The same check reads the report's published
-figures, our runs at full size, and ours at each fraction of the training images: a fraction
-decides nothing about the full size, so it stands beside, under its own name.
+A claim is a check of runs; it hard-codes no verdict. The same check reads the technical report's
+published figures, our runs at full size, and ours at each fraction of the training images: a
+fraction decides nothing about the full size, so it stands beside, under its own name.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Check = Callable[[pd.DataFrame], Finding]
 
 @dataclass(frozen=True)
 class Claim:
-    """A finding of the report.
+    """A finding of the technical report.
 
     Args:
         name: short, unique.
-        said: what the report says, in its words as far as they fit.
+        said: what the technical report says, in its words as far as they fit.
         section: where.
         test: how runs judge it.
         check: the judge.

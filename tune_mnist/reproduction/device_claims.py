@@ -1,4 +1,4 @@
-"""What the report says of CPU against GPU, section 4: ten epochs, FashionMNIST, four trainings."""
+"""What the technical report's section 4 says of CPU against GPU: four trainings of ten epochs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tune_mnist.reproduction.evidence import (
 from tune_mnist.reproduction.runs import KINDS, NETWORKS
 
 _UNIT = ["kind", "optimizer"]
-_EQUAL = (-0.0055, 0.0055)  # the report's own "negligible" 0.55 points
+_EQUAL = (-0.0055, 0.0055)  # the technical report's own "negligible" 0.55 points
 _TIME = (2.25 / 1.1, 2.25 * 1.1)
 _ONE_DEVICE = "no training ran on both a CPU and a GPU"
 
 
 def equal_on_cpu_and_gpu(runs: pd.DataFrame) -> Finding:
-    """Accuracy is the same on CPU and GPU, to the 0.55 points that the report calls negligible."""
+    """Accuracy is the same on CPU and GPU, up to the 0.55 points that are called negligible."""
     gpu, cpu = paired(_part(runs), "device", ("gpu", "cpu"), _UNIT)
     if not len(gpu):
         return undecided(_ONE_DEVICE)

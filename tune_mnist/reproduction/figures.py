@@ -1,4 +1,4 @@
-"""The report's Figures 1 to 3 and what it left out, published and ours: charts for the page."""
+"""The technical report's Figures 1 to 3 and what it left out: published and ours."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CLASSES = {
 
 
 def published_curves() -> pd.DataFrame:
-    """Return the report's logs of its grid, one row an epoch, as `curves_chart` takes them."""
+    """Return the technical report's logs, one row an epoch, in the form of `curves_chart`."""
     logs = published("curves").rename(columns={"architecture": "kind"})
     logs = logs.query("run == 'grid'")
     named: pd.DataFrame = logs.assign(setting=[setting_text(row) for row in records(logs)])
@@ -62,7 +62,7 @@ def our_curves(runs: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:
 def curves_chart(curves: pd.DataFrame, anchor: str, title: str, note: str) -> Chart | None:
     """Return Figure 1 of some curves: a view a data set, network and measure; None without any."""
     views = []
-    for dataset, name in reversed(DATASETS.items()):  # the report shows FashionMNIST
+    for dataset, name in reversed(DATASETS.items()):  # the technical report shows FashionMNIST
         for kind in NETWORKS:
             mine = curves[(curves["dataset"] == dataset) & (curves["kind"] == kind)]
             if mine.empty:
@@ -116,7 +116,7 @@ def kernels_chart(runs: pd.DataFrame) -> Chart:
             of = runs[(runs["dataset"] == dataset) & (runs["kind"] == kernel)]
             mine.append(of["test_accuracy"].max())
     note = (
-        "Best test accuracy over the grid of each kernel, as the report's Figure 2 (left) shows it."
+        "Best test accuracy of each kernel, as in the technical report's Figure 2 (left)."
         " Its times: 160 s for poly and 145 s for rbf on average on FashionMNIST."
     )
     figure = _bars(labels, theirs, mine, "test accuracy", percent=True)
@@ -125,13 +125,13 @@ def kernels_chart(runs: pd.DataFrame) -> Chart:
 
 
 def effects_chart(runs: pd.DataFrame) -> Chart | None:
-    """Return Figure 2, right: what C and degree do; of ours, for the report printed no numbers."""
+    """Return Figure 2, right: what C and degree do in our runs; none were published."""
     views = []
     for dataset, name in DATASETS.items():
         settings = by_setting(runs[(runs["dataset"] == dataset) & (runs["part"] == "svm")])
         if settings.empty:
             continue
-        note = "Test accuracy of our runs; of its own the report printed a picture and no numbers."
+        note = "Test accuracy of our runs; the technical report printed only a picture of its own."
         views.append(_view(name, f"SVM accuracy on {name} over C", _effects(settings), note))
     title = "Figure 2: C, gamma and degree"
     return Chart("figure-2-effects", title, tuple(views)) if views else None

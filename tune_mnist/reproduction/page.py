@@ -1,4 +1,4 @@
-"""The report's page: its tables, figures and claims, published and ours, in one HTML file."""
+"""The technical report's page: its tables, figures and claims beside ours, in one HTML file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HERE = Path(__file__).parent
 _MARKS: dict[Verdict, str] = {"holds": "✓", "does not hold": "✗", "not decidable": "?"}
 _PUBLISHED = (
     "Published figures",
-    "the report and its repository's logs; results/reference/published/SOURCE.md",
+    "the technical report and its repository's logs; results/reference/published/SOURCE.md",
 )
 _CLASSES: dict[Verdict, str] = {"holds": "yes", "does not hold": "no", "not decidable": "open"}
 
@@ -61,7 +61,7 @@ def render(root: Path) -> str:
     return fill(
         _HERE / "report.html",
         _HERE / "report.css",
-        lede=lede(mine) if len(mine) else "No run of the report's configurations yet.",
+        lede=lede(mine) if len(mine) else "No run of the technical report's configurations yet.",
         tiles=_tiles(claims, runs),
         claims=[(one.claim, _judged(one)) for one in claims],
         tables=_tables(runs, theirs),
@@ -88,7 +88,7 @@ def _tiles(claims: Sequence[Audit], runs: pd.DataFrame) -> list[Figure]:
 
 
 def _judged(one: Audit) -> list[Judged]:
-    found = [("The report's own figures", one.published), ("Our runs, full size", one.ours)]
+    found = [("Published figures", one.published), ("Our runs, full size", one.ours)]
     found += [(f"Ours on {100 * part:g} % of the images", of) for part, of in one.at_fraction]
     return [_shown(by, finding) for by, finding in found]
 

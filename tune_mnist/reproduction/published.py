@@ -1,4 +1,4 @@
-"""The figures that the report published, as it published them: data, one CSV a table.
+"""The figures that the technical report published, as it published them: data, one CSV a table.
 
 `results/reference/published/SOURCE.md` says where each comes from and what is wrong with it.
 Accuracies are fractions, times seconds, as in the store.

@@ -1,4 +1,4 @@
-"""What the report says of its ResNets, section 2, as checks of any runs of the same grid.
+"""What the technical report says of its ResNets, section 2, as checks of any runs of the same grid.
 
 Two and three epochs of one configuration share a training, so both count as one, at their mean.
 """
@@ -158,7 +158,7 @@ def has_parameters(runs: pd.DataFrame) -> Finding:
 def has_flops(runs: pd.DataFrame) -> Finding:
     """The networks take 37.2 and 84.3 million multiply-adds an image, to 2 %.
 
-    The report's figures are convolutions and last layer, and 4 operations a number that a
+    The technical report's figures are convolutions and last layer, and 4 operations a number that a
     BatchNorm puts out; the store's leave BatchNorm out, which is 1 % less.
     """
     claimed = {"resnet18": 37.2, "resnet50": 84.3}

@@ -1,8 +1,9 @@
-"""Trainings of the report's grids as rows of one shape, whether the report's own or ours.
+"""Trainings of the technical report's grids as rows of one shape, whether the technical report's
+own or ours.
 
-One check can so judge both. Only what the report ran is let in: its hyperparameters, its values,
-its data sets and split. A training on a part of the images keeps its fraction, and nothing here
-mixes fractions.
+One check can so judge both. Only what the technical report ran is let in: its hyperparameters, its
+values, its data sets and split. A training on a part of the images keeps its fraction, and nothing
+here mixes fractions.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ KINDS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "poly": "SVM poly", "
 NETWORKS = ("resnet18", "resnet50")
 KERNELS = ("poly", "rbf")
 AS_PRINTED = 0.00006
-"""Half the last digit that the report prints of an accuracy, and what float arithmetic adds."""
+"""Half the last digit of a published accuracy, and what float arithmetic adds."""
 DEVICE_EPOCHS = 10
 """Epochs of section 4, CPU against GPU; the grid of section 2 has 2 and 3."""
 
@@ -43,13 +44,14 @@ _UNSAID = {"device", "pin_memory", "train_fraction"}
 
 
 def stored_runs(root: Path) -> pd.DataFrame:
-    """Return the store's completed trainings of the report's configurations, one row each.
+    """Return the store's completed trainings of the technical report's configurations, one row
+    each.
 
     Args:
         root: the store's folder.
     Returns: `COLUMNS`; `where` names host, processor and cores, within which times compare;
         `origin` is "search/trial". A row copied from another of this store is left out, and so
-        is what is in no grid of the report.
+        is what is in no grid of the technical report.
     Raises: InputError: no store.
     """
     trials = read_trials(root)
@@ -67,10 +69,11 @@ def stored_runs(root: Path) -> pd.DataFrame:
 
 
 def published_runs() -> pd.DataFrame:
-    """Return the report's own trainings in the same shape; what it did not print is missing.
+    """Return the technical report's own trainings in the same shape; what it did not print is
+    missing.
 
     Each configuration of the ResNet grid ran up to three times: with pinned memory, without, and
-    in a rerun with it; they stand as seeds 0, 1 and 2, though the report set no seed.
+    in a rerun with it; they stand as seeds 0, 1 and 2, though the technical report set no seed.
     """
     resnet, svm = published("resnet"), published("svm")
     devices = published("devices")
@@ -83,11 +86,12 @@ def published_runs() -> pd.DataFrame:
     svm["seed"], svm["device"] = 0, "cpu"
     rows = [row for part in (resnet, devices, svm) for row in records(part)]
     shared = {"fraction": 1.0, "test_set": "standard", "origin": "report"}
-    return _frame([{**row, **shared, "where": f"the report's {row['device']}"} for row in rows])
+    where = "the technical report's {}"
+    return _frame([{**row, **shared, "where": where.format(row["device"])} for row in rows])
 
 
 def grid() -> pd.DataFrame:
-    """Return every training that the report's grids consist of, once: `SETTING` and its values."""
+    """Return every training of the technical report's grids once: `SETTING` and its values."""
     resnet = published("resnet").rename(columns={"architecture": "kind"})
     devices = published("devices").rename(columns={"architecture": "kind"})
     devices["dataset"] = "fashion-mnist"
@@ -141,7 +145,7 @@ def highest(frame: pd.DataFrame, column: str) -> dict[str, Any]:
 
 
 def _stored(row: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a row of the store in our shape, None where it is no training of the report's."""
+    """Return a row of the store in our shape; None if the technical report has no such training."""
     config = json.loads(row["config"])
     kind = config.pop("architecture", None) or config.pop("kernel", None)
     known = (set(RESNET) if kind in NETWORKS else set(SVM)) | _UNSAID

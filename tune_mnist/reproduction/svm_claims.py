@@ -1,4 +1,4 @@
-"""What the report says of its SVMs, section 3. Their results are exact: no seed changes them."""
+"""What the technical report's section 3 says of its SVMs. No seed changes their results."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""The report's Tables 1 to 5 and its whole grid, published and ours side by side: numbers as text.
+"""The technical report's Tables 1 to 5 and its whole grid, published and ours side by side: numbers
+as text.
 
 A cell of ours is the mean over the seeds that ran at full size. What ran on a part of the images
-stands in a column of its own. A difference is ours less published, in points; beside it stands
-the noise that it must be read against: our seeds' where there are several, else the report's own
-repeats of the configuration, else none is known. docs/decisions says why.
+stands in a column of its own. A difference is ours less published, in points; beside it stands the
+noise that it must be read against: our seeds' where there are several, else the technical report's
+own repeats of the configuration, else none is known. docs/decisions says why.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Ours:
     Args:
         full: `by_setting` of those on all training images.
         parts: of those on a fraction, by fraction, the largest first.
-        published: of the report's own.
+        published: of the technical report's own.
     """
 
     full: Settings
@@ -72,7 +73,7 @@ def ours(runs: pd.DataFrame, theirs: pd.DataFrame) -> Ours:
 
 
 def best_named(dataset: str) -> set[tuple[str, str]]:
-    """Return kind and setting of what the report names best on a data set: Tables 1 and 2."""
+    """Return kind and setting of a data set's winners in the technical report's Tables 1 and 2."""
     winners = published("winners").rename(columns={"architecture": "kind"})
     svm = published("svm").dropna(subset=["test_accuracy"]).rename(columns={"kernel": "kind"})
     rows = [*records(winners), *records(svm)]
@@ -98,7 +99,7 @@ def table_1(of: Ours) -> Table:
         named = (DATASETS[row["dataset"]], KINDS[row["architecture"]], setting)
         rows.append((*words(named), percent_cell(row["test_accuracy"]), _repeats(of, key), *cells))
     notes = (
-        "The report chose these winners by test accuracy, so its figures are the luckiest runs of"
+        "These winners were chosen by test accuracy: the published figures are the luckiest runs of"
         " their configurations; “its repeats” are the same configuration run with pinned memory,"
         " without, and in the rerun. It leaves out pin_memory.",
     )
@@ -127,14 +128,14 @@ def table_2(of: Ours) -> Table:
         " but a gamma column is missing from it, so that every value from gamma on stands one"
         " column to the left: under “Degree” stands gamma, under “Train” the degree, under “Test”"
         " the training accuracy, and the test accuracy fell off the end. The test accuracies here"
-        " are those of the report's text (section 3.3) and Table 5.",
+        " are those of the technical report's text (section 3.3) and Table 5.",
         "SVM results are exact: they have no seed noise.",
     )
     return Table("Table 2: best SVMs", heads, tuple(rows), notes, _fill(lacks, "svm"))
 
 
 def svm_grid(of: Ours) -> Table:
-    """Return all SVM settings, of which the report printed two."""
+    """Return all SVM settings, of which the technical report printed two."""
     heads = ("dataset", "kernel", "setting", "train %", "val %", "published %", *_OURS, "time")
     settings = grid()
     rows, lacks = [], False
@@ -153,13 +154,13 @@ def svm_grid(of: Ours) -> Table:
         rows.append(
             (*words(named), *parts, percent_cell(accuracy), *_compared(of, key, accuracy), time)
         )
-    notes = ("The report ran these 20 configurations on both data sets and printed two of them.",)
+    notes = ("The technical report ran these 20 configurations on both data sets and printed two.",)
     title = "All SVM configurations"
     return Table(title, heads, tuple(rows), notes, _fill(lacks, "svm"), folded=True)
 
 
 def resnet_grid(of: Ours) -> Table:
-    """Return all ResNet settings beside the mean of the report's runs of each."""
+    """Return all ResNet settings beside the mean of the technical report's runs of each."""
     heads = ("dataset", "model", "setting", "published mean %", "its repeats %", *_OURS, "time")
     settings = grid()
     rows, lacks = [], False
@@ -197,7 +198,7 @@ def table_4(runs: pd.DataFrame) -> Table:
         return percent_cell(values.get("test_accuracy"))
 
     notes = (
-        "The report calls its mean difference of 0.55 points “deterministic training”; a"
+        "The technical report calls its mean difference of 0.55 points “deterministic training”; a"
         " deterministic training would differ by nothing.",
     )
     return _devices("Table 4: test accuracy, CPU against GPU", runs, "test_accuracy", text, notes)
@@ -273,7 +274,7 @@ def table_5(of: Ours) -> Table:
                 )
             )
     notes = (
-        "The report chose by test accuracy; choosing by validation is the fair way, and both stand"
+        "The technical report chose by test accuracy. Choosing by validation is fair; both stand"
         " here. A best of fewer settings than the grid has is a lower bound. Its times are minutes"
         " on a GPU for ResNets and on a CPU for SVMs, which says nothing of the methods.",
     )
