@@ -18,13 +18,12 @@ from pydantic.main import IncEx
 
 from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
+from tune_mnist.searching.observer import Row
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.spaces import Config, Space, config_key
 from tune_mnist.store.plans import SearchRecord, read_searches
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.schema import REPORTS, TRIALS
-
-Row = dict[str, Any]
 
 _NOT_PROPOSING: Mapping[str, IncEx | bool] = {
     "name": True,

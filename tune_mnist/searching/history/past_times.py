@@ -8,11 +8,11 @@ import statistics
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import host
 from tune_mnist.searching.history.memory import Memory
+from tune_mnist.searching.observer import Row
 from tune_mnist.searching.planning.forecast import Forecast, Timed, forecast
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.searching.proposing.prefixes import length_of, prefix_key
@@ -20,8 +20,6 @@ from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.spaces import Config, configurations
 from tune_mnist.store.plans import SearchRecord, read_searches
 from tune_mnist.store.reader import read_trials
-
-Row = dict[str, Any]
 
 MOST_PLANNED = 5000
 """Largest number of trials that is forecast; drawing more would take too long."""

@@ -24,6 +24,7 @@ from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.searching.history.memory import Past
+from tune_mnist.searching.observer import Row
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.searching.proposing.proposals import Proposal, Proposals
 from tune_mnist.searching.proposing.samplers import distributions
@@ -34,8 +35,6 @@ from tune_mnist.store.merge import ROW_GROUP
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_reports, read_trials
-
-Row = dict[str, Any]
 
 _FREE: Mapping[str, IncEx | bool] = {
     "name": True,

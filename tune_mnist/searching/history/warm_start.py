@@ -21,12 +21,11 @@ from typing import Any
 from optuna.trial import FixedTrial, FrozenTrial, create_trial
 
 from tune_mnist.errors import input_error, nearest
+from tune_mnist.searching.observer import Row
 from tune_mnist.spaces import MODELS, Config, Device, Scalar, Space, config_key, suggest
 from tune_mnist.spaces.configurations import matters
 from tune_mnist.store.plans import Observation, WarmStarted
 from tune_mnist.store.reader import list_searches, read_trials
-
-Row = dict[str, Any]
 
 AUTO = "auto"
 FIRST = 5
