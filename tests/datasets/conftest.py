@@ -1,4 +1,4 @@
-"""Every test has a cache, a working folder and an environment of its own; none has a network."""
+"""Every test has its own cache, working folder and environment."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def class_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder that holds mnist/ and fashion-mnist/ in full."""
+    """The folder with complete copies of mnist/ and fashion-mnist/."""
     beside = Path(__file__).parents[2].parent / "shared" / "data"
     folder = Path(os.environ.get("TUNE_MNIST_TEST_DATA") or beside)
     if not (folder / "mnist" / "train-images-idx3-ubyte.gz").is_file():

@@ -1,4 +1,4 @@
-"""Decoded folders are kept; whatever happens to the cache, the arrays are right."""
+"""Decoded folders are cached; whatever happens to the cache, the arrays are correct."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tune_mnist.datasets.image_folder import read_image_folder
 
 
 def read(folder: Path) -> tuple[Unsplit, bool]:
-    """Read a folder, and tell whether its files were decoded."""
+    """Read a folder; return the data and whether its files were decoded."""
     calls: list[int] = []
     data = read_image_folder(folder, progress=lambda done, total: calls.append(done))
     return data, bool(calls)
@@ -42,7 +42,7 @@ def test_second_reading_decodes_nothing_and_is_equal(tmp_path: Path) -> None:
         np.testing.assert_array_equal(a.labels, b.labels)
 
 
-def test_folder_without_test_images_comes_back_without(class_folder: Path) -> None:
+def test_folder_without_test_images_is_cached_without_them(class_folder: Path) -> None:
     read(class_folder)
     assert read(class_folder)[0].test is None
 
@@ -89,7 +89,7 @@ def test_entry_with_any_damage_is_rebuilt(class_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
-def test_truncated_entry_is_decoded_again_and_mended(class_folder: Path, kept: float) -> None:
+def test_truncated_entry_is_decoded_again_and_replaced(class_folder: Path, kept: float) -> None:
     read(class_folder)
     whole = entry().read_bytes()
     entry().write_bytes(whole[: int(len(whole) * kept)])

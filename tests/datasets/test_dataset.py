@@ -1,4 +1,4 @@
-"""A `Dataset` is known by its content, and travels without copies."""
+"""A `Dataset` is identified by its content, and is shared without copies."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_hash_changes_with_the_test_set(idx_folder: Path) -> None:
     assert standard.content_hash != load_dataset(str(idx_folder), test_set="holdout").content_hash
 
 
-def test_hash_tells_shapes_of_equal_bytes_apart() -> None:
+def test_hash_distinguishes_shapes_of_equal_bytes() -> None:
     tall = Images(part().images.reshape(6, 4, 5), part().labels)
     assert content_hash((part(),), "s") != content_hash((tall,), "s")
 

@@ -1,4 +1,4 @@
-"""A fraction holds the first images of each class, whatever the labels."""
+"""A fraction contains the first images of each class, whatever the labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FRACTIONS = st.floats(0.001, 1.0)
 
 
 @given(labels=LABELS, fractions=st.tuples(FRACTIONS, FRACTIONS))
-def test_a_larger_fraction_holds_the_smaller(
+def test_a_larger_fraction_contains_the_smaller(
     labels: np.ndarray, fractions: tuple[float, float]
 ) -> None:
     small, large = (set(first_rows(labels, fraction).tolist()) for fraction in sorted(fractions))
@@ -21,7 +21,7 @@ def test_a_larger_fraction_holds_the_smaller(
 
 
 @given(labels=LABELS, fraction=FRACTIONS)
-def test_each_class_keeps_its_share_and_one_image_at_least(
+def test_each_class_keeps_its_share_and_at_least_one_image(
     labels: np.ndarray, fraction: float
 ) -> None:
     kept = np.bincount(labels[first_rows(labels, fraction)], minlength=5)

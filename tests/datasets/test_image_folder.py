@@ -1,4 +1,4 @@
-"""One's own images: every file is decoded right, or named."""
+"""Your own images: every file is decoded correctly, or named."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def colour(n: int, size: tuple[int, int] = (6, 5)) -> list[Image.Image]:
 
 
 def first_pixels(tmp_path: Path, image: Image.Image, suffix: str = "png") -> Array:
-    """What the first image of a folder becomes, one of two alike classes."""
+    """Read a folder of this image in each of two classes; return the pixels of the first."""
     write_classes(tmp_path / "one", {"a": [image], "b": [image]}, suffix)
     pixels: Array = read_image_folder(tmp_path / "one").train.images[0]
     return pixels
@@ -111,7 +111,7 @@ def test_transparent_pixels_are_white_and_noted(tmp_path: Path) -> None:
     image = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
     image.putpixel((1, 0), (0, 0, 0, 255))
     assert first_pixels(tmp_path, image).tolist() == [[255, 0]]
-    assert read_image_folder(tmp_path / "one").notes == ("transparent pixels laid on white",)
+    assert read_image_folder(tmp_path / "one").notes == ("transparent images placed on white",)
 
 
 def test_rotation_in_exif_is_applied(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_validation_folder_beside_train_is_noted(tmp_path: Path) -> None:
 def test_truncated_image_is_named(class_folder: Path, kept_bytes: int) -> None:
     path = class_folder / "dog" / "007.png"
     path.write_bytes(path.read_bytes()[:kept_bytes])
-    with pytest.raises(InputError, match=r"dog/007.png: cannot be decoded \(.+\); mend or remove"):
+    with pytest.raises(InputError, match=r"dog/007.png: cannot be decoded \(.+\); repair or"):
         read_image_folder(class_folder)
 
 
@@ -204,8 +204,8 @@ def test_file_that_is_no_image_whatever_its_name_is_refused(class_folder: Path) 
     [
         ({}, "holds 0 class folders and no IDX files"),
         ({"a": grey(3)}, "holds 1 class folders"),
-        ({"a": grey(3), "b": []}, "/b: holds no images; fill or remove it"),
-        ({"train/a": grey(1), "train/b": grey(1), "test/c": grey(1)}, "/c: is no training class"),
+        ({"a": grey(3), "b": []}, "/b: holds no images; add images, or remove it"),
+        ({"train/a": grey(1), "train/b": grey(1), "test/c": grey(1)}, "/c: is not a training"),
         ({"train/a": grey(1), "train/b": grey(1), "test": grey(1)}, "test: holds no class folders"),
         ({"training/a": grey(1), "testing/a": grey(1)}, "/testing: holds no images"),
     ],

@@ -1,4 +1,4 @@
-"""Where a name leads: the order of places, the download, and what is said when all fail."""
+"""Where a named data set is found: places on disk, the download, and the error if all fail."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_data_dir_comes_before_the_variable(
     assert find_named("mnist", tmp_path / "given")[0] == tmp_path / "given"
 
 
-def test_data_found_elsewhere_than_in_data_dir_are_noted(tmp_path: Path) -> None:
+def test_data_found_outside_data_dir_is_noted(tmp_path: Path) -> None:
     write_idx(Path("data/MNIST/raw"))
     data = load_dataset("mnist", tmp_path, download=False)
     assert data.notes == (f"mnist is not in {tmp_path}: read from data/MNIST/raw",)
@@ -96,18 +96,18 @@ def test_data_dir_with_both_data_sets_does_not_mix_them(tmp_path: Path) -> None:
 
 
 def test_mnist_under_the_name_of_fashion_mnist_is_refused(real_data: Path) -> None:
-    with pytest.raises(InputError, match="holds mnist, not fashion-mnist; use --dataset mnist"):
+    with pytest.raises(InputError, match="holds mnist, not fashion-mnist; use `dataset=mnist`"):
         load_dataset("fashion-mnist", real_data / "mnist")
 
 
 def test_incomplete_data_set_is_refused_not_fetched_again(tmp_path: Path) -> None:
     (write_idx(tmp_path / "mnist") / "t10k-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(InputError, match="mnist: has no t10k-labels-idx1-ubyte"):
+    with pytest.raises(InputError, match="mnist: has neither t10k-labels-idx1-ubyte nor"):
         load_dataset("mnist", tmp_path)
 
 
 def test_data_dir_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"--data-dir: .*/slip is not a folder"):
+    with pytest.raises(InputError, match=r"`data_dir`: .*/slip is not a folder"):
         load_dataset("mnist", tmp_path / "slip")
 
 
@@ -117,7 +117,7 @@ def test_variable_that_names_no_folder_is_refused(monkeypatch: pytest.MonkeyPatc
         load_dataset("mnist")
 
 
-def test_missing_data_set_names_every_place_and_the_way_on(
+def test_missing_data_set_names_every_place_and_a_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("given", "variable"):
@@ -131,7 +131,7 @@ def test_missing_data_set_names_every_place_and_the_way_on(
     places += [Path("data/MNIST/raw"), downloads() / "raw"]
     message = str(caught.value)
     assert [place for place in places if str(place) not in message] == []
-    assert f"{FILES[3]}.gz into {tmp_path / 'given/mnist'}, or use --dataset digits" in message
+    assert f"{FILES[3]}.gz into {tmp_path / 'given/mnist'}, or use `dataset=digits`" in message
     assert "\n" not in message
 
 
@@ -184,13 +184,13 @@ def test_no_place_for_the_download_is_one_line(
         ("x" * 5000, "File name too long"),
     ],
 )
-def test_unknown_data_set_is_told_the_nearest(name: str, advice: str) -> None:
+def test_unknown_data_set_gets_the_nearest_name(name: str, advice: str) -> None:
     with pytest.raises(InputError) as caught:
         load_dataset(name)
     assert advice in str(caught.value)
 
 
-def test_name_is_never_taken_for_a_folder(tmp_path: Path) -> None:
+def test_a_known_name_never_means_a_folder(tmp_path: Path) -> None:
     write_idx(Path("mnist"))
     with pytest.raises(InputError, match="dataset mnist: not in"):
         load_dataset("mnist", download=False)
@@ -200,11 +200,11 @@ def test_name_is_never_taken_for_a_folder(tmp_path: Path) -> None:
 def test_folder_of_several_data_sets_is_refused(tmp_path: Path) -> None:
     write_idx(tmp_path / "mnist")
     write_idx(tmp_path / "fashion-mnist")
-    with pytest.raises(InputError, match=r"is not one data set, it holds .*/mnist and .*/fashion"):
+    with pytest.raises(InputError, match=r"holds several data sets: .*/mnist and .*/fashion"):
         load_dataset(str(tmp_path))
 
 
-def test_raw_file_wins_over_its_packed_twin_as_torchvision_leaves_both(tmp_path: Path) -> None:
+def test_a_raw_file_is_preferred_to_its_gzip_as_torchvision_leaves_both(tmp_path: Path) -> None:
     folder = write_idx(tmp_path / "MNIST/raw", packed=False)
     (folder / f"{FILES[0]}.gz").write_bytes(gzip.compress(b"rubbish"))
     assert len(load_dataset(str(tmp_path)).train) == 140

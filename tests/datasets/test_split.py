@@ -1,4 +1,4 @@
-"""The report's split, and nothing else, whatever the size of the data set."""
+"""The technical report's split, for a data set of any size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tune_mnist.errors import InputError
 
 
 def numbered(n: int, k: int = 2) -> Unsplit:
-    """Images whose first bytes are their own number, so that a part tells whom it drew."""
+    """Images whose bytes are their own number, so a part shows which ones it drew."""
     images = np.arange(n, dtype="<u4").view(np.uint8).reshape(n, 2, 2)
     return Unsplit(Images(images, np.arange(n) % k), None, tuple(map(str, range(k))))
 
@@ -37,7 +37,7 @@ def test_split_of_60_000_is_torchs_random_split_with_seed_42() -> None:
         assert drawn(part) == list(expected.indices)
 
 
-def test_first_indices_of_the_reports_split_are_known() -> None:
+def test_first_indices_of_the_technical_reports_split_are_known() -> None:
     data = split("all", numbered(60_000), "holdout")
     assert drawn(data.train)[:5] == [37542, 43087, 2992, 25810, 39634]
     assert drawn(data.val)[:5] == [39207, 25537, 33995, 25955, 16250]
@@ -58,7 +58,7 @@ def test_labels_stay_with_their_images() -> None:
 
 
 @pytest.mark.parametrize(("test_set", "n"), [("standard", 50), ("holdout", 40)])
-def test_test_set_is_the_one_asked_for(idx_folder: Path, test_set: str, n: int) -> None:
+def test_test_set_is_the_requested_one(idx_folder: Path, test_set: str, n: int) -> None:
     data = load_dataset(str(idx_folder), test_set="standard" if n == 50 else "holdout")
     assert (len(data.train), len(data.val), len(data.test)) == (140, 20, n)
     assert data.split == f"report-70/10/20 seed 42, test {test_set}"
@@ -90,7 +90,7 @@ def test_one_class_is_refused() -> None:
         split("same", numbered(20, k=1), "standard")
 
 
-def test_class_that_no_training_image_shows_is_refused() -> None:
+def test_class_without_a_training_image_is_refused() -> None:
     data = numbered(20)
     data.train.labels[:] = 0
     data.train.labels[drawn(split("x", numbered(20), "holdout").val)] = 1
@@ -110,7 +110,7 @@ def test_digits_are_scikit_learns_times_15() -> None:
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
-def test_full_size_data_set_has_the_reports_sizes(real_data: Path, name: str) -> None:
+def test_full_size_data_set_has_the_technical_reports_sizes(real_data: Path, name: str) -> None:
     data = load_dataset(name, real_data, download=False)
     assert (len(data.train), len(data.val), len(data.test)) == (42_000, 6_000, 10_000)
     assert len(load_dataset(name, real_data, "holdout", download=False).test) == 12_000

@@ -1,4 +1,4 @@
-"""Small data sets that the tests write themselves: real IDX and image files."""
+"""Small data sets that the tests write: real IDX and image files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write_idx(
 def write_classes(
     folder: Path, images: dict[str, list[Image.Image]] | None = None, suffix: str = "png"
 ) -> Path:
-    """Write a folder a class, 20 grey 6x5 images in each of "cat" and "dog" unless given."""
+    """Write one folder per class; by default 20 grey 6x5 images in each of "cat" and "dog"."""
     if images is None:
         arrays = small_images(40, size=(6, 5))
         pictures = [Image.fromarray(array) for array in arrays]

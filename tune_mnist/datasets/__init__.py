@@ -1,7 +1,8 @@
-"""Data sets: a name or a folder in, train, validation and test images as NumPy arrays out.
+"""Data sets: from a name or a folder to training, validation and test images as NumPy arrays.
 
-`load_dataset` is the one way in. Names: `mnist`, `fashion-mnist`, `digits`; anything else is a
-folder of IDX files or of one folder a class. What cannot be believed is an `InputError`.
+`load_dataset` is the one entry point. It knows the names `mnist`, `fashion-mnist` and `digits`;
+anything else is a folder, of IDX files or of one folder of images per class. Data that is missing,
+damaged or inconsistent raises an `InputError`.
 """
 
 from __future__ import annotations

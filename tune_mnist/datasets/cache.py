@@ -1,7 +1,8 @@
-"""Decoded image folders kept on disk, one file a folder, so that the next search starts at once.
+"""A cache of decoded image folders, one file per folder, so that the next search starts at once.
 
-60,000 PNG files of 28x28 took 17.5 s to decode and 1.4 s from here, most of it to list them (2
-cores, 2026-11-24). IDX files are not kept: MNIST unpacks in 0.26 s and would load in 0.04 s.
+60,000 PNG files of 28x28 pixels took 17.5 s to decode, and 1.4 s to read from the cache, most of it
+to list the files (2 cores, 2026-11-24). IDX files are not cached: MNIST unpacks in 0.26 s and would
+load in 0.04 s.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tune_mnist.datasets.dataset import Images, Unsplit
 
 
 def cache_folder() -> Path | None:
-    """Return $XDG_CACHE_HOME/tune_mnist or ~/.cache/tune_mnist; None for a user without a home."""
+    """Return $XDG_CACHE_HOME/tune_mnist or ~/.cache/tune_mnist; None if the user has no home."""
     try:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     except RuntimeError:
@@ -28,13 +29,14 @@ def cache_folder() -> Path | None:
 
 
 def cached(folder: Path, stamp: str, build: Callable[[], Unsplit]) -> Unsplit:
-    """Return what `build` returned when `stamp` was last seen for `folder`, else build it now.
+    """Return the cached result of `build` for `folder`, or build it now.
 
-    A damaged entry is rebuilt; where the cache cannot be written, it is not used.
+    It is built again if the stamp has changed or the entry is damaged. If the cache cannot be
+    written, it is not used.
 
     Args:
-        folder: absolute; names the entry, so that a changed folder replaces its own.
-        stamp: changes with whatever could change the result of `build`.
+        folder: absolute path. It names the entry, so a folder that changed replaces its old entry.
+        stamp: differs whenever `build` could return something else.
         build: decodes the folder.
     """
     root = cache_folder()
@@ -51,7 +53,7 @@ def cached(folder: Path, stamp: str, build: Callable[[], Unsplit]) -> Unsplit:
 def _read(entry: Path, stamp: str) -> Unsplit | None:
     try:
         with zipfile.ZipFile(entry) as archive:
-            if archive.testzip() is not None:  # a CRC-32 differs; np.load alone may stop before it
+            if archive.testzip() is not None:  # a CRC-32 differs; np.load might not read so far
                 return None
         with np.load(entry, allow_pickle=False) as arrays:
             if arrays["stamp"].item() != stamp:
@@ -63,12 +65,12 @@ def _read(entry: Path, stamp: str) -> Unsplit | None:
                 tuple(arrays["classes"].tolist()),
                 tuple(arrays["notes"].tolist()),
             )
-    except Exception:  # whatever is wrong with an entry, the answer is the same: decode again
+    except Exception:  # whatever is wrong with the entry, the folder is decoded again
         return None
 
 
 def _write(entry: Path, stamp: str, data: Unsplit) -> None:
-    """Write the entry aside and rename it: readers see a whole one or none."""
+    """Write the entry to another file and rename it, so readers see all of it or none."""
     train = data.train
     test = Images(train.images[:0], train.labels[:0]) if data.test is None else data.test
     aside: Path | None = None
@@ -89,6 +91,6 @@ def _write(entry: Path, stamp: str, data: Unsplit) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(entry)
-    except OSError:  # no room, no right to write: the search goes on without a cache
+    except OSError:  # the disk is full or read-only: the search continues without a cache
         if aside is not None:
             aside.unlink(missing_ok=True)

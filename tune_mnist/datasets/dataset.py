@@ -1,4 +1,4 @@
-"""The arrays every training reads: `Images`, and the `Dataset` of three of them."""
+"""The arrays that every training reads: `Images`, and a `Dataset` of three of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images and their labels; both arrays contiguous.
+    """Images and their labels, in contiguous arrays.
 
     Args:
         images: (n, h, w) uint8 grey, or (n, h, w, 3) uint8 colour; 0..255.
@@ -27,13 +27,13 @@ class Images:
 
 @dataclass(frozen=True)
 class Unsplit:
-    """A data set as its files hold it, before the split.
+    """A data set as its files have it, before the split.
 
     Args:
-        train: the training pool; the split draws train, validation and hold-out from it.
+        train: the training pool, which is split into training, validation and hold-out images.
         test: the data set's own test images, or None.
-        classes: k names; labels are positions in it.
-        notes: what was done to the data that a person may want to know, a line each.
+        classes: k class names; labels are positions in it.
+        notes: what a person may want to know of how the data was read, one line each.
     """
 
     train: Images
@@ -44,19 +44,19 @@ class Unsplit:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set ready for training. Its arrays are read-only, as Ray's shared ones are.
+    """A data set that is ready for training. Its arrays are read-only, like arrays shared by Ray.
 
-    Pickled with protocol 5 the arrays travel out of band: Ray shares them without a copy each.
+    Pickle protocol 5 passes the arrays out of band, so Ray shares them among trials without copies.
 
     Args:
-        name: "mnist", or the name of the folder it came from.
-        train: what is trained on.
-        val: what chooses the winner.
-        test: what is measured once at the end.
+        name: "mnist", or the name of the folder that it came from.
+        train: the images to train on.
+        val: the images whose accuracy chooses the winner.
+        test: the images that are measured once, at the end.
         classes: k class names.
-        content_hash: SHA-256, hex, of split, images and labels; see `content_hash`.
-        split: how the parts came about, "report-70/10/20 seed 42, test standard".
-        notes: what was done to the data, a line each.
+        content_hash: SHA-256, in hex, of split, images and labels; see `content_hash`.
+        split: how the parts were made, for example "report-70/10/20 seed 42, test standard".
+        notes: what a person may want to know of how the data was read, one line each.
     """
 
     name: str
@@ -70,9 +70,9 @@ class Dataset:
 
 
 def content_hash(parts: tuple[Images, ...], split: str) -> str:
-    """Return the SHA-256, hex, of the split's name and of every part's images and labels.
+    """Return the SHA-256, in hex, of the split's name and of the images and labels of all parts.
 
-    Shape and type count, byte order and the files the data came from do not.
+    It depends on the arrays' shapes and types, but not on their byte order or the files' format.
     """
     digest = hashlib.sha256(split.encode())
     for part in parts:

@@ -1,7 +1,8 @@
-"""A fraction of the training images: the first of each class, in the data set's own order.
+"""A fraction of the training images: the first images of each class, in the data set's order.
 
-Nested: a larger fraction holds all images of a smaller one. Stratified: each class keeps its share,
-rounded, and one image at least. No random numbers, so a fraction means the same images everywhere.
+Fractions are nested: a larger one contains every image of a smaller one. They are stratified: each
+class keeps its share, rounded, and at least one image. No random numbers are drawn, so a fraction
+means the same images everywhere.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def kept_of_each_class(counts: Int64, fraction: float) -> Int64:
     Args:
         counts: (k,) images of each class.
         fraction: in (0, 1].
-    Returns: (k,) from 1 (0 where there are none) to all.
+    Returns: (k,) from 1 (0 for a class without images) to all of the class.
     """
     kept: Int64 = np.maximum(np.rint(fraction * counts), counts > 0).astype(np.int64)
     return kept
@@ -40,7 +41,7 @@ def first_rows(labels: Int64, fraction: float) -> Int64:
 
 
 def first_of_each_class(images: Images, fraction: float) -> Images:
-    """Return the first images of each class, in their order: a copy, or all of them at 1.0."""
+    """Return the first images of each class, in their order: a copy, or `images` itself at 1.0."""
     if fraction == 1.0:
         return images
     rows = first_rows(images.labels, fraction)

@@ -1,6 +1,6 @@
-"""IDX files, the format of MNIST: believed only when every byte is accounted for.
+"""IDX files, the format of MNIST: accepted only if every byte is accounted for.
 
-Raw or gzip is told by the first bytes, not by the name.
+The first bytes of a file, not its name, show whether it is raw or gzip.
 Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", section File Formats.
 """
 
@@ -27,27 +27,27 @@ FILES = (
 )
 UNSIGNED_BYTE = 0x08
 CHUNK_BYTES = 1 << 20
-GET_AGAIN = "get the file again"
+GET_AGAIN = "copy or download the file again"
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def holds_idx(folder: Path) -> bool:
-    """Tell whether any of the four files stands directly in `folder`, raw or gzip."""
+    """Return whether any of the four files is directly in `folder`, raw or gzip."""
     return any(_find(folder, name) for name in FILES)
 
 
 def read_idx_folder(folder: Path, classes: Sequence[str] = ()) -> Unsplit:
-    """Read the four files of a data set; the two test files may be absent if `classes` is empty.
+    """Read the four files of a data set; the two test files may be missing if `classes` is empty.
 
     Args:
         folder: holds the files of `FILES`, each raw or with ".gz" (raw is preferred).
-        classes: the names of labels 0..k-1. Empty: the labels must be consecutive whole
-            numbers, from any first one, and name the classes themselves.
+        classes: the names of labels 0..k-1. If it is empty, the labels must be consecutive whole
+            numbers, starting anywhere, and serve as the class names.
 
-    Raises: InputError: a file is missing, damaged or empty, images and labels differ in number,
-        or a label is out of range. Faults of several files come together.
+    Raises: InputError: a file is missing, damaged or empty; images and labels differ in number; or
+        a label is out of range. Faults of several files are raised together.
     """
     expected = FILES if classes or any(_find(folder, name) for name in FILES[2:]) else FILES[:2]
     paths = _together(expected, lambda name: _existing(folder, name))
@@ -74,8 +74,8 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     """Read one IDX file of unsigned bytes.
 
     Returns: (n,) for labels, (n, h, w) or (n, h, w, 3) for images; n, h, w >= 1.
-    Raises: InputError: not IDX, another type or number of dimensions, truncated, longer than
-        its header says, or a gzip stream that ends early or fails its checksum.
+    Raises: InputError: the file is not IDX, has another type or number of dimensions, or is shorter
+        or longer than its header says; or its gzip stream ends early or fails its checksum.
     """
     contents, damage = _contents(path)
     dimensions = _header(path, contents, damage)
@@ -90,7 +90,7 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def _header(path: Path, contents: bytearray, damage: str) -> tuple[int, ...]:
-    """Return the dimensions that the header names, checked against what the file is for."""
+    """Return the dimensions in the header, after checking them: labels have 1, images 3 or 4."""
     dimensions_allowed = (1,) if "labels" in path.name else (3, 4)
     too_short = f"ends inside its header: {len(contents)} bytes {damage}"
     if len(contents) < 4:
@@ -112,16 +112,16 @@ def _header(path: Path, contents: bytearray, damage: str) -> tuple[int, ...]:
 
 
 def _contents(path: Path) -> tuple[bytearray, str]:
-    """Return a file's bytes, unpacked, and what stopped the unpacking early, or ""."""
+    """Return a file's bytes, unpacked, and what ended the unpacking early, or ""."""
     contents = bytearray()
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             with gzip.open(file) if packed else file as stream:
-                while chunk := stream.read1(CHUNK_BYTES):  # keeps what precedes a damage
+                while chunk := stream.read1(CHUNK_BYTES):  # keeps what comes before a damaged part
                     contents += chunk
-                    # A small gzip may unpack to terabytes.
+                    # Stop beyond the promised length: a small gzip may unpack to terabytes.
                     if packed and len(contents) > _promised(contents) and stream.read1(1):
                         return contents, "(and more)"
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -132,7 +132,7 @@ def _contents(path: Path) -> tuple[bytearray, str]:
 
 
 def _promised(contents: bytearray) -> int:
-    """Return the length that a file's header gives it, as far as it is there."""
+    """Return the length of the file according to its header, of which only a part may be read."""
     count = contents[3] if len(contents) >= 4 else 0
     sizes = bytes(contents[4 : 4 + 4 * count])
     return (
@@ -153,7 +153,7 @@ def _check_pair(paths: Sequence[Path], arrays: Sequence[npt.NDArray[np.uint8]]) 
 
 
 def _consecutive(path: Path, labels: npt.NDArray[np.uint8]) -> tuple[str, ...]:
-    """Return the labels' own numbers as class names; a gap is more likely damage than intent."""
+    """Return the labels' numbers as class names; refuse a gap, which is more likely damage."""
     present = np.unique(labels)
     gap = np.flatnonzero(np.diff(present) > 1)
     if len(gap):
@@ -161,7 +161,7 @@ def _consecutive(path: Path, labels: npt.NDArray[np.uint8]) -> tuple[str, ...]:
         raise input_error(
             path,
             f"no label between {below} and {above}",
-            "number the classes without gaps, or mend the file",
+            "number the classes without gaps, or repair the file",
         )
     return tuple(str(label) for label in present)
 
@@ -183,7 +183,7 @@ def _find(folder: Path, name: str) -> Path | None:
 def _existing(folder: Path, name: str) -> Path:
     path = _find(folder, name)
     if path is None:
-        raise input_error(folder, f"has no {name} nor {name}.gz", "put the file there")
+        raise input_error(folder, f"has neither {name} nor {name}.gz", "put the file there")
     return path
 
 
@@ -192,7 +192,7 @@ def _by(images: npt.NDArray[np.uint8]) -> str:
 
 
 def _together(items: Sequence[T], step: Callable[[T], R]) -> list[R]:
-    """Run `step` on every item, and raise the faults of all of them as one error."""
+    """Return `step` of every item, or raise the faults of all items as one error."""
     results: list[R] = []
     faults: list[Fault] = []
     for item in items:

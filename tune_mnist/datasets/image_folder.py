@@ -1,6 +1,6 @@
-"""Folders of one's own images, one folder a class, as in torchvision's `ImageFolder`.
+"""Your own images, in one folder per class, as in torchvision's `ImageFolder`.
 
-Flat (cat/, dog/), or train/ and test/ with the class folders in each.
+The class folders (cat/, dog/) are directly in the data set's folder, or in train/ and test/ below.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SUFFIXES = (
     *(".tif", ".tiff", ".webp"),
 )
 MOST_NAMED = 3
-VERSION = 1  # of the decoding: a new number makes every cached result stale
+VERSION = 1  # of the decoding; a new number makes every cached result invalid
 
 
 @dataclass
@@ -40,12 +40,13 @@ def read_image_folder(folder: Path, progress: Progress | None = None) -> Unsplit
     """Decode a folder of class folders, or take it from the cache of decoded arrays.
 
     Args:
-        folder: see above; the class names are the folders', sorted. Names that start with "."
-            or "__" are passed over; other files than images are left out, and a note says so.
-        progress: see `read_pictures`, which also says how images are brought to one size.
+        folder: laid out as the module says. The class names are the names of the class folders,
+            sorted. Folders whose names start with "." or "__" and files whose names start with "."
+            are ignored. Other files that are not images are left out, and a note names them.
+        progress: as in `read_pictures`, which also explains how images get one size.
 
-    Raises: InputError: fewer than 2 class folders, one without images, a test class that is not
-        a training class, or a file that cannot be decoded.
+    Raises: InputError: there are fewer than 2 class folders, a class folder has no images, a test
+        class is not a training class, or a file cannot be decoded.
     """
     folder = folder.resolve()
     listing = _list(folder)
@@ -54,21 +55,21 @@ def read_image_folder(folder: Path, progress: Progress | None = None) -> Unsplit
 
 def _list(folder: Path) -> _Listing:
     train, test = folder / "train", folder / "test"
-    halved = train.is_dir() and bool(_subfolders(train))  # not so if "train" is a class
+    halved = train.is_dir() and bool(_subfolders(train))  # else "train" is a class
     pool = train if halved else folder
     listing = _Listing(tuple(child.name for child in _subfolders(pool)))
     if len(listing.classes) < 2:
         raise input_error(
             pool,
             f"holds {len(listing.classes)} class folders and no IDX files",
-            "put a folder of images there for each of 2 classes or more",
+            "add one folder of images per class, at least 2",
         )
     _add(listing, pool)
     listing.train = len(listing.paths)
     if halved and test.is_dir():
         _add(listing, test)
         if len(listing.paths) == listing.train:
-            raise input_error(test, "holds no class folders", "fill or remove it")
+            raise input_error(test, "holds no class folders", "add them, or remove it")
     if halved:
         others = (child.name for child in _subfolders(folder))
         listing.left_out += [f"{name}/" for name in others if name not in ("train", "test")]
@@ -88,9 +89,9 @@ def _add(listing: _Listing, half: Path) -> None:
         images = [name for name in names if name.lower().endswith(SUFFIXES)]
         if folder.name not in listing.classes:
             fix = f"the training classes are {', '.join(listing.classes)}"
-            faults.append(Fault(str(folder), "", "is no training class", fix))
+            faults.append(Fault(str(folder), "", "is not a training class", fix))
         elif not images:
-            faults.append(Fault(str(folder), "", "holds no images", "fill or remove it"))
+            faults.append(Fault(str(folder), "", "holds no images", "add images, or remove it"))
         else:
             listing.paths += [folder / name for name in images]
             listing.labels += [listing.classes.index(folder.name)] * len(images)
@@ -101,7 +102,7 @@ def _add(listing: _Listing, half: Path) -> None:
 
 
 def _stamp(listing: _Listing) -> str:
-    """Return a hash of every file's path, size and time of change, and of the decoders."""
+    """Return a hash of every file's path, size and modification time, and of the decoder."""
     import PIL
 
     digest = hashlib.sha256(f"{VERSION} {PIL.__version__} {listing.left_out}".encode())

@@ -29,22 +29,26 @@ def load_dataset(
     """Load a data set and split it as the technical report did.
 
     Args:
-        name_or_folder: one of `DATASET_NAMES`, else a folder: the IDX files of MNIST (flat or in
-            torchvision's layout), or a folder a class, flat or below train/ and test/. A name
-            is never taken for a folder: write ./mnist for that.
-        data_dir: looked in first for `mnist` and `fashion-mnist`.
-        test_set: "standard" (the data set's own test images) or "holdout" (20 % of the pool).
-        download: whether a named data set that is nowhere on disk may be fetched.
-        progress: called with (decoded, all) while image files are decoded.
+        name_or_folder: one of `DATASET_NAMES`, or a folder: of IDX files (flat or in torchvision's
+            layout), or of one folder per class (flat, or below train/ and test/). A known name
+            never means a folder; write ./mnist for a folder of that name.
+        data_dir: the first place to look for `mnist` and `fashion-mnist`.
+        test_set: "standard" (the data set's own test images, if it has any) or "holdout" (20 % of
+            the training pool).
+        download: whether to download a named data set that is not on disk.
+        progress: called with (images decoded, images in all) while image files are decoded.
 
-    Returns: the data set; the arrays are contiguous and read-only.
-    Raises: InputError: unknown or missing data set; damaged, empty, mismatched or too few images.
+    Returns: the data set; its arrays are contiguous and read-only.
+    Raises: InputError: the data set is unknown or missing, or its files are damaged, empty,
+        inconsistent or too few.
     """
     try:
         name, data = _read(name_or_folder, data_dir, download, progress)
     except OSError as error:
         where = error.filename or name_or_folder
-        raise input_error(where, f"cannot be read ({error.strerror})", "mend that") from error
+        raise input_error(
+            where, f"cannot be read ({error.strerror})", "check the path and its permissions"
+        ) from error
     return split(name, data, test_set)
 
 
@@ -66,7 +70,7 @@ def _read(
 
 
 def _digits() -> Unsplit:
-    """Return scikit-learn's 8x8 digits, their 0..16 times 15: uint8, and exactly affine."""
+    """Return scikit-learn's 8x8 digits as uint8: their values, 0..16, times 15."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -92,5 +96,5 @@ def _folder(folder: Path, progress: Progress | None) -> Unsplit:
     several = idx or [folder / name for name in NAMED if holds_idx(folder / name)]
     if several:
         held = " and ".join(map(str, several))
-        raise input_error(folder, f"is not one data set, it holds {held}", "name one of those")
+        raise input_error(folder, f"holds several data sets: {held}", "choose one of them")
     return read_image_folder(folder, progress)

@@ -1,4 +1,4 @@
-"""Where the named data sets are looked for, and torchvision's download as the last resort."""
+"""Where to find the named data sets on disk, and torchvision's download as the last resort."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ TIMEOUT_S = 30.0  # for a server that does not answer
 
 @dataclass(frozen=True)
 class Named:
-    """A data set that people know by name."""
+    """A data set that people know by its name."""
 
-    torchvision: str  # torchvision's class, and the folder it downloads into
+    torchvision: str  # the name of torchvision's class, and of the folder that it downloads into
     classes: tuple[str, ...]
-    labels_sha256: str  # of the 60,000 training labels, to tell the data sets apart
-    usual: tuple[Path, ...] = ()
+    labels_sha256: str  # of the 60,000 training labels; it tells the data sets apart
+    usual: tuple[Path, ...] = ()  # folders where a system package installs it
 
 
 NAMED = {
@@ -51,13 +51,15 @@ NAMED = {
 def find_named(
     name: str, data_dir: Path | None = None, download: bool = True
 ) -> tuple[Path, tuple[str, ...]]:
-    """Return the folder that holds a named data set's IDX files, downloading it if need be.
+    """Return the folder with a named data set's IDX files; download them if necessary.
 
-    Order: `data_dir` and $TUNE_MNIST_DATA (each: below the data set's name, flat, in
-    torchvision's layout), ./data in torchvision's layout, Debian's package, earlier downloads.
+    The first of these places that has them is used: `data_dir`, then $TUNE_MNIST_DATA (in each: a
+    folder of the data set's name, the folder itself, torchvision's layout), ./data in torchvision's
+    layout, Debian's package, an earlier download.
 
-    Returns: the folder, and a note if `data_dir` was given and the data come from elsewhere.
-    Raises: InputError: a folder that was named does not exist, or the data set is nowhere.
+    Returns: the folder, and a note if `data_dir` was given but the data is from elsewhere.
+    Raises: InputError: `data_dir` or $TUNE_MNIST_DATA is not a folder, or the data set is in none
+        of these places and cannot be downloaded.
     """
     roots = _roots(data_dir)
     places = _places(name, roots)
@@ -78,7 +80,7 @@ def find_named(
 
 
 def _roots(data_dir: Path | None) -> list[Path]:
-    """Return the folders that were named, which must exist: a slip must not end in a download."""
+    """Return the folders that a person named; they must exist, so a typo causes no download."""
     given = {"`data_dir`": data_dir, VARIABLE: os.environ.get(VARIABLE)}
     roots = []
     for source, value in given.items():
@@ -103,7 +105,7 @@ def _downloaded(name: str) -> Path | None:
 
 
 def _download(name: str) -> str:
-    """Download into the cache, aside and then renamed; return why it failed, or ""."""
+    """Download into the cache, whole or not at all; return why it failed, or ""."""
     target = _downloaded(name)
     if target is None:
         return "there is no home folder to download into"
@@ -113,7 +115,7 @@ def _download(name: str) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as aside, _patience():
             getattr(torchvision.datasets, NAMED[name].torchvision)(aside, download=True)
-            if not holds_idx(target):  # else another process was faster
+            if not holds_idx(target):  # unless another process was faster
                 Path(aside, NAMED[name].torchvision, "raw").rename(target)
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         return f"the download failed ({str(error).strip()})"
@@ -122,7 +124,7 @@ def _download(name: str) -> str:
 
 @contextlib.contextmanager
 def _patience() -> Iterator[None]:
-    """Keep stdout for results (older torchvision prints), and wait for no server for ever."""
+    """Keep what older torchvision prints off stdout, and do not wait forever for a server."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_S)
     try:

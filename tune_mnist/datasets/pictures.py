@@ -1,6 +1,7 @@
-"""Image files of any size and mode to one uint8 array, and the files that cannot be.
+"""From image files of any size and mode to one uint8 array.
 
-What Pillow can check is checked before anything is believed: PNG has checksums, JPEG has none.
+Files that cannot be decoded are named. Checksums are verified first, where the format has them: PNG
+does, JPEG does not.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # EPS and others run programs
-LARGEST_KEPT = 64  # pixels a side; images of one size up to this keep it
-SIDE = 32  # pixels a side of all others: what the ResNets see
+LARGEST_KEPT = 64  # pixels per side; if all images have one size, up to this one, they keep it
+SIDE = 32  # pixels per side otherwise: the ResNets' input
 CHUNK_FILES = 64
-THREADS_PAY_BYTES = 10_000  # below, a decoder spends its time under the interpreter's lock
+THREADS_PAY_BYTES = 10_000  # smaller files spend their time under the interpreter's lock
 MOST_NAMED = 5
 
 Pixels = npt.NDArray[np.uint8]
@@ -34,28 +35,29 @@ Progress = Callable[[int, int], None]  # images decoded so far, images in all
 
 @dataclass(frozen=True)
 class Picture:
-    """One decoded file: (h, w), or (h, w, 3) where any pixel has a colour."""
+    """One decoded file."""
 
-    pixels: Pixels
-    shrunk: bool  # it was larger than LARGEST_KEPT, and is SIDE by SIDE now
-    transparent: bool
+    pixels: Pixels  # (h, w), or (h, w, 3) if any pixel has a colour
+    shrunk: bool  # whether it was larger than LARGEST_KEPT; it is SIDE by SIDE now
+    transparent: bool  # whether any pixel was transparent
 
 
 def read_pictures(
     paths: Sequence[Path], progress: Progress | None = None
 ) -> tuple[Pixels, tuple[str, ...]]:
-    """Decode image files, several at a time.
+    """Decode image files.
 
-    All of one size up to 64x64 pixels: kept. Otherwise all are resized, bilinearly and without
-    keeping the aspect ratio, to 32x32, and a note says so. 16-bit grey keeps its upper byte,
-    transparency is laid on white (a note says so), a rotation in EXIF is applied.
+    If all images have the same size, up to 64x64 pixels, they keep it. Otherwise all are resized to
+    32x32, bilinearly and without keeping the aspect ratio, and a note says so. 16-bit grey keeps
+    its upper byte. Transparent images are placed on white, and a note says so. EXIF rotation is
+    applied.
 
     Args:
         paths: n >= 1 files.
-        progress: called from this thread after every few files.
+        progress: called in this thread after every few files.
 
-    Returns: (n, h, w) uint8 if all are grey, else (n, h, w, 3), and the notes.
-    Raises: InputError: files that cannot be decoded; 5 of them are named.
+    Returns: (n, h, w) uint8 if all are grey, otherwise (n, h, w, 3), and the notes.
+    Raises: InputError: some files cannot be decoded; it names 5 of them and counts the others.
     """
     pictures = _decode_all(paths, progress)
     sizes = {picture.pixels.shape[:2] for picture in pictures}
@@ -66,7 +68,7 @@ def read_pictures(
     else:
         pixels = [picture.pixels for picture in pictures]
     if any(picture.transparent for picture in pictures):
-        notes.append("transparent pixels laid on white")
+        notes.append("transparent images placed on white")
     if any(array.ndim == 3 for array in pixels):
         pixels = [array if array.ndim == 3 else _colour(array) for array in pixels]
     return np.stack(pixels), tuple(notes)
@@ -84,8 +86,8 @@ def _decode_all(paths: Sequence[Path], progress: Progress | None) -> list[Pictur
             if progress:
                 progress(len(pictures) + len(faults), len(paths))
     if len(faults) > MOST_NAMED:
-        problem = f"so cannot {len(faults) - MOST_NAMED:,} more files"
-        faults[MOST_NAMED:] = [Fault("images", "", problem, "mend or remove them")]
+        problem = f"{len(faults) - MOST_NAMED:,} more files cannot be decoded"
+        faults[MOST_NAMED:] = [Fault("images", "", problem, "repair or remove them")]
     if faults:
         raise InputError(faults)
     return pictures
@@ -96,7 +98,7 @@ def _picture_or_fault(path: Path) -> Picture | Fault:
         return _picture(path)
     except Exception as error:  # a decoder may raise anything on a damaged file
         reason = str(error).replace(f"'{path}'", "the file") or type(error).__name__
-        return Fault(str(path), "", f"cannot be decoded ({reason})", "mend or remove it")
+        return Fault(str(path), "", f"cannot be decoded ({reason})", "repair or remove it")
 
 
 def _picture(path: Path) -> Picture:
@@ -104,11 +106,11 @@ def _picture(path: Path) -> Picture:
 
     contents = io.BytesIO(path.read_bytes())
     with Image.open(contents, formats=FORMATS) as image:
-        image.verify()  # the checksums; the image cannot be used after it
+        image.verify()  # checksums; the image is unusable afterwards, so it is opened again
     with Image.open(contents, formats=FORMATS) as opened:
         shrunk = max(opened.size) > LARGEST_KEPT
         if shrunk:
-            opened.draft(None, (4 * SIDE, 4 * SIDE))  # a JPEG decodes to what is needed only
+            opened.draft(None, (4 * SIDE, 4 * SIDE))  # decodes a JPEG no larger than needed
         upright = ImageOps.exif_transpose(opened)
         plain, transparent = _plain(upright)
         pixels = np.asarray(
@@ -120,13 +122,13 @@ def _picture(path: Path) -> Picture:
 
 
 def _plain(image: Image) -> tuple[Image, bool]:
-    """Return the image as 8-bit grey or RGB, and whether anything shone through."""
+    """Return the image as 8-bit grey or RGB, and whether any pixel was transparent."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)), False
     if image.mode in ("I", "F"):
-        raise ValueError(f"its pixels have 32 bits, mode {image.mode}; 8 and 16 are known")
+        raise ValueError(f"its pixels have 32 bits, mode {image.mode}; only 8 and 16 are supported")
     if not image.has_transparency_data:
         return image.convert("L" if image.mode in ("1", "L") else "RGB"), False
     layer = image.convert("RGBA")

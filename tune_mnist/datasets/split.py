@@ -1,8 +1,7 @@
-"""The technical report's split: 70/10/20 of the training pool, drawn as torch draws it, with seed
-42.
+"""The technical report's split: 70/10/20 of the training pool, drawn like torch's, with seed 42.
 
-The technical report validated on the 10 %, and tested on the standard test file although its text
-names the 20 %; both are to be had, as `standard` and `holdout`.
+The technical report validated on the 10 %. Its text says that it tested on the 20 %, but its logs
+show the standard test images. Here both are available, as `holdout` and `standard`.
 """
 
 from __future__ import annotations
@@ -16,24 +15,24 @@ from tune_mnist.datasets.dataset import Dataset, Images, Unsplit, content_hash
 from tune_mnist.errors import Fault, InputError, input_error
 
 SEED = 42
-FEWEST_IMAGES = 10  # leaves one image at least in each part
+FEWEST_IMAGES = 10  # leaves at least one image in each part
 MOST_FAULTS = 5
 
 TestSet = Literal["standard", "holdout"]
 
 
 def split(name: str, data: Unsplit, test_set: TestSet) -> Dataset:
-    """Split a data set as the technical report did; every array of the result is contiguous,
-    read-only.
+    """Split a data set as the technical report did; the arrays are contiguous and read-only.
 
     Args:
-        name: the data set's.
-        data: 60,000 training images give 42,000 train, 6,000 validation, 12,000 hold-out.
-        test_set: "standard" tests on the data set's own test images where it has any,
-            "holdout" on the 20 %.
+        name: the name of the data set.
+        data: of 60,000 training images, 42,000 are for training, 6,000 for validation and 12,000
+            for the hold-out.
+        test_set: "standard" tests on the data set's own test images, or on the hold-out if it has
+            none; "holdout" always tests on the hold-out.
 
-    Raises: InputError: fewer than 2 classes, fewer than 10 images, or a class without an image
-        in the train part.
+    Raises: InputError: there are fewer than 2 classes or fewer than 10 images, or a class has no
+        image among those for training.
     """
     train, val, holdout = (_take(data.train, where) for where in _indices(name, len(data.train)))
     _check_classes(name, train, data)
@@ -48,23 +47,23 @@ def split(name: str, data: Unsplit, test_set: TestSet) -> Dataset:
 
 
 def _indices(name: str, n: int) -> list[npt.NDArray[np.int64]]:
-    """Return the indices of the three parts, exactly those of torch's `random_split`."""
+    """Return the indices of the three parts, the same as torch's `random_split` draws."""
     if n < FEWEST_IMAGES:
         raise input_error(
             f"dataset {name}",
             f"{n} training images are too few to split 70/10/20",
-            f"give it {FEWEST_IMAGES} at least",
+            f"use at least {FEWEST_IMAGES}",
         )
     return np.split(_permutation(n), [n * 7 // 10, n * 7 // 10 + n // 10])
 
 
 def _permutation(n: int) -> npt.NDArray[np.int64]:
-    """Return `torch.randperm(n)` of seed 42, without the two seconds that loading torch takes.
+    """Return `torch.randperm(n)` for seed 42, without the two seconds that importing torch takes.
 
-    Both are Fisher and Yates's shuffle by the remainders of a Mersenne twister's 32-bit numbers.
+    Both are Fisher and Yates's shuffle, with remainders of a Mersenne twister's 32-bit numbers.
     """
     twister = np.random.MT19937()
-    twister._legacy_seeding(SEED)  # the twister's own seeding, which torch uses, not NumPy's
+    twister._legacy_seeding(SEED)  # the twister's original seeding, which torch uses too
     order = list(range(n))
     for i, number in enumerate(twister.random_raw(n - 1).tolist()):
         j = i + number % (n - i)
@@ -83,7 +82,7 @@ def _take(part: Images, where: npt.NDArray[np.int64] | slice) -> Images:
 def _check_classes(name: str, train: Images, data: Unsplit) -> None:
     where = f"dataset {name}"
     if len(data.classes) < 2:
-        raise input_error(where, f"has only the class {data.classes[0]}", "give it 2 at least")
+        raise input_error(where, f"has only the class {data.classes[0]}", "use at least 2")
     drawn = np.bincount(train.labels, minlength=len(data.classes))
     pool = np.bincount(data.train.labels, minlength=len(data.classes))
     missing = np.flatnonzero(drawn == 0)[:MOST_FAULTS]
@@ -92,7 +91,7 @@ def _check_classes(name: str, train: Images, data: Unsplit) -> None:
             where,
             f"class {data.classes[label]}",
             f"none of its {pool[label]} images is among the {len(train):,} drawn for training",
-            "add images of it",
+            "add images of this class",
         )
         for label in missing
     ]
