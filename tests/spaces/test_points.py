@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.spaces.conftest import SVM, Read, Refuse
+from tune_mnist.errors import InputError
+from tune_mnist.spaces import Overrides, read_space
 
 KERNELS = "  kernel: {choice: [rbf, poly]}\n"
 NO_PARAMETERS = "model: svm\ndataset: digits\n"
@@ -54,6 +58,21 @@ def test_a_point_needs_no_value_where_none_matters(read: Read) -> None:
     assert len(space.points) == 2
 
 
-def test_tpe_on_points_alone_is_refused(refuse: Refuse) -> None:
-    [line] = refuse(NO_PARAMETERS + "points: [{C: [1.0, 2.0]}]")
+def test_points_alone_are_tried_in_their_own_order_unless_the_file_says_otherwise(
+    read: Read, refuse: Refuse
+) -> None:
+    points = NO_PARAMETERS + "points: [{C: [1.0, 2.0]}]\n"
+    assert read(points).search.sampler == "grid"
+    [line] = refuse(points + "search: {sampler: tpe}")
     assert line.startswith("mine.yaml: search.sampler: tpe cannot learn from a list of points")
+
+
+def test_a_request_can_repair_the_sampler_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(NO_PARAMETERS + "points: [{C: [1.0, 2.0]}]\nsearch: {sampler: tpe}\n")
+    own = Overrides(search={"sampler": "grid", "trials": None})
+    assert read_space(file, own).search.sampler == "grid"
+    with pytest.raises(InputError, match=r"mine\.yaml: search\.sampler: tpe cannot learn"):
+        read_space(file, Overrides(search={"trials": 1}))
+    with pytest.raises(InputError, match=r"^`sampler`: gp cannot learn"):
+        read_space(file, Overrides(search={"sampler": "gp"}))

@@ -149,15 +149,9 @@ def asked_space(request: SearchRequest) -> Space:
         search={**changes, "share": None if request.share else False},
         resources={"cpu": request.cpus_per_trial, "gpu": request.gpus_per_trial},
     )
-    return override(_named_space(request), own)
-
-
-def _named_space(request: SearchRequest) -> Space:
-    file = request.space_file
-    if file is None:
-        return read_space(find_space(request.space))
-    space = read_space(file)
-    if request.space not in (space.model, space.name):
+    file = request.space_file or find_space(request.space)
+    space = read_space(file, own)
+    if request.space_file and request.space not in (space.model, space.name):
         problem = f"is a space for {space.model}, not for {request.space}"
         raise input_error(file, problem, f"search {space.model} with it")
     return space

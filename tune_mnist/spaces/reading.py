@@ -32,6 +32,7 @@ _FIELDS = {
     "resources.cpu": "cpus_per_trial",
     "resources.gpu": "gpus_per_trial",
     "constraints": "where",
+    "objective.metric": "objective",
     "fidelity.parameter": "fidelity",
     "fidelity.rungs": "fidelity",
 }
@@ -61,22 +62,6 @@ class _File(Section):
     resources: Any = None
 
 
-def read_space(path: Path) -> Space:
-    """Read and check a space file.
-
-    Args:
-        path: a YAML file in the language of search_spaces/*.yaml.
-
-    Raises:
-        InputError: every fault of the file, one line each.
-    """
-    tree = read_yaml(path)
-    try:
-        return _space(tree, space_name(path))
-    except InputError as error:
-        raise InputError(replace(fault, where=str(path)) for fault in error.faults) from None
-
-
 @dataclass(frozen=True)
 class Overrides:
     """The values of a request that replace those of the space file.
@@ -97,13 +82,56 @@ class Overrides:
     search: Mapping[str, object] = field(default_factory=dict)
     resources: Mapping[str, object] = field(default_factory=dict)
 
+    def given(self) -> set[str]:
+        """Return the request's fields that have a value here."""
+        own = {name: getattr(self, name) for name in ("dataset", "objective", "where", "fidelity")}
+        own |= {**self.search, **{f"{key}s_per_trial": n for key, n in self.resources.items()}}
+        return {name for name, value in own.items() if value not in (None, ())}
 
-def override(space: Space, own: Overrides) -> Space:
-    """Return the space with the request's own values, checked again.
+
+def read_space(path: Path, own: Overrides | None = None) -> Space:
+    """Read a space file and check it, with a request's own values if there are any.
+
+    The rules are judged once, on the whole: a request may repair what is wrong in the file.
+
+    Args:
+        path: a YAML file in the language of search_spaces/*.yaml.
+        own: values that replace those of the file.
 
     Raises:
-        InputError: every fault; each names the request's field instead of a file.
+        InputError: every fault, one line each. It names the request's field where the fault is in
+            a value of the request, else the file and the key.
     """
+    own = own or Overrides()
+    tree = read_yaml(path)
+    try:
+        space = _space(tree, space_name(path))
+    except InputError as error:
+        raise InputError(replace(fault, where=str(path)) for fault in error.faults) from None
+    changed = _changed(space, own)
+    if faults := contradictions(changed):
+        given = own.given()
+        raise InputError(
+            _in_request(fault) if _name(fault.key) in given else replace(fault, where=str(path))
+            for fault in faults
+        )
+    return changed
+
+
+def override(space: Space, own: Overrides) -> Space:
+    """Return the space with a request's own values, checked again.
+
+    Raises:
+        InputError: every fault; each names the request's field.
+    """
+    changed = _changed(space, own)
+    if faults := contradictions(changed):
+        raise InputError(map(_in_request, faults))
+    return changed
+
+
+def _changed(space: Space, own: Overrides) -> Space:
+    """Return the space with a request's own values, each right by itself."""
     faults: list[Fault] = []
     parts: dict[str, Any] = {}
     if own.dataset is not None:
@@ -124,20 +152,26 @@ def override(space: Space, own: Overrides) -> Space:
         new = {name: value for name, value in getattr(own, key).items() if value is not None}
         with gathering(faults):
             parts[key] = validated(_SECTIONS[key], {**old, **new}, key)
-    changed = space.model_copy(update=parts)
-    faults = faults or contradictions(changed)
     if faults:
-        raise InputError(replace(fault, where=_field(fault.key), key="") for fault in faults)
-    return changed
+        raise InputError(map(_in_request, faults))
+    return space.model_copy(update=parts)
 
 
-def _field(key: str) -> str:
+def _in_request(fault: Fault) -> Fault:
+    return replace(fault, where=f"`{_name(fault.key)}`", key="")
+
+
+def _name(key: str) -> str:
+    """Return the request's field for a key of the file."""
     key = key.partition("[")[0]  # "constraints[0]": one of several
-    return f"`{_FIELDS.get(key, key.rpartition('.')[2])}`"
+    return _FIELDS.get(key, key.rpartition(".")[2])
 
 
 def _space(tree: Any, name: str) -> Space:
-    """Return the space that a file's content describes; the faults do not name the file yet."""
+    """Return the space that a file describes, its parts not yet judged together.
+
+    The faults do not name the file.
+    """
     if not isinstance(tree, dict):
         fix = "begin with a line such as `model: svm`"
         raise input_error("", f"{shown(tree)} is not a mapping", fix)
@@ -167,6 +201,8 @@ def _space(tree: Any, name: str) -> Space:
     if faults:
         raise InputError(faults)
     space = Space.model_validate(parts)
-    if faults := contradictions(space):
-        raise InputError(faults)
+    listed = not space.parameters and "sampler" not in (tree.get("search") or {})
+    if listed:  # its own order is what a list of points asks for
+        grid = space.search.model_copy(update={"sampler": "grid"})
+        return space.model_copy(update={"search": grid})
     return space
