@@ -30,10 +30,8 @@ from pathlib import Path
 from typing import Literal
 
 RowKind = Literal["trials", "reports"]
-ROW_KINDS: tuple[RowKind, ...] = (
-    "reports",
-    "trials",
-)  # in this order: a visible trial has its measurements
+ROW_KINDS: tuple[RowKind, ...] = ("reports", "trials")
+"""In the order of writing, so that a visible trial has its measurements."""
 
 # First and last trial, then the best accuracy and wall time if they are known.
 _NAME = re.compile(r"(\d{8,})-(\d{8,})(?:\.best-(\d[0-9.e-]*)-in-(inf|\d[0-9.e+-]*)s)?\.parquet")
