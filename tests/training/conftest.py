@@ -1,4 +1,4 @@
-"""What the SVM's tests share: compiled code that is never stale, and the digits."""
+"""What the tests of training share: compiled code that is never out of date, and the digits."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 import tune_mnist.training
 from tune_mnist.datasets import Dataset, load_dataset
 
-# Numba's cache notices when the file of a function changes, not when that of one it calls does.
-# So tests keep compiled code in a folder named for all of the sources; set before numba loads it.
+# Numba's cache notices a change in a function's own file, but not in the file of a function that it
+# calls. So the tests' cache folder is named after all sources; it is set before numba is imported.
 _sources = sorted(Path(tune_mnist.training.__file__).parent.rglob("*.py"))
 _digest = hashlib.sha256(b"".join(path.read_bytes() for path in _sources)).hexdigest()[:16]
 os.environ.setdefault(
@@ -22,5 +22,5 @@ os.environ.setdefault(
 
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
-    """1,257 training, 179 validation and 361 test images, read-only, as Ray hands them out."""
+    """1,257 training, 179 validation and 361 test images; read-only, like arrays shared by Ray."""
     return load_dataset("digits", download=False)

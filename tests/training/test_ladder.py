@@ -1,4 +1,4 @@
-"""A ladder of trainings reports as one trial, on the real SVM."""
+"""A ladder of rungs reports like one trial; with the real SVM."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUNGS = (1 / 9, 1 / 3, 1.0)
 
 @pytest.fixture(scope="module")
 def alone(digits: Dataset) -> list[Measurement]:
-    """Each rung trained by itself."""
+    """Each rung trained on its own."""
     found: list[Measurement] = []
     for fraction in RUNGS:
         config = svm.SvmConfig("rbf", 1.0, train_fraction=fraction)
@@ -35,7 +35,9 @@ def reports(alone: list[Measurement]) -> list[Measurement]:
     return collected
 
 
-def test_a_report_a_rung(alone: list[Measurement], reports: list[Measurement]) -> None:
+def test_each_rung_reports_one_measurement(
+    alone: list[Measurement], reports: list[Measurement]
+) -> None:
     assert [(r["step"], r["fidelity"]) for r in reports] == list(zip((1, 2, 3), RUNGS, strict=True))
     assert [r["val_accuracy"] for r in reports] == [r["val_accuracy"] for r in alone]
 

@@ -1,4 +1,4 @@
-"""A recorded step is the eager step, and recording one leaves no trace."""
+"""A recorded step equals the eager step, and recording one leaves no trace."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def batch(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("optimizer_name", ["sgd", "adam"])
-def test_undone_steps_leave_the_training_as_if_they_had_not_been(optimizer_name: str) -> None:
+def test_undone_steps_leave_no_trace_in_the_training(optimizer_name: str) -> None:
     results = []
     for warm_up in (False, True):
         network = draw_network("resnet18", 10, seed=0)
@@ -90,7 +90,7 @@ def test_graphed_losses_and_weights_equal_eager_ones_step_by_step(
 
 
 def _same_size(first: nn.Module, second: nn.Module) -> bool:
-    """Weights moved by about the same: bfloat16 kernels may differ between runs in the last bit."""
+    """Whether weights moved by about the same: bfloat16 kernels may differ in the last bit."""
     pairs = zip(first.parameters(), second.parameters(), strict=True)
     return all(bool(((a - b).norm() <= 0.05 * a.norm() + 1e-3).item()) for a, b in pairs)
 

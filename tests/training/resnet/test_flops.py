@@ -1,4 +1,4 @@
-"""The counts are the network's, and say which convention gives the report's."""
+"""The counts are those of the network, and one convention gives the technical report's figures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_costs_of_ten_classes(
     assert (cost.flops, cost.parameters) == (2 * cost.multiply_adds, parameters)
 
 
-def test_a_class_more_costs_one_product_a_feature() -> None:
+def test_one_more_class_costs_one_product_per_feature() -> None:
     more = forward_cost("resnet18", 11).multiply_adds - forward_cost("resnet18", 10).multiply_adds
     assert more == 512
 

@@ -13,10 +13,10 @@ from tune_mnist.training.resnet.fused_update import fused_optimizer
 
 @pytest.mark.parametrize("name", ["sgd", "adam"])
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
-def test_weights_move_as_under_torchs_own_optimizer(name: str, order: torch.memory_format) -> None:
-    # In float64: the two orders of memory sum differently, and three steps of this size make a
-    # float32's rounding visible. No bias before BatchNorm: its gradient is rounding, and Adam
-    # makes whole steps of that.
+def test_weights_move_as_with_torchs_own_optimizer(name: str, order: torch.memory_format) -> None:
+    # In float64, because the two orders of memory sum differently, and three steps of this size
+    # would show float32's rounding. Without a bias before BatchNorm, because its gradient is only
+    # rounding, and Adam would turn that into whole steps.
     torch.manual_seed(0)
     conv = nn.Conv2d(3, 8, 3, bias=False)
     plain = nn.Sequential(conv, nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(72, 5)).double()

@@ -1,4 +1,4 @@
-"""The network's input equals what PIL and torchvision's transforms made of each image."""
+"""The network's input equals what PIL and torchvision's transforms make of each image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that training frees and wants again costs no page faults."""
+"""Memory that a training frees and allocates again costs no page faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tune_mnist.training.resnet.kept_memory import kept_memory
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's setting")
-def test_memory_wanted_again_is_not_faulted_in_again() -> None:
+def test_memory_that_is_allocated_again_costs_no_new_page_faults() -> None:
     megabytes, page = 8 << 20, resource.getpagesize()
     with kept_memory():
         np.empty(megabytes, np.uint8).fill(1)

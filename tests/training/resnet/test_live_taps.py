@@ -84,11 +84,11 @@ def losses(network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor)
         ("resnet18", "adam", 28, 8),
         ("resnet18", "sgd", 40, 4),
         ("resnet18", "sgd", 64, 2),
-        # With 4 images 1e-16 more on the input moves torchvision's own third loss by 1e-5.
+        # With 4 images, a change of 1e-16 in the input moves torchvision's own third loss by 1e-5.
         ("resnet50", "sgd", 32, 12),
     ],
 )
-def test_training_is_torchvisions_and_exports_to_it(
+def test_training_equals_torchvisions_and_exports_to_it(
     architecture: str, optimizer: str, side: int, count: int
 ) -> None:
     plain, live = plain_and_live(architecture, side)
@@ -108,7 +108,7 @@ def test_training_is_torchvisions_and_exports_to_it(
             torch.testing.assert_close(same.eval()(images), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_dead_taps_are_exported_as_they_were_drawn() -> None:
+def test_dead_taps_are_exported_with_their_initial_values() -> None:
     torch.manual_seed(0)
     plain = torchvision.models.resnet18(num_classes=10)
     torch.manual_seed(0)
@@ -119,7 +119,7 @@ def test_dead_taps_are_exported_as_they_were_drawn() -> None:
         assert torch.equal(tensor, plain.state_dict()[name]), name
 
 
-def test_torchvisions_weights_load_and_come_back_whole() -> None:
+def test_torchvisions_weights_load_and_are_returned_whole() -> None:
     other = torchvision.models.resnet18(num_classes=10).state_dict()
     live = torchvision.models.resnet18(num_classes=10)
     keep_live_taps(live, 32, 32)

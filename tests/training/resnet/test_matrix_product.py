@@ -1,4 +1,4 @@
-"""oneDNN's matrix products are the BLAS's, whatever the layout."""
+"""oneDNN's matrix products equal the BLAS's, in every memory layout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIDES = st.integers(1, 70)
 @given(
     m=SIDES, n=SIDES, k=SIDES, of_a=st.sampled_from([*LAYOUTS]), of_b=st.sampled_from([*LAYOUTS])
 )
-def test_a_product_is_that_of_the_numbers_whatever_their_layout(
+def test_a_product_depends_on_the_numbers_not_on_their_layout(
     m: int, n: int, k: int, of_a: str, of_b: str
 ) -> None:
     a, b = LAYOUTS[of_a](m, k), LAYOUTS[of_b](n, k)
@@ -52,6 +52,6 @@ def test_an_input_that_needs_no_gradient_gets_none() -> None:
 
 
 def test_the_version_of_torch_that_we_install_has_the_operator() -> None:
-    """Where torch is built with oneDNN at all; else every trial would be slower and none fail."""
+    """If torch is built with oneDNN: without the operator trials would be slower, and none fail."""
     built_in: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     assert built_in == matrix_product.ONEDNN

@@ -1,4 +1,4 @@
-"""What bfloat16 changes, and what it leaves alone."""
+"""What bfloat16 changes, and what it leaves as it is."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run(config: ResnetConfig, data: Dataset) -> dict[str, object]:
         ("bfloat16", "cuda", True, torch.bfloat16),
     ],
 )
-def test_the_device_chooses_where_nobody_asks(
+def test_the_device_chooses_if_the_configuration_does_not(
     monkeypatch: pytest.MonkeyPatch,
     asked: precision.Precision | None,
     device: str,
@@ -62,7 +62,7 @@ def test_the_device_chooses_where_nobody_asks(
     assert product_dtype(asked, torch.device(device)) == runs_in
 
 
-def test_what_a_device_would_only_emulate_is_refused(
+def test_bfloat16_that_a_device_would_only_emulate_is_refused(
     monkeypatch: pytest.MonkeyPatch, few: Dataset
 ) -> None:
     monkeypatch.setattr(precision, "has_bfloat16", lambda _: False)
@@ -82,7 +82,7 @@ def test_what_a_device_would_only_emulate_is_refused(
         (8, 7, 2, 3),  # the library's own
     ],
 )
-def test_a_convolution_is_off_by_its_rounding_alone(
+def test_a_convolution_is_off_only_by_its_rounding(
     side: int, kernel: int, stride: int, channels: int
 ) -> None:
     torch.manual_seed(0)
@@ -107,7 +107,7 @@ def _distance(found: Tensor, expected: Tensor) -> float:
 
 
 @native
-def test_a_training_in_bfloat16_is_another_one_that_learns_as_much(few: Dataset) -> None:
+def test_a_training_in_bfloat16_is_a_different_one_that_learns_as_much(few: Dataset) -> None:
     # After 6 epochs seeds differ by 0.01 (after 3 by 0.04, whatever the number format).
     single, low = (run(dataclasses.replace(one, epochs=6), few) for one in (CONFIG, LOW))
     assert run(LOW, few)["val_loss"] == run(LOW, few)["val_loss"]

@@ -32,7 +32,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
-    """129 training images: batches of 16 leave one over. Read-only, as Ray hands them out."""
+    """129 training images: batches of 16 leave one over. Read-only, like arrays shared by Ray."""
     pixels, labels = load_digits(return_X_y=True)
     images = (pixels * 15).astype(np.uint8).reshape(-1, 8, 8)
     images.flags.writeable = labels.flags.writeable = False
@@ -79,7 +79,9 @@ def test_the_network_learns(reports: list[Measurement]) -> None:
     assert reports[-1]["train_accuracy"] > 0.5
 
 
-def test_a_report_an_epoch_and_the_test_set_only_in_the_last(reports: list[Measurement]) -> None:
+def test_each_epoch_is_reported_and_only_the_last_has_the_test_images(
+    reports: list[Measurement],
+) -> None:
     assert [(r["step"], r["fidelity"]) for r in reports] == [(1, 1.0), (2, 2.0)]
     assert ["test_accuracy" in r for r in reports] == [False, True]
 
@@ -101,7 +103,7 @@ def test_the_confusion_counts_the_test_images_and_agrees_with_their_accuracy(
     assert np.trace(counts) / len(digits.test) == pytest.approx(reports[-1]["test_accuracy"])
 
 
-def test_a_prefix_is_the_shorter_training_by_itself_and_disturbs_nothing(
+def test_a_prefix_equals_the_shorter_training_and_disturbs_nothing(
     digits: Dataset, reports: list[Measurement]
 ) -> None:
     three = dataclasses.replace(CONFIG, epochs=3)
@@ -111,7 +113,7 @@ def test_a_prefix_is_the_shorter_training_by_itself_and_disturbs_nothing(
     assert ["prefix" in r for r in shared] == [False, True, False]
 
 
-def test_the_look_at_a_prefix_counts_in_its_times_alone(digits: Dataset) -> None:
+def test_measuring_a_prefix_counts_only_in_its_own_times(digits: Dataset) -> None:
     many = Images(np.tile(digits.train.images, (20, 1, 1)), np.tile(digits.train.labels, 20))
     slow_test = dataclasses.replace(
         digits, train=Images(digits.train.images[:16], digits.train.labels[:16]), test=many
@@ -123,13 +125,13 @@ def test_the_look_at_a_prefix_counts_in_its_times_alone(digits: Dataset) -> None
 
 
 @pytest.mark.parametrize(("count", "tolerance"), [(16, 1e-5), (32, 1e-2)])
-def test_losses_are_those_of_the_reports_loop(
+def test_losses_are_those_of_the_technical_reports_loop(
     digits: Dataset, count: int, tolerance: float
 ) -> None:
     """PIL, torchvision's transforms and network, torch's plain optimizer; our seed and order.
 
-    Loose after an update: there torchvision's own float32 loss moves by 1e-3 with a last bit.
-    test_live_taps.py compares several steps, in float64.
+    The tolerance is loose after an update: a change in the last bit moves torchvision's own float32
+    loss by 1e-3. test_live_taps.py compares several steps in float64.
     """
     config = ResnetConfig("resnet18", batch_size=16, optimizer="sgd", learning_rate=0.001, epochs=1)
     first = Images(digits.train.images[:count], digits.train.labels[:count])
@@ -171,7 +173,7 @@ def test_parameters_are_torchvisions_count(reports: list[Measurement]) -> None:
     assert reports[0]["parameters"] == 11_181_642
 
 
-def test_the_global_generator_is_left_alone(digits: Dataset) -> None:
+def test_the_global_generator_is_left_as_it_was(digits: Dataset) -> None:
     config = dataclasses.replace(CONFIG, epochs=1)
     before = torch.random.get_rng_state()
     train(config, digits, lambda *_: None, TrainOptions())
@@ -184,7 +186,7 @@ def test_a_diverged_training_fails_and_says_why(digits: Dataset) -> None:
         train(config, digits, lambda *_: None, TrainOptions())
 
 
-def test_what_the_report_raises_ends_the_training(digits: Dataset) -> None:
+def test_what_report_raises_ends_the_training(digits: Dataset) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 

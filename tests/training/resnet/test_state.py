@@ -1,4 +1,4 @@
-"""A training that continues from its saved state is the training that never stopped."""
+"""A training that resumes from its saved state equals one that never stopped."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def few(digits: Dataset) -> Dataset:
 def run(
     config: ResnetConfig, data: Dataset, save_to: Path | None = None, restore: Path | None = None
 ) -> list[Measurement]:
-    """Train; save after the first epoch if asked to, or go on from what was saved."""
+    """Train, saving the state after the first epoch or resuming from a saved one, if given."""
     reports: list[Measurement] = []
 
     def report(measurement: Measurement, save: Save | None) -> None:
@@ -58,7 +58,7 @@ def saved(few: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_going_on_gives_the_same_numbers_bit_for_bit(
+def test_resuming_gives_the_same_numbers_bit_for_bit(
     optimizer: Optimizer, few: Dataset, tmp_path: Path
 ) -> None:
     config = dataclasses.replace(CONFIG, optimizer=optimizer)
@@ -70,7 +70,7 @@ def test_going_on_gives_the_same_numbers_bit_for_bit(
     assert rest[0]["setup_s"] > whole[0]["setup_s"]
 
 
-def test_the_last_report_has_nothing_to_go_on_with(few: Dataset) -> None:
+def test_the_last_measurement_comes_without_a_state(few: Dataset) -> None:
     given = []
     config = dataclasses.replace(CONFIG, epochs=2)
     train(config, few, lambda _, save: given.append(save is None), TrainOptions())
@@ -82,7 +82,7 @@ def test_a_state_is_one_file_that_runs_no_code(saved: Path) -> None:
     assert torch.load(saved / "state.pt", weights_only=True)["epoch"] == 1
 
 
-def test_another_learning_rate_is_the_one_gone_on_with(few: Dataset, saved: Path) -> None:
+def test_a_resumed_training_uses_its_own_learning_rate(few: Dataset, saved: Path) -> None:
     same, other = (
         run(dataclasses.replace(CONFIG, learning_rate=rate), few, restore=saved)[0]["train_loss"]
         for rate in (0.001, 0.1)
@@ -95,7 +95,7 @@ def test_another_learning_rate_is_the_one_gone_on_with(few: Dataset, saved: Path
     [
         ({"optimizer": "sgd"}, "is of resnet18, adam, 10 classes, not of resnet18, sgd"),
         ({"architecture": "resnet50"}, "not of resnet50"),
-        ({"epochs": 1}, "is after 1 epochs, and the training has only 1"),
+        ({"epochs": 1}, "is after epoch 1, and the training ends at epoch 1"),
     ],
 )
 def test_a_state_of_another_training_is_refused(
@@ -105,7 +105,7 @@ def test_a_state_of_another_training_is_refused(
         run(dataclasses.replace(CONFIG, **change), few, restore=saved)  # type: ignore[arg-type]
 
 
-def test_a_torn_or_missing_state_is_named(few: Dataset, saved: Path, tmp_path: Path) -> None:
+def test_a_damaged_or_missing_state_is_named(few: Dataset, saved: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no state\.pt"):
         run(CONFIG, few, restore=tmp_path)
     whole = (saved / "state.pt").read_bytes()

@@ -1,4 +1,4 @@
-"""Compiled code runs where nothing can be cached, and its extremes are Python's."""
+"""Code compiles even if nothing can be cached, and its extremes equal NumPy's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_extremes_of_an_array(dtype: type) -> None:
     assert compiled(_extremes)(values) == (values.min(), values.max())
 
 
-def test_without_a_folder_to_cache_in_it_still_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_compiles_without_a_folder_for_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
     assert compiled(_extremes)(np.array([2.0, 1.0, 3.0])) == (1.0, 3.0)
 

@@ -1,4 +1,4 @@
-"""Which hyperparameters an SVM takes, and which engine a search over them gets."""
+"""Which hyperparameters an SVM accepts, and which engine a search over them uses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_mnist_shares_one_matrix() -> None:
     assert "9.7 GB" in reason
 
 
-def test_too_little_memory_is_the_reason_for_an_svc_each() -> None:
+def test_too_little_memory_means_one_svc_per_trial() -> None:
     needed = gram_bytes(42_000, 16_000)
     engine, reason = choose_engine(GRID, 42_000, 16_000, free_bytes=needed)
     assert engine != "shared-gram"
@@ -49,11 +49,11 @@ def test_few_rows_are_not_worth_sharing() -> None:
     assert "1,257" in reason
 
 
-def test_sigmoid_alone_runs_on_scikit_learn() -> None:
+def test_a_search_of_sigmoid_only_runs_on_scikit_learn() -> None:
     assert choose_engine([SvmConfig("sigmoid", 1.0)], 42_000, 16_000, PLENTY)[0] == "scikit-learn"
 
 
-def test_without_intelex_an_svc_of_ones_own_is_scikit_learns(
+def test_without_intelex_each_trials_svc_is_scikit_learns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(svm_config, "intelex_installed", lambda: False)

@@ -1,4 +1,4 @@
-"""Votes and their ties are counted as LIBSVM counts them."""
+"""Votes and ties are counted as in LIBSVM."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tune_mnist.training.svm.decisions import winners
         ([1.0, 1.0, 1.0], 0),  # pairs (0, 1), (0, 2), (1, 2)
         ([-1.0, 1.0, 1.0], 1),
         ([1.0, -1.0, -1.0], 2),
-        ([1.0, -1.0, 1.0], 0),  # a vote each: the lowest class
-        ([0.0, 0.0, 0.0], 2),  # 0 is no vote for the first of a pair
+        ([1.0, -1.0, 1.0], 0),  # one vote each: the lowest class wins
+        ([0.0, 0.0, 0.0], 2),  # 0 is a vote for the second class of a pair
     ],
 )
 def test_most_votes_win_and_the_lowest_class_wins_a_tie(

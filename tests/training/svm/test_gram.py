@@ -1,4 +1,4 @@
-"""The shared matrix: right, built once, and never half there."""
+"""The shared matrix is correct, built once, and there as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_norms_count_pixels_that_never_change_in_training(digits: Dataset, tmp_p
     assert np.allclose(built.cross_norms, (rows.astype(float) ** 2).sum(axis=1), rtol=1e-6)
 
 
-def test_files_take_the_size_that_the_plan_was_told(digits: Dataset, tmp_path: Path) -> None:
+def test_files_have_the_size_that_the_plan_expects(digits: Dataset, tmp_path: Path) -> None:
     built = open_gram(digits, tmp_path, threads=2)
     expected = gram_bytes(len(digits.train), len(digits.val) + len(digits.test))
     assert built.products.nbytes + built.cross.nbytes == expected
 
 
-def test_trials_that_come_together_build_once(
+def test_trials_that_start_together_build_once(
     digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     builds = []
@@ -70,7 +70,7 @@ def test_leftovers_of_a_killed_builder_are_replaced(digits: Dataset, tmp_path: P
     assert not part.exists()
 
 
-def test_no_room_is_one_clear_error_and_nothing_stays(
+def test_no_room_is_one_clear_error_and_leaves_nothing_behind(
     digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: int) -> None:

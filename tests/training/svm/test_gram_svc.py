@@ -1,4 +1,4 @@
-"""`GramSVC` is a scikit-learn estimator, and the same machine as `SVC`."""
+"""`GramSVC` is a scikit-learn estimator that fits the same SVM as `SVC`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARAMETERS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def rows(digits: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Training rows and labels, and rows that were not trained on."""
+    """Training rows, their labels, and rows that training does not use."""
     train, val, test = standardised(digits)
     return train, digits.train.labels, np.concatenate([val, test])
 
@@ -66,7 +66,7 @@ class TestEveryKernel:
             ours.dual_coef_, svc.dual_coef_, atol=1e-3 * np.abs(svc.dual_coef_).max()
         )
 
-    def test_images_judged_differently_at_the_usual_tolerance_were_undecided(
+    def test_images_predicted_differently_at_the_usual_tolerance_are_close_calls(
         self, parameters: dict[str, Any], rows: tuple[np.ndarray, ...]
     ) -> None:
         x, y, test = rows
@@ -87,7 +87,7 @@ class TestEveryKernel:
             exported.decision_function(test), ours.decision_function(test), atol=1e-4
         )
 
-    def test_saved_and_loaded_it_decides_the_same(
+    def test_it_decides_the_same_after_saving_and_loading(
         self, parameters: dict[str, Any], rows: tuple[np.ndarray, ...], tmp_path: Path
     ) -> None:
         x, y, test = rows
@@ -112,14 +112,14 @@ def test_decision_function_has_svcs_shape_and_sign(
     assert np.allclose(ours.decision_function(test), expected, atol=1e-4)
 
 
-def test_binary_coefficients_are_signed_as_svcs(rows: tuple[np.ndarray, ...]) -> None:
+def test_binary_coefficients_have_svcs_sign(rows: tuple[np.ndarray, ...]) -> None:
     x, y, _ = rows
     ours, svc = GramSVC(tol=1e-6).fit(x, y > 4), SVC(tol=1e-6).fit(x, y > 4)
     assert np.allclose(ours.intercept_, svc.intercept_, atol=1e-5)
     assert np.allclose(ours.dual_coef_, svc.dual_coef_, atol=1e-3)
 
 
-def test_a_class_that_a_fold_lacks_is_never_predicted(rows: tuple[np.ndarray, ...]) -> None:
+def test_a_class_missing_from_a_fold_is_never_predicted(rows: tuple[np.ndarray, ...]) -> None:
     x, y, test = rows
     fold = ~np.isin(y, [0, 4])
     predicted = GramSVC().fit(x[fold], y[fold]).predict(test)
@@ -127,7 +127,7 @@ def test_a_class_that_a_fold_lacks_is_never_predicted(rows: tuple[np.ndarray, ..
     assert not np.isin([0, 4], predicted).any()
 
 
-def test_classes_may_have_names_and_come_back_from_a_file(
+def test_classes_may_have_names_and_a_file_keeps_them(
     rows: tuple[np.ndarray, ...], tmp_path: Path
 ) -> None:
     x, y, test = rows

@@ -1,4 +1,4 @@
-"""Arrays in huge pages hold what any array would, and ask for their room before they are used."""
+"""Arrays in huge pages behave like any array, and their space is allocated before it is used."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def memory_folder() -> Iterator[Path]:
     folder.rmdir()
 
 
-def test_what_is_written_is_what_numpy_reads(folder: Path) -> None:
+def test_numpy_reads_what_was_written(folder: Path) -> None:
     file = folder / "array.npy"
     array = new_array(file, SHAPE, threads=2)
     assert array.shape == SHAPE
@@ -62,7 +62,7 @@ def test_a_map_is_read_only_and_outlives_its_file(folder: Path) -> None:
 @pytest.mark.skipif(
     not Path("/proc/self/smaps").exists(), reason="only Linux says what pages a map has"
 )
-def test_addresses_are_given_back_with_the_last_array(memory_folder: Path) -> None:
+def test_addresses_are_freed_with_the_last_array(memory_folder: Path) -> None:
     file = memory_folder / "array.npy"
     part = new_array(file, SHAPE, threads=2)[5:]
     assert str(file) in Path("/proc/self/maps").read_text()

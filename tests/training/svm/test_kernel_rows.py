@@ -1,4 +1,4 @@
-"""Kernel values from inner products equal scikit-learn's from the rows themselves."""
+"""Kernel values from inner products equal those that scikit-learn computes from the rows."""
 
 from __future__ import annotations
 

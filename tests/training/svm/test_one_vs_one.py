@@ -1,4 +1,4 @@
-"""The solver's answers judged by the definition of the problem, not by another solver alone."""
+"""The solver's answers are checked against the definition of the problem, and against LIBSVM."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Task(NamedTuple):
 
 @st.composite
 def tasks(draw: st.DrawFn, low: float = 1e-3, high: float = 1e3) -> Task:
-    """Few, coarse and lopsided: duplicates, in one class and across classes, and single rows."""
+    """Small unbalanced tasks: duplicate rows within and across classes, classes of a single row."""
     sizes = draw(st.lists(st.integers(1, 14), min_size=2, max_size=4))
     features = draw(st.integers(1, 4))
     cells = st.lists(st.integers(-3, 3), min_size=features, max_size=features)
@@ -59,7 +59,7 @@ def fit(task: Task, threads: int = 2) -> Fitted:
 
 
 def kernel_matrix(task: Task) -> np.ndarray:
-    """The values that the solver saw, in float64."""
+    """The kernel values that the solver uses, in float64."""
     products = task.rows @ task.rows.T
     norms = products.diagonal().copy()
     out = np.empty_like(products)
@@ -143,7 +143,7 @@ def test_every_bias_lies_between_the_two_sides(task: Task) -> None:
 @settings(max_examples=100, deadline=None)
 @given(task=tasks(low=0.01, high=10.0))
 def test_decision_values_are_scikit_learns_up_to_a_constant(task: Task) -> None:
-    """The constant is the bias, which is not unique where every support vector is at C."""
+    """The constant is the bias, which is not unique if every support vector is at C."""
     fitted = fit(task)
     support = task.rows[fitted.support]
     norms = (task.rows**2).sum(axis=1)
@@ -168,7 +168,7 @@ def digits_task(digits: Dataset) -> Task:
 
 
 @pytest.mark.parametrize("kind", KERNEL_CODES.values())
-def test_shrinking_leaves_no_row_behind(digits: Dataset, kind: int) -> None:
+def test_shrinking_forgets_no_row(digits: Dataset, kind: int) -> None:
     parity = digits.train.labels % 2
     order = np.argsort(parity, kind="stable")
     rows = standardised(digits)[0][order]
@@ -193,7 +193,7 @@ def test_number_of_threads_changes_nothing(digits_task: Task) -> None:
     assert np.array_equal(alone.pairwise.coefficients, many.pairwise.coefficients)
 
 
-def test_rows_said_to_be_surely_right_are_predicted_right(digits_task: Task) -> None:
+def test_rows_that_are_surely_right_are_predicted_correctly(digits_task: Task) -> None:
     fitted = fit(digits_task)
     products = digits_task.rows @ digits_task.rows[fitted.support].T
     norms = (digits_task.rows**2).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What the SVM sees of an image."""
+"""Images become rows exactly as with scikit-learn's StandardScaler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocked products equal NumPy's own, also where tiles are cut short."""
+"""Products computed in tiles equal NumPy's, also where a tile is cut short."""
 
 from __future__ import annotations
 

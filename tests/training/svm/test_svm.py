@@ -1,4 +1,4 @@
-"""What one SVM training promises, on scikit-learn's embedded digits, whichever engine runs."""
+"""What one SVM training promises on scikit-learn's digits, whichever engine runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     reports: list[Measurement] | None = None,
 ) -> Measurement:
-    """Train on the engine named."""
+    """Train with the named engine."""
     monkeypatch.setattr(svm, "intelex_installed", lambda: engine != "scikit-learn")
     shared = gram_dir if engine == "shared-gram" else None
     kept: list[Measurement] = [] if reports is None else reports
@@ -71,7 +71,7 @@ class TestEveryEngine:
         got = [measured["train_accuracy"], measured["val_accuracy"], measured["test_accuracy"]]
         assert got == pytest.approx(expected, abs=2e-4)
 
-    def test_report_is_one_complete_measurement(
+    def test_one_complete_measurement_is_reported(
         self, engine: str, digits: Dataset, gram_dir: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reports: list[Measurement] = []
@@ -125,7 +125,7 @@ def test_every_engine_fits_the_same_fraction(
         assert measured["fidelity"] == 1 / 3
 
 
-def test_sigmoid_runs_on_scikit_learn_even_where_a_matrix_is_shared(
+def test_sigmoid_runs_on_scikit_learn_even_if_a_matrix_is_shared(
     digits: Dataset, gram_dir: Path
 ) -> None:
     config = SvmConfig("sigmoid", 1.0)
