@@ -1,8 +1,8 @@
 """Write the pages of docs/ that are made from the code, or check that they are up to date.
 
 python -m docs.generate            write docs/cli.md, docs/columns.md and docs/spaces.md
-python -m docs.generate --check    exit 1 with a line for each page that is stale and for each
-                                   option, column, sampler, ... that says nothing of itself
+python -m docs.generate --check    exit 1 with a line for each page that is stale, and for each
+                                   option, column, sampler, public name, ... without its sentence
 """
 
 from __future__ import annotations
@@ -12,15 +12,26 @@ import sys
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer.main
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import tune_mnist
+from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.cli.app import whole_app
-from tune_mnist.spaces import MODELS, SAMPLER_HELP, SCHEDULER_HELP, Hyperparameter
+from tune_mnist.metrics import BETTER, MEASURED
+from tune_mnist.spaces import (
+    MODELS,
+    SAMPLER_HELP,
+    SCHEDULER_HELP,
+    Hyperparameter,
+    Resources,
+    SamplerName,
+    SchedulerName,
+    Search,
+)
 from tune_mnist.spaces.domains import DOMAINS
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.schema import REPORTS, TRIALS
@@ -33,7 +44,9 @@ _MADE = "<!-- Written by `make docs` from the code. Do not edit. -->\n"
 def cli_page() -> str:
     """Return the page of all commands, their arguments and options."""
     sections = [
-        f"# Command line\n\n{_MADE}\n`python -m tune_mnist COMMAND`, or `tune-mnist COMMAND`."
+        f"# Command line\n\n{_MADE.rstrip()}",
+        "`python -m tune_mnist COMMAND` and `tune-mnist COMMAND` are the same. `--help` after a"
+        " command prints what stands here.",
     ]
     for name, command in commands():
         arguments = " ".join(
@@ -46,15 +59,15 @@ def cli_page() -> str:
             for one in command.params
             if one.name != "help"
         ]
-        head = ["| option | type | default | |", "| --- | --- | --- | --- |"]
+        head = ["| option | type | default | meaning |", "| --- | --- | --- | --- |"]
         text = " ".join((command.help or "").split())
-        title = f"## {name} {arguments}".rstrip()
+        title = f"## {name or 'Options without a command'} {arguments}".rstrip()
         sections.append("\n".join([title, "", text, "", *(head + rows if rows else [])]).rstrip())
     return "\n\n".join(sections) + "\n"
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Yield each command with its full name, in the order of `--help`."""
+    """Yield the whole command line, named "", then each command in the order of `--help`."""
 
     def walk(prefix: str, group: Any) -> Iterator[tuple[str, Any]]:
         for name, command in group.commands.items():
@@ -65,7 +78,9 @@ def commands() -> Iterator[tuple[str, Any]]:
             else:
                 yield f"{prefix}{name}", command
 
-    return walk("", typer.main.get_command(whole_app()))
+    whole = typer.main.get_command(whole_app())
+    yield "", whole
+    yield from walk("", whole)
 
 
 def columns_page() -> str:
@@ -131,15 +146,56 @@ def spaces_page() -> str:
         names = [f"| `{name}` | {_cell(text)} |" for name, text in table.items()]
         head = f"## {title}\n\n| {title.lower()[:-1]} | what it does, and when to use it |"
         parts.append(f"{head}\n| --- | --- |\n" + "\n".join(names))
+    parts += [_metrics(), _settings()]
     return "\n\n".join(parts) + "\n"
 
 
+def _metrics() -> str:
+    """Return what can be an objective, and what a constraint can limit."""
+    rows = []
+    for name in MEASURED:
+        unit, meaning = _said(TRIALS.field(name))
+        better = {"max": "higher is better", "min": "lower is better"}.get(BETTER.get(name, ""))
+        rows.append(f"| `{name}` | {unit} | {better or 'no'} | {_cell(meaning)} |")
+    head = "| metric | unit | objective | meaning |\n| --- | --- | --- | --- |\n"
+    return "## Metrics\n\nA constraint can limit each of these.\n\n" + head + "\n".join(rows)
+
+
+def _settings() -> str:
+    """Return the keys of `search` and `resources`; a request has the same, with their meaning."""
+    rows = [
+        f"| `{part}.{key}` | {_cell(field.description)} | {_setting(field.default)} |"
+        f" {_cell(meaning)} |"
+        for part, key, field, meaning in settings()
+    ]
+    head = "| key | values | default | meaning |\n| --- | --- | --- | --- |\n"
+    return "## Search and resources\n\n" + head + "\n".join(rows)
+
+
+def settings() -> Iterator[tuple[str, str, FieldInfo, str | None]]:
+    """Yield each key of a space file's `search` and `resources`: part, key, field, meaning."""
+    asked = SearchRequest.model_fields
+    for key, field in Search.model_fields.items():
+        yield "search", key, field, asked[key].description
+    for key, field in Resources.model_fields.items():
+        yield "resources", key, field, asked[f"{key}s_per_trial"].description
+
+
+def _setting(default: Any) -> str:
+    return "–" if default is None else f"`{str(default).lower()}`"
+
+
 def _hyperparameter_row(name: str, one: Hyperparameter) -> str:
-    default = "–" if one.default is None else f"`{str(one.default).lower()}`"
     matters = "; ".join(
         f"{other} {' or '.join(map(str, values))}" for other, values in one.matters.items()
     )
-    cells = (f"`{name}`", one.allowed(), default, matters or "always", one.meaning)
+    cells = (
+        f"`{name}`",
+        one.allowed(),
+        _setting(one.default),
+        matters or "always",
+        one.meaning,
+    )
     return "| " + " | ".join(map(_cell, cells)) + " |"
 
 
@@ -187,22 +243,22 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def stale(folder: Path) -> list[str]:
-    """Return a line for each page in the folder that is not what the code says."""
+    """Return a line for each page in the folder that differs from what the code makes."""
     found = []
     for name, page in PAGES.items():
         file = folder / name
         if not file.is_file() or file.read_text("utf-8") != page():
-            found.append(f"{file}: is not what the code says; run `make docs`")
+            found.append(f"{file}: is stale; run `make docs`")
     return found
 
 
 def undocumented() -> list[str]:
-    """Return a line for each thing that says nothing of itself."""
+    """Return a line for each option, column, key, sampler, ... that nothing explains."""
     found = [
-        f"{name}: {_names(one)} has no help"
+        f"{name or 'tune-mnist'}: {_names(one)} has no help"
         for name, command in commands()
         for one in command.params
-        if not _help(one)
+        if one.name != "help" and not _help(one)
     ]
     found += [f"{name}: the command has no help" for name, one in commands() if not one.help]
     found += [
@@ -216,18 +272,19 @@ def undocumented() -> list[str]:
         for key, field in keys_of(SearchRecord)
         if not field.description
     ]
-    said = {
-        "sampler": SAMPLER_HELP.items(),
-        "scheduler": SCHEDULER_HELP.items(),
+    said: dict[str, list[tuple[str, str | None]]] = {
+        "sampler": [(name, SAMPLER_HELP.get(name)) for name in get_args(SamplerName)],
+        "scheduler": [(name, SCHEDULER_HELP.get(name)) for name in get_args(SchedulerName)],
         "domain": [(name, _first_line(one)) for name, one in DOMAINS.items()],
         "hyperparameter": [
             (f"{model}.{name}", one.meaning)
             for model, hyperparameters in MODELS.items()
             for name, one in hyperparameters.items()
         ],
+        "key": [(f"{part}.{key}", meaning) for part, key, _, meaning in settings()],
     }
     found += [
-        f"{kind} {name} says nothing of itself"
+        f"the {kind} {name} has no description"
         for kind, texts in said.items()
         for name, text in texts
         if not text

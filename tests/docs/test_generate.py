@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import tune_mnist
 from docs import generate
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.cli import options
+from tune_mnist.spaces import MODELS
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.schema import TRIALS
 
@@ -61,13 +63,33 @@ def test_a_key_of_the_record_without_a_description_is_named(
     assert generate.undocumented() == ["searches: the key mood has no description"]
 
 
-@pytest.mark.parametrize(("kind", "table"), [("sampler", "SAMPLER"), ("scheduler", "SCHEDULER")])
+@pytest.mark.parametrize(("kind", "name"), [("sampler", "gp"), ("scheduler", "asha")])
 def test_a_sampler_or_scheduler_without_a_sentence_is_named(
-    kind: str, table: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = getattr(generate, f"{table}_HELP")
-    monkeypatch.setattr(generate, f"{table}_HELP", {**told, "new": ""})
-    assert generate.undocumented() == [f"{kind} new says nothing of itself"]
+    sentences = dict(getattr(generate, f"{kind.upper()}_HELP"))
+    del sentences[name]
+    monkeypatch.setattr(generate, f"{kind.upper()}_HELP", sentences)
+    assert generate.undocumented() == [f"the {kind} {name} has no description"]
+
+
+def test_a_hyperparameter_without_a_meaning_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    mute = replace(MODELS["svm"]["C"], meaning="")
+    models = {**MODELS, "svm": {**MODELS["svm"], "C": mute}}
+    monkeypatch.setattr(generate, "MODELS", models)
+    assert generate.undocumented() == ["the hyperparameter svm.C has no description"]
+
+
+def test_what_the_check_finds_is_printed_and_fails_it(
+    monkeypatch: pytest.MonkeyPatch, pages: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generate, "DOCS", pages)
+    assert generate.main(["--check"]) == 0
+    (pages / "cli.md").write_text("old", "utf-8")
+    assert generate.main(["--check"]) == 1
+    assert capsys.readouterr().err == f"{pages / 'cli.md'}: is stale; run `make docs`\n"
+    assert generate.main([]) == 0
+    assert generate.main(["--check"]) == 0
 
 
 def test_a_public_name_without_docstring_or_guide_is_named(
