@@ -16,11 +16,11 @@ a real trial.
 
 Both draw the same weights and the same order, and the loss of the first step must agree or the
 benchmark fails. In float64 the later ones agree, too, to 1e-7 over three steps
-(tests/training/resnet/test_live_taps.py). In float32 they part from the second step on, as torchvision's
-own do once a last bit changes: a ReLU or a maximum flips, 1e-7 becomes 1e-3, then more. How far is
-measured on a CPU over 2, 3 and 10 steps: ours against the technical report's loop, and that loop
-against itself with its weights in channels-last memory, which sums in another order. The benchmark
-fails if ours is more than twice as far off as that.
+(tests/training/resnet/test_live_taps.py). In float32 they part from the second step on, as
+torchvision's own do once a last bit changes: a ReLU or a maximum flips, 1e-7 becomes 1e-3, then
+more. How far is measured on a CPU over 2, 3 and 10 steps: ours against the technical report's loop,
+and that loop against itself with its weights in channels-last memory, which sums in another order.
+The benchmark fails if ours is more than twice as far off as that.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def test_bfloat16_that_a_device_would_only_emulate_is_refused(
     monkeypatch: pytest.MonkeyPatch, few: Dataset
 ) -> None:
     monkeypatch.setattr(precision, "has_bfloat16", lambda _: False)
-    with pytest.raises(InputError, match=r"precision: bfloat16, and torch sees no .* use float32"):
+    with pytest.raises(InputError, match=r"precision: bfloat16, but torch finds no .* use float32"):
         run(LOW, few)
 
 

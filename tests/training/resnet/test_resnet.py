@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -20,14 +20,6 @@ from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet.train import ResnetConfig, train
 
 CONFIG = ResnetConfig("resnet18", batch_size=16, optimizer="adam", learning_rate=0.001, epochs=2)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

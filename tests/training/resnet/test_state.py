@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,14 +18,6 @@ from tune_mnist.training.resnet.step import draw_network, loss_scaler, training_
 from tune_mnist.training.resnet.train import Optimizer, ResnetConfig, train
 
 CONFIG = ResnetConfig("resnet18", batch_size=16, optimizer="adam", learning_rate=0.001, epochs=3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
