@@ -119,12 +119,13 @@ def prepare_resumed(request: ResumeRequest, observer: Observer | None = None) ->
     plan = plan_search(space, cpus=request.cpus, gpus=gpus, machine=machine)
     plan = with_engine(plan, data, machine)
     changed = _checked(earlier, plan, data, request.allow_change)
+    memory = None if record.request.get("rerun") else Memory(root, plan, data)
     return Prepared(
         request=request.model_copy(update={"results": root}),
         name=request.search,
         plan=plan,
         data=data,
-        known=Known(Memory(root, plan, data), earlier=earlier),
+        known=Known(memory, earlier=earlier),
         forecast=None,
         notes=(*plan.notes, *data.notes, *changed),
         began=began,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from tune_mnist.actions.confirm import Confirmed, confirm
 from tune_mnist.actions.preparing import Prepared, prepare, prepare_resumed
 from tune_mnist.actions.requests import ConfirmRequest, ResumeRequest, SearchRequest, asked
 from tune_mnist.errors import Fault, InputError
+from tune_mnist.searching.history.resume import check_unchanged
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.on_ray.run import SearchRun
@@ -97,7 +98,7 @@ def search(request: SearchRequest, observer: Observer | None = None) -> Searched
     if wanted is None:
         return searched
     confirmed = confirm(wanted, observer)
-    return Searched(**{**vars(searched), "confirmed": confirmed})
+    return replace(searched, confirmed=confirmed)
 
 
 def resume(request: ResumeRequest, observer: Observer | None = None) -> Searched:
@@ -114,6 +115,8 @@ def run(prepared: Prepared, observer: Observer | None = None) -> Searched:
     plan, data, known = prepared.plan, prepared.data, prepared.known
     results, resumed = prepared.request.results, known.earlier is not None
     with Writer(results, prepared.name, parameter_types(), resume=resumed) as writer:
+        if known.earlier is not None:
+            check_unchanged(known.earlier, results)
         writer.write_search(recorded(prepared))
         observer.started(prepared.name, plan.trials)
         dashboard = isinstance(prepared.request, SearchRequest) and prepared.request.dashboard
@@ -144,6 +147,10 @@ def recorded(prepared: Prepared) -> SearchRecord:
     before = known.earlier.record
     run = Run(at=now.started, **{name: getattr(now, name) for name in _OF_A_RUN})
     planned = {name: getattr(now, name) for name in _PLANNED}
+    # A time budget given to one resume is not the search's own.
+    budget = before.space.get("search", {}).get("time_budget_s")
+    own = {**now.space["search"], "time_budget_s": budget}
+    planned["space"] = {**now.space, "search": own}
     return before.model_copy(update={**planned, "resumed": (*before.resumed, run), "ended": None})
 
 

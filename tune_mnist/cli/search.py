@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,7 +63,7 @@ def run_and_show(prepared: Prepared) -> Searched:
 
     Raises:
         InputError: the store refuses the search, or takes no more rows.
-        KeyboardInterrupt: it was interrupted. typer.Exit: no trial succeeded.
+        typer.Exit: it was interrupted, or no trial succeeded.
     """
     from tune_mnist.actions.search import SearchLostError, run
     from tune_mnist.cli.live import LiveView
@@ -78,7 +79,7 @@ def run_and_show(prepared: Prepared) -> Searched:
         raise InputError([*error.faults, Fault(error.search, "", "can continue", fix)]) from error
     print_outcome(searched, prepared.plan, view.addresses, console())
     if searched.outcome.reason == "interrupted":
-        raise KeyboardInterrupt
+        raise typer.Exit(128 + (searched.outcome.signal or signal.SIGINT))
     if searched.best is None:
         raise typer.Exit(1)
     return searched

@@ -54,6 +54,9 @@ class Observation(Part):
 
     params: dict[str, Any] = Field(default={}, description="parameter to value")
     values: tuple[float, ...] = Field(default=(), description="one value an objective")
+    constraints: dict[str, float] = Field(
+        default={}, description="constraint to how far it was missed; 0 or less: it held"
+    )
 
 
 class WarmStarted(Part):

@@ -10,8 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.searching.conftest import RESNET, SVM, Searched
+from tests.searching.conftest import RESNET, SVM, Searched, plan_text
+from tune_mnist.actions.preparing import prepare_plan
+from tune_mnist.actions.requests import SearchRequest
+from tune_mnist.actions.search import run as run_prepared
+from tune_mnist.actions.status import replay as replay_search
+from tune_mnist.datasets import Dataset
+from tune_mnist.errors import InputError
 from tune_mnist.searching.history.resume import earlier_runs, replay
+from tune_mnist.searching.history.warm_start import past_rows, warm_start
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.store.reader import read_trials
@@ -125,3 +132,32 @@ def test_a_trial_goes_on_from_its_last_saved_state(
     assert outcomes(rows) == outcomes(whole)
     assert rows[0]["test_accuracy"] == whole[0]["test_accuracy"]
     assert not (tmp_path / "results" / ".checkpoints" / "cut").exists()
+
+
+def test_a_warm_started_search_is_proposed_again_with_its_constraints(
+    search: Search, tmp_path: Path
+) -> None:
+    text = LEARNING.replace("{choice: [0.1, 0.3, 1.0, 3.0, 10.0]}", "{log_uniform: [0.01, 100.0]}")
+    text += "constraints: [wall_time_s <= 60]\n"
+    search(text, "past", trials=8, seed=3)
+    space = plan_text(tmp_path, text, trials=8).space
+    rows = past_rows(tmp_path / "results", "past", space)
+    warm = warm_start(rows, space, "cpu", rows[0]["data_hash"])
+    search(text, "warm", warm=warm, trials=8)
+    again = replay_search(tmp_path / "results", "warm")
+    assert (again.reproduced, again.proposals) == (8, 8)
+
+
+def test_a_search_that_another_process_continued_meanwhile_is_not_resumed(
+    search: Search, few_digits: Dataset, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"max_concurrent": 1, "trials": 4}
+    search(SVM, "cut", observer=Interrupts(1), **settings)
+    plan = plan_text(tmp_path, SVM, **settings)
+    request = SearchRequest(space="svm", results=tmp_path / "results", resume="cut")
+    late = prepare_plan(plan, few_digits, request)
+    search(SVM, "cut", resume=True, **settings)
+    with pytest.raises(InputError, match="was continued by another process meanwhile"):
+        run_prepared(late)
+    rows = read_trials(tmp_path / "results", search="cut").to_pylist()
+    assert len({row["config"] for row in rows}) == len(rows) == 4

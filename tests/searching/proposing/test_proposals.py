@@ -201,6 +201,46 @@ def test_tpe_begins_with_the_points_of_qmc(tmp_path: Path) -> None:
     assert of["tpe"] != of["qmc"]
 
 
+ONE_BRANCH = """
+model: svm
+dataset: digits
+parameters:
+  kernel: {choice: [linear, rbf]}
+  C: {choice: [0.1, 1.0, 10.0]}
+  gamma: {log_uniform: [0.0001, 1.0], when: {kernel: rbf}}
+"""
+
+
+class BestWhereUsedUp:
+    """Says that the linear kernel, with three values of C, is by far the best."""
+
+    def __init__(self, proposals: Proposals) -> None:
+        self.proposals = proposals
+        self.found: list[Config] = []
+
+    def run(self, trials: int) -> None:
+        while len(self.found) < trials and (proposal := self.proposals.next()) is not None:
+            self.found.append(proposal.config)
+            value = 0.99 if proposal.config["kernel"] == "linear" else 0.1
+            self.proposals.tell(proposal.number, {"status": "completed", "val_accuracy": value})
+
+
+@pytest.mark.parametrize("name", ["random", "qmc", "tpe", "nsga2"])
+def test_a_branch_that_is_used_up_does_not_hold_the_sampler(
+    name: SamplerName, tmp_path: Path
+) -> None:
+    search = BestWhereUsedUp(Proposals(make_space(tmp_path, ONE_BRANCH, sampler=name), "cpu"))
+    search.run(40)
+    assert len({config_key(config) for config in search.found}) == 40
+
+
+def test_a_range_of_one_number_is_used_up_after_it(tmp_path: Path) -> None:
+    text = CONTINUOUS.replace("[0.001, 1000.0]", "[1.0, 1.0000000000000002]")
+    search = Proposals(make_space(tmp_path, text, sampler="random"), "cpu")
+    found = list(iter(search.next, None))
+    assert 1 <= len(found) <= 2
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

@@ -94,6 +94,7 @@ class Earlier:
                 params=one.params,
                 distributions={name: known[name] for name in one.params},
                 values=one.values,
+                constraints=one.constraints,
             )
             for one in (warm.observations if warm else ())
         ]
@@ -167,6 +168,17 @@ def _checkpoints(folder: Path) -> dict[int, Path]:
         if number.isdigit() and checkpoint.is_dir():
             found[int(number)] = checkpoint
     return found
+
+
+def check_unchanged(earlier: Earlier, root: Path) -> None:
+    """Check that nobody has continued the search since it was read; call it with the lock held.
+
+    Raises: InputError: another process has.
+    """
+    now = earlier_of(root, earlier.name, read_search(root, earlier.name))
+    if (len(now.proposals), now.attempts) != (len(earlier.proposals), earlier.attempts):
+        problem = f"{earlier.name!r} was continued by another process meanwhile"
+        raise input_error("resume", problem, "resume it again")
 
 
 def differences(earlier: Earlier, plan: Plan, data: Dataset) -> list[str]:

@@ -52,7 +52,10 @@ class WarmStart:
 
     def recorded(self) -> WarmStarted:
         """Return it for the record of the search."""
-        told = [Observation(params=one.params, values=one.values) for one in self.observations]
+        told = [
+            Observation(params=one.params, values=one.values, constraints=one.constraints)
+            for one in self.observations
+        ]
         return WarmStarted(observations=tuple(told), first=self.first, notes=self.notes)
 
 

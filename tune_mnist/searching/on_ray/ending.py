@@ -34,6 +34,7 @@ class Outcome:
             without a better one, Ctrl-C, or the loss of the store or of Ray.
         unfinished: trials that were running when it ended, and are not in the store.
         gram_s: wall time of building what SVM trials share; no trial's time includes it.
+        signal: that interrupted it; None if none did.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Outcome:
     reason: Reason = "done"
     unfinished: int = 0
     gram_s: float = 0.0
+    signal: int | None = None
 
 
 class Ending:
@@ -89,8 +91,9 @@ class Ending:
     def _better(self, value: float, other: float) -> bool:
         return value > other if self._objective.mode == "max" else value < other
 
-    def interrupt(self, *_: Any) -> None:
+    def interrupt(self, signal: int, *_: Any) -> None:
         """End the search at the next step: a signal handler."""
+        self.outcome.signal = self.outcome.signal or signal
         self._end("interrupted")
 
     def _end(self, reason: Reason) -> None:

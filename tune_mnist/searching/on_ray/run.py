@@ -40,6 +40,9 @@ SAVE_EVERY_S = 15.0
 """Seconds between two saved states of a ResNet: a crash costs these and its running epoch."""
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 class SearchRun:
     """One run of a search, from its first trial to its outcome.
 
@@ -116,7 +119,11 @@ class SearchRun:
         with _on_signals(self._ending.interrupt):
             if searcher.left():
                 on_dashboard = self._observer.dashboard if self._dashboard else None
-                with self._gram() as gram, ray_session(self._plan, self._data, on_dashboard):
+                with (
+                    self._gram() as gram,
+                    ray_session(self._plan, self._data, on_dashboard),
+                    _on_signals(self._ending.interrupt),  # Ray has put its own in their place
+                ):
                     self._train(searcher, gram)
         if self._ending.lost:
             raise self._ending.lost
@@ -196,11 +203,11 @@ def _save_every_s(space: Space) -> float | None:
 
 @contextmanager
 def _on_signals(handler: Any) -> Iterator[None]:
-    """Call `handler` on SIGINT and SIGTERM inside the block (in the main thread only)."""
+    """Call `handler` on Ctrl-C, SIGTERM and SIGHUP inside the block (in the main thread only)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {name: signal.signal(name, handler) for name in (signal.SIGINT, signal.SIGTERM)}
+    before = {name: signal.signal(name, handler) for name in _SIGNALS}
     try:
         yield
     finally:

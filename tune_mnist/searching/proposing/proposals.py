@@ -16,7 +16,7 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -36,6 +36,9 @@ from tune_mnist.spaces import (
 
 _DUPLICATES = 3  # a gp may propose the same for ever, and each proposal takes it a second
 """After this many duplicates in a row, a random remaining configuration is taken."""
+
+_DRAWS = 1000
+"""Random draws after which an endless space is taken to be used up."""
 
 
 @dataclass(frozen=True)
@@ -154,21 +157,25 @@ class Proposals:
         listed = next(self._queue, None)
         if self._study is None:
             return listed, None
-        if (
-            listed is None
-            and duplicates >= _DUPLICATES
-            and self._size is not None
-            and self._size <= MAX_LISTED
-        ):
+        if listed is None and duplicates >= _DUPLICATES:
             listed = self._any_unseen()
+            if listed is None:
+                return None, None
         if listed is not None:
             self._study.enqueue_trial(dict(listed))
         asked = self._study.ask()
         return suggest(self._space, asked, self._device), asked
 
-    def _any_unseen(self) -> Config:
-        every = configurations(self._space, self._device)
-        return self._random.choice([c for c in every if config_key(c) not in self._seen])
+    def _any_unseen(self) -> Config | None:
+        """Return a random configuration not proposed before; None if none can be found."""
+        if self._size is not None and self._size <= MAX_LISTED:
+            every = configurations(self._space, self._device)
+            return self._random.choice([c for c in every if config_key(c) not in self._seen])
+        # One branch of an endless space may be used up, and the sampler may know no other.
+        sampler = RandomSampler(seed=self._random.randrange(2**32))
+        study = _study(sampler, self._space.objectives)
+        draws = (suggest(self._space, study.ask(), self._device) for _ in range(_DRAWS))
+        return next((draw for draw in draws if config_key(draw) not in self._seen), None)
 
     def report(self, number: int, measured: Mapping[str, Any]) -> None:
         """Tell the sampler what a running trial measured: an epoch or a rung.
