@@ -87,7 +87,9 @@ def restore_state(state: State, folder: Path, epochs: int, times: dict[Part, flo
         problem = f"its state is of {saved['kind']}, not of {state.kind}"
         raise input_error(folder, problem, "resume the training that saved it")
     if saved["epoch"] >= epochs:
-        problem = f"its state is after epoch {saved['epoch']}, and the training ends at epoch {epochs}"
+        problem = (
+            f"its state is after epoch {saved['epoch']}, and the training ends at epoch {epochs}"
+        )
         raise input_error(folder, problem, f"ask for more than {epochs} epochs")
     with torch.no_grad():
         for name, tensor in _tensors(state.network).items():
