@@ -16,9 +16,12 @@ from tune_mnist.cli import run
 from tune_mnist.spaces import read_space
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
+GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *GUIDE]
 ALL_PAGES = [*PAGES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMAND = re.compile(r"^ +python -m tune_mnist (.*)$", flags=re.MULTILINE)
+FILE = re.compile(r"`([\w./-]+\.(?:py|yaml|toml|txt|md|csv|sh))`")
+THE_READERS_OWN = ("my_space.yaml", "request.json", "leaderboard.html", "report.html")
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -65,6 +68,14 @@ def test_every_command_runs(command: str, capsys: pytest.CaptureFixture[str]) ->
     assert run(words_of(command)) == 0, capsys.readouterr().err
 
 
+def test_no_command_stands_where_the_test_above_does_not_see_it() -> None:
+    """A command is an indented line; one in a fenced block or at a line's start would not run."""
+    for page in PAGES:
+        lines = page.read_text("utf-8").splitlines()
+        seen = [line for line in lines if "python -m tune_mnist " in line and "`" not in line]
+        assert [line for line in seen if not COMMAND.match(line)] == [], page
+
+
 def test_the_readme_fits_two_screens() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 120
 
@@ -105,6 +116,13 @@ def test_the_make_targets_exist() -> None:
     }
     assert {"search", "test"} <= targets
     assert all(re.search(rf"^{target}:", makefile, flags=re.MULTILINE) for target in targets)
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    named = set(FILE.findall(page.read_text("utf-8"))) - set(THE_READERS_OWN)
+    places = (ROOT, ROOT / "tune_mnist", page.parent)
+    assert [name for name in named if not any((at / name).exists() for at in places)] == []
 
 
 def anchor(heading: str) -> str:
