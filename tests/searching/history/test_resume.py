@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.searching.conftest import RESNET, SVM, Searched, plan_text
 from tune_mnist.actions.preparing import prepare_plan
@@ -17,7 +18,7 @@ from tune_mnist.actions.search import run as run_prepared
 from tune_mnist.actions.status import replay as replay_search
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
-from tune_mnist.searching.history.resume import earlier_runs, replay
+from tune_mnist.searching.history.resume import earlier_runs, replay, saved_states
 from tune_mnist.searching.history.warm_start import past_rows, warm_start
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.proposing.proposals import Proposals
@@ -161,3 +162,16 @@ def test_a_search_that_another_process_continued_meanwhile_is_not_resumed(
         run_prepared(late)
     rows = read_trials(tmp_path / "results", search="cut").to_pylist()
     assert len({row["config"] for row in rows}) == len(rows) == 4
+
+
+def test_an_older_whole_state_is_taken_where_the_newest_is_torn(tmp_path: Path) -> None:
+    kept = tmp_path / "run" / "00003.2" / "checkpoint_000001"
+    torn = tmp_path / "run" / "00003.2" / "checkpoint_000002"
+    alone = tmp_path / "run" / "00004" / "checkpoint_000000"
+    for age, folder in enumerate((kept, torn, alone)):
+        folder.mkdir(parents=True)
+        torch.save({"epoch": age}, folder / "state.pt")
+        os.utime(folder / "state.pt", (age, age))
+    for folder in (torn, alone):
+        (folder / "state.pt").write_bytes(b"PK")
+    assert saved_states(tmp_path) == {3: kept}

@@ -35,6 +35,7 @@ from tune_mnist.store.merge import ROW_GROUP
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_reports, read_trials
+from tune_mnist.training.saved_state import FILE, is_whole
 
 _FREE: Mapping[str, IncEx | bool] = {
     "name": True,
@@ -59,7 +60,7 @@ class Earlier:
             config is a mapping.
         reports: the measurements of each of these trials, in the order of their steps.
         attempts: how many attempts at each trial have a row, by number.
-        checkpoints: the newest saved state of each trial that left one, by number.
+        checkpoints: the newest whole saved state of each trial that left one, by number.
     """
 
     name: str
@@ -157,17 +158,30 @@ def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
         rows=ended,
         reports=reports,
         attempts=attempts,
-        checkpoints=_checkpoints(checkpoints_folder(root, name)),
+        checkpoints=saved_states(checkpoints_folder(root, name)),
     )
 
 
-def _checkpoints(folder: Path) -> dict[int, Path]:
-    found = {}
-    for checkpoint in sorted(folder.glob("*/*/checkpoint_*")):
-        number = checkpoint.parent.name.partition(".")[0]
-        if number.isdigit() and checkpoint.is_dir():
-            found[int(number)] = checkpoint
-    return found
+def saved_states(folder: Path) -> dict[int, Path]:
+    """Return the newest whole state of each trial, by the trial's number.
+
+    A state that was being written when its process was killed is passed over for an older one.
+
+    Args:
+        folder: of the search's states, as Tune lays them out: a folder a run, in it one a trial.
+    """
+    found: dict[int, list[Path]] = defaultdict(list)
+    for state in folder.glob(f"*/*/checkpoint_*/{FILE}"):
+        number = state.parents[1].name.partition(".")[0]
+        if number.isdigit():
+            found[int(number)].append(state)
+    newest = {}
+    for number, states in found.items():
+        states.sort(key=lambda state: state.stat().st_mtime_ns, reverse=True)
+        whole = next((one.parent for one in states if is_whole(one.parent)), None)
+        if whole is not None:
+            newest[number] = whole
+    return newest
 
 
 def check_unchanged(earlier: Earlier, root: Path) -> None:

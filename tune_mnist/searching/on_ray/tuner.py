@@ -62,9 +62,19 @@ def tuner(plan: Plan, shared: Shared, parts: TuneParts, named_actors: bool) -> t
             storage_path=str(parts.folder),
             stop=parts.stopper,
             callbacks=[parts.callback],
+            checkpoint_config=_kept(plan),
             verbose=0,
         ),
     )
+
+
+def _kept(plan: Plan) -> tune.CheckpointConfig:
+    """Return how many states of a trial stay on disk: two, in case the last one is torn.
+
+    A population needs all: a trial may take over an older one of another.
+    """
+    pbt = plan.space.search.scheduler == "pbt"
+    return tune.CheckpointConfig(num_to_keep=None if pbt else 2)
 
 
 def _at_once(plan: Plan) -> int | None:

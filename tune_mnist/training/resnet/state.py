@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from tune_mnist.errors import input_error
 from tune_mnist.training.measurement import PARTS, Part
+from tune_mnist.training.saved_state import FILE
 
 FORMAT = 1
-FILE = "state.pt"
 
 
 class State(NamedTuple):
