@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pytest
@@ -13,7 +15,7 @@ import tune_mnist
 from docs import generate
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.cli import options
-from tune_mnist.spaces import MODELS
+from tune_mnist.spaces import MODELS, SamplerName, SchedulerName
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.schema import TRIALS
 
@@ -102,6 +104,14 @@ def test_a_public_name_without_docstring_or_guide_is_named(
         f"tune_mnist.secret is not in {generate.GUIDE}",
     ]
     assert len(generate.undeclared(tmp_path / "none.md")) > len(tune_mnist.__all__)
+
+
+@pytest.mark.parametrize(
+    ("field", "names"), [("sampler", get_args(SamplerName)), ("scheduler", get_args(SchedulerName))]
+)
+def test_the_help_of_an_option_lists_every_name_it_takes(field: str, names: list[str]) -> None:
+    said = SearchRequest.model_fields[field].description or ""
+    assert set(re.findall(r"\w+", said)) >= set(names)
 
 
 def test_every_option_of_a_request_is_on_the_page() -> None:
