@@ -5,7 +5,7 @@
 
 Whole trainings of 5 epochs by the search's own training function, SGD at a rate of 0.01, from
 reading the images to the test accuracy: two seeds side by side, one core each, in float32 and in
-bfloat16 turn and turn about, with fresh seeds each round. The second line compares the test
+bfloat16 alternately, with fresh seeds each round. The second line compares the test
 accuracies seed by seed: their mean difference is to be within two standard errors of zero.
 """
 

@@ -1,4 +1,4 @@
-"""How every benchmark measures: two rivals turn and turn about, median and spread, one table.
+"""How every benchmark measures: two rivals in alternation, median and spread, one table.
 
     ours, peer = interleave(run_ours, run_peer, rounds=5)
     figure = compare("leaderboard of 1M trials", ours, peer)

@@ -54,7 +54,7 @@ def search(*options: str) -> tuple[float, Accuracies]:
 
 
 def measure(rounds: int) -> Figure:
-    """Return the figure of both ways, turn and turn about."""
+    """Return the figure of both ways, run in alternation."""
     shared, plain = [], []
     for turn in range(rounds):
         if turn % 2:

@@ -4,7 +4,7 @@
     python -m benchmarks.store --short    # 50,000 trials: under a minute, for `make bench`
     python -m benchmarks.store --record   # and append the figures to RESULTS.md
 
-Peers, in the same run, turn and turn about: a CSV file read with pandas, at the same number of
+Peers, in the same run, alternating with ours: a CSV file read with pandas, at the same number of
 trials; Optuna on SQLite, at 10,000 trials against our store of 10,000, since it takes Optuna hours
 to write a million. Every query starts from files alone, as the command `leaderboard` does.
 """
