@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from tune_mnist.metrics import BETTER, MEASURED, Constraint, Metric, Mode, parse_constraint
+from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
 from tune_mnist.spaces.domains import Domain, Section, broken_rule
 from tune_mnist.spaces.hyperparameters import Config, ModelName
@@ -120,28 +121,24 @@ class Search(Section):
 
     sampler: SamplerName = Field(default="tpe", description="a sampler")
     scheduler: SchedulerName = Field(default="none", description="a scheduler")
-    trials: int | None = Field(
-        default=None, ge=1, description="a whole number of at least 1", examples=[40]
+    trials: Count = Field(default=None, description="a whole number of at least 1", examples=[40])
+    time_budget_s: Seconds = Field(
+        default=None, description="a number of seconds above 0", examples=[3600]
     )
-    time_budget_s: float | None = Field(
-        default=None, gt=0, description="a number of seconds above 0", examples=[3600]
+    target: Fraction = Field(
+        default=None, description="a fraction above 0, at most 1", examples=[0.98]
     )
-    target: float | None = Field(
-        default=None, gt=0, le=1, description="a fraction above 0, at most 1", examples=[0.98]
-    )
-    plateau: int | None = Field(
-        default=None, ge=1, description="a whole number of at least 1", examples=[20]
-    )
-    trial_timeout_s: float | None = Field(
-        default=None, gt=0, description="a number of seconds above 0", examples=[600]
+    plateau: Count = Field(default=None, description="a whole number of at least 1", examples=[20])
+    trial_timeout_s: Seconds = Field(
+        default=None, description="a number of seconds above 0", examples=[600]
     )
     retries: int = Field(default=0, ge=0, description="a whole number, 0 or more", examples=[1])
     share: bool = Field(default=True, description="true or false", examples=["false"])
     seed: int = Field(
         default=0, ge=0, lt=2**32, description="a whole number from 0 to 2^32 - 1", examples=[0]
     )
-    max_concurrent: int | None = Field(
-        default=None, ge=1, description="a whole number of at least 1", examples=[4]
+    max_concurrent: Count = Field(
+        default=None, description="a whole number of at least 1", examples=[4]
     )
 
 
