@@ -1,9 +1,9 @@
-"""Several costs at once: who dominates whom (non-dominated sorting).
+"""Several costs at once: which trials dominate which (non-dominated sorting).
 
-A trial dominates another that it beats in one cost without losing in any. The first front is the
-trials that none dominates, the Pareto set; the second is what none dominates once the first is
-taken away, and so on (Deb et al., NSGA-II, IEEE Transactions on Evolutionary Computation, 2002).
-Rungs of a search are sorted with it while it runs, the store's trials afterwards.
+A trial dominates another if it beats it in at least one cost and loses in none. The first front is
+the Pareto set: the trials that no other dominates. The second front is the Pareto set of the rest,
+and so on (Deb et al., NSGA-II, IEEE Transactions on Evolutionary Computation, 2002). It sorts the
+rungs of a running search, and later the trials in the store.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ Costs = npt.NDArray[np.float64]
 
 
 def fronts(costs: Costs, at_least: int) -> npt.NDArray[np.int64]:
-    """Return the front of each trial: 1, 2, ...; 0 for those behind the first `at_least`.
+    """Return each trial's front: 1, 2, ..., or 0 once at least `at_least` trials have one.
 
     Args:
         costs: (n, objectives), finite, lower is better.
-        at_least: how many trials to sort into fronts; the last front is whole.
+        at_least: how many trials to sort into fronts; the last of these fronts is complete.
     Returns: (n,) int64.
     """
     front = np.zeros(len(costs), dtype=np.int64)
@@ -32,14 +32,16 @@ def fronts(costs: Costs, at_least: int) -> npt.NDArray[np.int64]:
 
 
 def unbeaten(costs: Costs) -> npt.NDArray[np.bool_]:
-    """Return which trials no other dominates; of equal ones, all or none.
+    """Return which trials no other trial dominates; equal trials are all in or all out.
+
+    It takes time proportional to n times the number of trials found.
 
     Args:
         costs: (n, objectives), lower is better.
-    Returns: (n,) bool. Takes time in proportion to n times the size of the set.
+    Returns: (n,) bool.
     """
     found = np.zeros(len(costs), dtype=bool)
-    left = np.lexsort(costs.T[::-1])  # nothing dominates the first, nor the first of the rest
+    left = np.lexsort(costs.T[::-1])  # in this order, no later trial dominates an earlier one
     while len(left):
         first, others = costs[left[0]], costs[left]
         found[left[(others == first).all(axis=1)]] = True
@@ -48,12 +50,12 @@ def unbeaten(costs: Costs) -> npt.NDArray[np.bool_]:
 
 
 def spread(costs: Costs) -> npt.NDArray[np.int64]:
-    """Return an order in which every beginning covers the trials well: an epsilon-net.
+    """Return an order whose first k trials cover all trials well, for every k: an epsilon-net.
 
-    The first is the best in the first cost, each next the one farthest from those before it,
-    every cost scaled to [0, 1] (Salinas et al., "A multi-objective perspective on jointly tuning
-    hardware and hyperparameters", 2021). It does not depend on the order of the trials, equal
-    ones aside.
+    It begins with the best in the first cost. Each next trial is the one farthest from all before
+    it, with every cost scaled to [0, 1] (Salinas et al., "A multi-objective perspective on jointly
+    tuning hardware and hyperparameters", 2021). The result does not depend on the order of the
+    trials, except among equal ones.
 
     Args:
         costs: (n, objectives), finite, n at least 1.

@@ -1,8 +1,8 @@
-"""The metrics that choose among trials: which end of each is better, and constraints on them.
+"""The metrics that choose among trials: whether high or low is better, and constraints on them.
 
 A constraint is written as a person would type it, `wall_time_s <= 60`: a metric, one of
-<= < >= > ==, a number in the metric's unit. Test accuracy is refused everywhere: whatever narrows
-the field or steers a search chooses the winner, and the test images never choose.
+<= < >= > ==, and a number in the metric's unit. Test accuracy is refused everywhere, because every
+objective and every constraint helps to choose the winner, and the test images must not.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ BETTER: dict[str, Mode] = {
     "fit_s": "min",
     "eval_s": "min",
 }
-"""What may be an objective, and which end of it is better."""
+"""The metrics that may be objectives, and whether the highest or the lowest is best."""
 
 MEASURED = (*BETTER, "train_accuracy", "train_loss", "setup_s")
-"""What a trial measures and a search may constrain."""
+"""The metrics that a trial measures and a search may constrain."""
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -44,10 +44,10 @@ _FORM = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|==|<|>)\s*(\S+)\s*")
 
 @dataclass(frozen=True)
 class Constraint:
-    """What a trial must satisfy; one whose metric is missing or NaN does not.
+    """A condition on one metric. A trial without that metric, or with NaN, breaks it.
 
     Args:
-        metric: a known metric.
+        metric: the metric's name.
         operator: <=, <, >=, > or ==.
         bound: finite, in the metric's unit.
     """
@@ -66,23 +66,25 @@ class Constraint:
         return value is not None and _COMPARE[self.operator](value, self.bound)
 
     def excess(self, value: float | None) -> float:
-        """Return how far a value is beyond the bound: above 0 unless the constraint holds."""
+        """Return how far a value is beyond the bound: above 0 exactly if the constraint fails."""
         if value is None or math.isnan(value):
             return math.inf
         beyond = {"<": value - self.bound, ">": self.bound - value}
         excess = beyond.get(self.operator[0], abs(value - self.bound))
-        return excess if excess or self.holds(value) else math.ulp(self.bound)  # 60 breaks < 60
+        # Without the last step, 60 would break "< 60" by 0.
+        return excess if excess or self.holds(value) else math.ulp(self.bound)
 
 
 def parse_constraint(text: str, known: Sequence[str], field: str = "`where`") -> Constraint:
-    """Return the constraint that a text such as "parameters < 5e6" states.
+    """Return the constraint in a text such as "parameters < 5e6".
 
     Args:
         text: what a person typed.
         known: the metrics that may be constrained.
-        field: what the faults name as their place.
+        field: the field that the error names.
 
-    Raises: InputError: not of that form, no such metric, the test images, or accuracy in percent.
+    Raises: InputError: the text has another form, its metric is unknown or measured on the test
+        images, its number is not finite, or it is an accuracy in percent.
     """
     found = _FORM.fullmatch(text)
     if not found:
@@ -104,7 +106,7 @@ def parse_constraint(text: str, known: Sequence[str], field: str = "`where`") ->
 
 
 def check_metric(field: str, metric: str, known: Sequence[str]) -> None:
-    """Raise InputError, with the nearest of the known metrics, if `metric` is none of them."""
+    """Raise InputError unless the metric is known; the error names the nearest known one."""
     if metric in ("test_accuracy", "test_loss"):
         problem = f"{metric} never chooses: the winner would be tuned to the test images"
         raise input_error(field, problem, "use val_accuracy")

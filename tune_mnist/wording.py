@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FAMILY = ("architecture", "kernel")
-"""The hyperparameters that name a family of models; their values need no key in front."""
+"""Hyperparameters that name a family of models; their values are written without a key."""
 
 
 def config_text(config: str, *, exact: bool = False) -> str:
@@ -17,12 +17,18 @@ def config_text(config: str, *, exact: bool = False) -> str:
 
     Args:
         config: JSON object of the hyperparameters, as in the store.
-        exact: all digits of every number, not four.
+        exact: whether to write all digits of a number, not just four.
     """
     values = json.loads(config)
     families = [str(values.pop(family)) for family in FAMILY if family in values]
     written = str if exact else value_text
     return " ".join([*families, *(f"{key}={written(value)}" for key, value in values.items())])
+
+
+def model_text(model: str, config: str) -> str:
+    """Return a model with its whole configuration: "svm rbf C=10", "resnet18 epochs=3"."""
+    text = config_text(config)
+    return text if text.startswith(model) else f"{model} {text}".strip()
 
 
 def kind_text(model: str, config: str) -> str:
@@ -33,14 +39,14 @@ def kind_text(model: str, config: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Return a hyperparameter's value as people see it, a float with four digits at most."""
+    """Return a hyperparameter's value as people see it: a float with at most four digits."""
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def percent(fraction: float) -> str:
-    """Return a fraction in percent, with the two digits that thousands of images support."""
+    """Return a fraction in percent, with two decimals: thousands of images support no more."""
     return f"{fraction:.2%}"
 
 
@@ -67,20 +73,20 @@ def heading(field: pa.Field) -> str:
 
 
 def meaning(field: pa.Field) -> str:
-    """Return what a column holds, as `shown` shows it; wall times name their own units."""
+    """Return what a column holds, in the unit that `cell_text` shows."""
     if field.name == "config":
         return "the hyperparameters"
     text = str(field.metadata[b"meaning"].decode())
     return f"{text} (percent)" if _unit(field) == "fraction" else text
 
 
-def shown(field: pa.Field, value: Any) -> str:
-    """Return a value as a table's cell shows it: percent under a heading that says so."""
+def cell_text(field: pa.Field, value: Any) -> str:
+    """Return a value as a table's cell shows it; the heading says when it is in percent."""
     if value is None:
         return "–"
     if field.name == "config":
         return config_text(value)
-    if isinstance(value, bool):  # a mark in the rows that its heading is true of
+    if isinstance(value, bool):  # the heading itself marks the rows where it is true
         return heading(field) if value else ""
     unit = _unit(field)
     if unit == "fraction":

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from tests.analysis.example_store import stored, trial, write_store
-from tune_mnist.analysis.constraints import METRICS, read_selected, satisfying
+from tune_mnist.analysis.constraints import CONSTRAINABLE, read_selected, satisfying
 from tune_mnist.errors import InputError
 from tune_mnist.metrics import MEASURED, Constraint, parse_constraint
 from tune_mnist.store.selection import Selection
 
 
 def limit(text: str) -> Constraint:
-    return parse_constraint(text, METRICS)
+    return parse_constraint(text, CONSTRAINABLE)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_constraints_that_no_trial_satisfies_are_named(tmp_path: Path) -> None:
 
 
 def test_what_a_search_may_constrain_is_in_the_store() -> None:
-    assert set(MEASURED) <= set(METRICS)
+    assert set(MEASURED) <= set(CONSTRAINABLE)
 
 
 @pytest.mark.parametrize("bound", ["60", "0.97", "0.123456789012345", "5e6"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.example_store import stored, trial
-from tune_mnist.analysis.importance import FEWEST, Hyperparameter, Importance, importances
+from tune_mnist.analysis.importance import FEWEST_CONFIGURATIONS, Importance, Influence, importances
 from tune_mnist.cli import run
 
 
@@ -29,7 +29,7 @@ def planted(root: Path, count: int, seed: int = 0) -> Importance:
     return found
 
 
-def one(found: Importance, name: str) -> Hyperparameter:
+def one(found: Importance, name: str) -> Influence:
     return next(entry for entry in found.hyperparameters if entry.name == name)
 
 
@@ -64,7 +64,7 @@ def test_what_never_varies_is_named_and_not_measured(tmp_path: Path) -> None:
 
 
 def test_too_few_configurations_give_no_shares(tmp_path: Path) -> None:
-    assert planted(tmp_path, FEWEST - 1).hyperparameters == ()
+    assert planted(tmp_path, FEWEST_CONFIGURATIONS - 1).hyperparameters == ()
 
 
 def test_the_command_says_how_many_configurations_it_needs(

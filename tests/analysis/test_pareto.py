@@ -113,7 +113,7 @@ def test_a_trial_that_was_stopped_early_beats_none(tmp_path: Path) -> None:
 
 def test_an_objective_that_no_trial_has_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match="none of 1 results is complete and has val_accuracy, parameters"
+        InputError, match="none of 1 trials is completed and has val_accuracy and parameters"
     ):
         pareto_sets(stored(tmp_path, [trial("a")]), ("val_accuracy", "parameters"), 20)
 
@@ -122,8 +122,8 @@ def test_an_objective_that_no_trial_has_is_refused(tmp_path: Path) -> None:
     ("text", "hint"),
     [
         ("val_acuracy,wall_time_s", "did you mean val_accuracy?"),
-        ("val_accuracy", "two or more"),
-        ("val_accuracy,val_accuracy", "two or more"),
+        ("val_accuracy", "at least two different"),
+        ("val_accuracy,val_accuracy", "at least two different"),
         ("test_accuracy,wall_time_s", "never chooses"),
     ],
 )

@@ -21,7 +21,15 @@ from tune_mnist.analysis.ranking import (
     top_ranking,
 )
 from tune_mnist.store.reader import read_trials
-from tune_mnist.wording import config_text, duration, heading, kind_text, meaning, percent, shown
+from tune_mnist.wording import (
+    cell_text,
+    config_text,
+    duration,
+    heading,
+    kind_text,
+    meaning,
+    percent,
+)
 
 
 def names(table: pa.Table) -> list[str]:
@@ -120,18 +128,18 @@ def test_duration_reads_in_the_largest_fitting_unit(seconds: float, text: str) -
 
 def test_accuracy_is_in_percent_on_screen_under_a_heading_that_says_so() -> None:
     field = RANKING.field("val_accuracy")
-    assert (heading(field), shown(field, 0.9628)) == ("val accuracy %", "96.28")
+    assert (heading(field), cell_text(field, 0.9628)) == ("val accuracy %", "96.28")
     assert meaning(field).endswith("(percent)")
     assert percent(0.9628) == "96.28%"
 
 
 def test_wall_time_is_a_duration_on_screen() -> None:
     field = RANKING.field("wall_time_s")
-    assert (heading(field), shown(field, 75.0)) == ("wall time", "1 min 15 s")
+    assert (heading(field), cell_text(field, 75.0)) == ("wall time", "1 min 15 s")
 
 
 def test_missing_value_is_a_dash_on_screen() -> None:
-    assert shown(RANKING.field("test_accuracy"), None) == "–"
+    assert cell_text(RANKING.field("test_accuracy"), None) == "–"
 
 
 def test_json_keeps_fractions_and_the_config_as_an_object(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_without_noise_nothing_is_forgiven(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "said"), [("resnet", "noise is unknown: see confirm"), ("svm", "C=1)")]
+    ("model", "said"), [("resnet", "so the noise is unknown"), ("svm", "C=1)")]
 )
 def test_unknown_noise_is_told_where_there_can_be_any(
     tmp_path: Path, model: str, said: str

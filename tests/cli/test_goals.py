@@ -39,7 +39,7 @@ def test_the_pareto_set_and_its_knee_are_named_without_stopped_trials(
     assert "its knee is" in text
 
 
-def test_the_cheapest_of_the_as_good_as_best_is_named(
+def test_the_cheapest_within_the_tolerance_is_named(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "96.50%, 5.00 s) is the cheapest of 3" in said(store, capsys, within=0.02)

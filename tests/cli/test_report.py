@@ -11,7 +11,7 @@ from tests.reproduction.example_runs import stored_trial, write_report_store
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.cli import run
 from tune_mnist.datasets import Dataset, Images, load_dataset
-from tune_mnist.reproduction.jobs import Wanted, jobs, lacking
+from tune_mnist.reproduction.jobs import GridRequest, jobs, lacking
 from tune_mnist.reproduction.runs import grid, records
 from tune_mnist.store.reader import read_trials
 
@@ -52,7 +52,7 @@ def test_run_fills_what_is_missing_and_then_nothing(
 
 
 def test_winners_are_the_four_of_table_1_and_the_two_of_table_2() -> None:
-    found = list(jobs(Wanted("winners"), "cpu"))
+    found = list(jobs(GridRequest("winners"), "cpu"))
     assert [(job.space, job.dataset, len(job.configs)) for job in found] == [
         ("report/resnet", "mnist", 2),
         ("report/svm", "mnist", 1),
@@ -62,19 +62,21 @@ def test_winners_are_the_four_of_table_1_and_the_two_of_table_2() -> None:
 
 
 def test_seeds_repeat_networks_and_not_svms() -> None:
-    seeds = [(job.space, job.seed) for job in jobs(Wanted("winners", fraction=0.1, seeds=3), "cpu")]
+    seeds = [
+        (job.space, job.seed) for job in jobs(GridRequest("winners", fraction=0.1, seeds=3), "cpu")
+    ]
     assert seeds.count(("report/svm", 0)) == 2
     assert [seed for space, seed in seeds if space == "report/resnet"] == [0, 1, 2, 0, 1, 2]
 
 
 def test_a_fraction_is_a_hyperparameter_of_every_job() -> None:
-    found = jobs(Wanted(fraction=0.05), "cpu")
+    found = jobs(GridRequest(fraction=0.05), "cpu")
     assert all(config["train_fraction"] == 0.05 for job in found for config in job.configs)
 
 
 def test_without_a_gpu_the_devices_part_is_its_cpu_half() -> None:
-    [cpu] = jobs(Wanted("devices"), "cpu")
-    [both] = jobs(Wanted("devices"), "gpu")
+    [cpu] = jobs(GridRequest("devices"), "cpu")
+    [both] = jobs(GridRequest("devices"), "gpu")
     assert (len(cpu.configs), len(both.configs)) == (4, 8)
 
 
@@ -104,7 +106,7 @@ def test_html_without_a_store_says_how_to_get_one(
 
 
 def test_on_a_gpu_pinned_and_unpinned_are_two_runs(tmp_path: Path) -> None:
-    [job, _] = jobs(Wanted("resnet"), "gpu")
+    [job, _] = jobs(GridRequest("resnet"), "gpu")
     pinned = [config for config in job.configs if config["pin_memory"]]
     row = records(grid().query("part == 'resnet' and dataset == 'mnist'"))[0]
     write_report_store(tmp_path, [stored_trial(0, row, extra={"pin_memory": True}, gpus=1.0)])

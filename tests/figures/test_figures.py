@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analysis.example_store import epochs, failed, ranked, stored, trial, write_store
-from tune_mnist.analysis.curves import training_curves
-from tune_mnist.analysis.progress import best_so_far
+from tune_mnist.analysis.curves import training_curves_numbers
+from tune_mnist.analysis.progress import best_so_far_numbers
 from tune_mnist.analysis.thinning import thinned, view
-from tune_mnist.analysis.tradeoff import tradeoff
+from tune_mnist.analysis.tradeoff import tradeoff_numbers
 from tune_mnist.figures.curves_chart import HIGHLIGHTED, training_curves_figure
 from tune_mnist.figures.progress_chart import best_so_far_figure
 from tune_mnist.figures.tradeoff_chart import tradeoff_figure
@@ -40,47 +40,51 @@ def test_view_of_equal_accuracies_leaves_out_nothing_near() -> None:
 class TestTradeoff:
     def test_front_survives_thinning(self, tmp_path: Path) -> None:
         rows = [trial(f"{i}", 0.9 + i / 1000, wall_time_s=5.0 + i) for i in range(30)]
-        numbers = tradeoff(ranked(tmp_path, [trial("quick", 0.5, wall_time_s=1.0), *rows]), most=4)
+        numbers = tradeoff_numbers(
+            ranked(tmp_path, [trial("quick", 0.5, wall_time_s=1.0), *rows]), most=4
+        )
         assert "quick" in numbers.points["trial"].to_pylist()
         assert numbers.of == 31
 
     def test_knee_of_the_front_is_ringed(self, tmp_path: Path) -> None:
         bent = [(1.0, 0.5), (2.0, 0.9), (10.0, 0.91)]
         rows = [trial(f"{s}", accuracy, wall_time_s=s) for s, accuracy in bent]
-        ring = tradeoff_figure(tradeoff(ranked(tmp_path, rows))).data[-2]
+        ring = tradeoff_figure(tradeoff_numbers(ranked(tmp_path, rows))).data[-2]
         assert (ring.marker.symbol, list(ring.y)) == ("circle-open", [0.9])
 
     def test_trials_out_of_view_are_counted(self, tmp_path: Path) -> None:
         rows = [trial(f"{i}", accuracy) for i, accuracy in enumerate([0.1, 0.97, 0.98, 0.98, 0.99])]
-        assert tradeoff(ranked(tmp_path, rows)).below == 1
+        assert tradeoff_numbers(ranked(tmp_path, rows)).below == 1
 
     def test_winner_is_marked_by_the_star_on_top(self, tmp_path: Path) -> None:
         table = ranked(tmp_path, [trial("a", 0.7), trial("b", 0.8)])
-        star = tradeoff_figure(tradeoff(table)).data[-1]
+        star = tradeoff_figure(tradeoff_numbers(table)).data[-1]
         assert (star.marker.symbol, list(star.y)) == ("star", [0.8])
 
     def test_stopped_trial_is_hollow(self, tmp_path: Path) -> None:
         rows = [trial("a", 0.8), trial("b", 0.7, status="stopped")]
-        figure = tradeoff_figure(tradeoff(ranked(tmp_path, rows)))
+        figure = tradeoff_figure(tradeoff_numbers(ranked(tmp_path, rows)))
         assert list(figure.data[1].marker.symbol) == ["circle", "circle-open"]
 
     def test_stopped_trial_is_not_on_the_front(self, tmp_path: Path) -> None:
         rows = [trial("a", 0.8), trial("b", 0.9, wall_time_s=1.0, status="stopped")]
-        points = tradeoff(ranked(tmp_path, rows)).points.to_pylist()
+        points = tradeoff_numbers(ranked(tmp_path, rows)).points.to_pylist()
         assert {one["trial"]: one["on_front"] for one in points} == {"a": True, "b": False}
 
     def test_wall_times_that_span_decades_stand_on_a_log_axis(self, tmp_path: Path) -> None:
         rows = [trial("a", wall_time_s=1.0), trial("b", wall_time_s=100.0)]
-        assert tradeoff_figure(tradeoff(ranked(tmp_path, rows))).layout.xaxis.type == "log"
+        assert tradeoff_figure(tradeoff_numbers(ranked(tmp_path, rows))).layout.xaxis.type == "log"
 
     def test_hover_shows_markup_as_text(self, tmp_path: Path) -> None:
         table = ranked(tmp_path, [trial("a", config={"kernel": "<a href='x'>"})])
-        assert "&lt;a href='x'&gt;" in tradeoff_figure(tradeoff(table)).data[-1].text[0]
+        assert "&lt;a href='x'&gt;" in tradeoff_figure(tradeoff_numbers(table)).data[-1].text[0]
 
 
 class TestBestSoFar:
     def test_failed_trial_counts_as_spent(self, tmp_path: Path) -> None:
-        numbers = best_so_far(stored(tmp_path, [failed("a", "lost"), trial("b", 0.8, began_s=20)]))
+        numbers = best_so_far_numbers(
+            stored(tmp_path, [failed("a", "lost"), trial("b", 0.8, began_s=20)])
+        )
         assert numbers.steps["trials"].to_pylist() == [2]
 
     def test_line_steps_where_the_best_improves_and_ends_with_the_last_trial(
@@ -88,29 +92,32 @@ class TestBestSoFar:
     ) -> None:
         accuracies = [0.7, 0.6, 0.8, 0.8, 0.5]
         rows = [trial(f"{i}", accuracy, began_s=i) for i, accuracy in enumerate(accuracies)]
-        steps = best_so_far(stored(tmp_path, rows)).steps
+        steps = best_so_far_numbers(stored(tmp_path, rows)).steps
         assert steps["trials"].to_pylist() == [1, 3, 5]
         assert steps["best"].to_pylist() == [0.7, 0.8, 0.8]
 
     def test_time_runs_from_the_searchs_first_start(self, tmp_path: Path) -> None:
         rows = [trial("a", wall_time_s=30.0), trial("b", began_s=5, wall_time_s=10.0)]
-        assert best_so_far(stored(tmp_path, rows)).steps["elapsed_s"].to_pylist() == [15.0, 30.0]
+        assert best_so_far_numbers(stored(tmp_path, rows)).steps["elapsed_s"].to_pylist() == [
+            15.0,
+            30.0,
+        ]
 
     def test_each_search_has_its_own_line(self, tmp_path: Path) -> None:
         write_store(tmp_path, [trial("a", 0.9)], "one")
         write_store(tmp_path, [trial("a", 0.8)], "two")
-        figure = best_so_far_figure(best_so_far(read_trials(tmp_path)), "elapsed_s")
+        figure = best_so_far_figure(best_so_far_numbers(read_trials(tmp_path)), "elapsed_s")
         assert [line.name for line in figure.data if line.name] == ["one", "two"]
 
     def test_points_are_thinned(self, tmp_path: Path) -> None:
-        numbers = best_so_far(stored(tmp_path, [trial(f"{i}") for i in range(9)]), most=4)
+        numbers = best_so_far_numbers(stored(tmp_path, [trial(f"{i}") for i in range(9)]), most=4)
         assert (len(numbers.points), numbers.of) == (4, 9)
 
 
 class TestTrainingCurves:
     def test_trial_that_reported_once_has_no_curve(self, tmp_path: Path) -> None:
         rows = [trial("a", reports=epochs(0.5)), trial("b", 0.8, reports=epochs(0.7, 0.8))]
-        numbers = training_curves(ranked(tmp_path, rows), read_reports(tmp_path))
+        numbers = training_curves_numbers(ranked(tmp_path, rows), read_reports(tmp_path))
         assert numbers.trials["trial"].to_pylist() == ["b"]
         assert numbers.reports["val_accuracy"].to_pylist() == [0.7, 0.8]
 
@@ -119,13 +126,13 @@ class TestTrainingCurves:
             failed("a", "lost", reports=epochs(0.1, 0.2)),
             trial("a", 0.8, attempt=2, reports=epochs(0.7, 0.8)),
         ]
-        numbers = training_curves(ranked(tmp_path, rows), read_reports(tmp_path))
+        numbers = training_curves_numbers(ranked(tmp_path, rows), read_reports(tmp_path))
         assert numbers.reports["val_accuracy"].to_pylist() == [0.7, 0.8]
 
     def test_best_trials_have_their_rank_in_the_legend(self, tmp_path: Path) -> None:
         rows = [trial("best", 0.99)]
         rows += [trial(f"{i}", 0.9 - i / 100, reports=epochs(0.5, 0.6)) for i in range(7)]
-        numbers = training_curves(ranked(tmp_path, rows), read_reports(tmp_path))
+        numbers = training_curves_numbers(ranked(tmp_path, rows), read_reports(tmp_path))
         shown = [t for t in training_curves_figure(numbers, "accuracy").data if t.showlegend]
         assert sorted(t.name for t in shown) == [f"#{rank}" for rank in range(2, HIGHLIGHTED + 2)]
 
@@ -134,5 +141,7 @@ class TestTrainingCurves:
         self, tmp_path: Path, measure: Literal["accuracy", "loss"]
     ) -> None:
         table = ranked(tmp_path, [trial("a", reports=epochs(0.5, 0.6))])
-        figure = training_curves_figure(training_curves(table, read_reports(tmp_path)), measure)
+        figure = training_curves_figure(
+            training_curves_numbers(table, read_reports(tmp_path)), measure
+        )
         assert [line.line.dash for line in figure.data] == ["dot", "solid"]

@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 
 from tests.analysis.example_store import ranked, trial
-from tune_mnist.figures.chart_style import WINNER
-from tune_mnist.figures.parallel_chart import (
+from tune_mnist.analysis.parallel_coordinates import (
     UNUSED,
     Axis,
-    Parallel,
-    parallel_coordinates,
-    parallel_coordinates_figure,
+    ParallelCoordinates,
+    parallel_coordinates_numbers,
 )
+from tune_mnist.figures.chart_style import WINNER
+from tune_mnist.figures.parallel_chart import parallel_coordinates_figure
 
 
-def parallel(root: Path, *configs: dict[str, Any]) -> Parallel:
+def parallel(root: Path, *configs: dict[str, Any]) -> ParallelCoordinates:
     """Trials of these configurations, best first."""
     rows = [trial(f"{i}", 0.9 - i / 1000, config=config) for i, config in enumerate(configs)]
-    return parallel_coordinates(ranked(root, rows))
+    return parallel_coordinates_numbers(ranked(root, rows))
 
 
-def axis(numbers: Parallel, name: str) -> Axis:
+def axis(numbers: ParallelCoordinates, name: str) -> Axis:
     return next(axis for axis in numbers.axes if axis.name == name)
 
 
@@ -79,14 +79,14 @@ def test_gamma_is_a_number_where_it_can_be(tmp_path: Path) -> None:
 
 def test_far_outlier_stands_at_the_foot_of_the_accuracy(tmp_path: Path) -> None:
     rows = [trial(f"{i}", a) for i, a in enumerate([0.99, 0.985, 0.98, 0.975, 0.97, 0.1])]
-    drawn = parallel_coordinates(ranked(tmp_path, rows)).axes[-1]
+    drawn = parallel_coordinates_numbers(ranked(tmp_path, rows)).axes[-1]
     assert drawn.at[-1] == 0
     assert drawn.ticks[0] == (0.0, "≤ 97.00%")
 
 
 def test_lines_are_thinned(tmp_path: Path) -> None:
     table = ranked(tmp_path, [trial(f"{i}") for i in range(9)])
-    numbers = parallel_coordinates(table, most=4)
+    numbers = parallel_coordinates_numbers(table, most=4)
     assert (len(numbers.trials), numbers.of) == (4, 9)
 
 

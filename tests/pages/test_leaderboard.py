@@ -28,7 +28,7 @@ def test_validation_accuracy_chooses_the_winner_and_the_page_says_so(tmp_path: P
     text = words(page(write_store(tmp_path, rows)))
     assert "Winner on digits svm poly" in text
     assert "Chosen by validation accuracy among 2 trials" in text
-    assert "Test accuracy never steered" in text
+    assert "Test accuracy was never used to choose" in text
 
 
 def test_each_data_set_has_its_own_winner_and_ranking(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_provenance_names_seed_split_data_versions_and_commit(tmp_path: Path) ->
 def test_top_limits_the_ranking_and_says_of_how_many(tmp_path: Path) -> None:
     html = page(write_store(tmp_path, [trial(f"{i}") for i in range(5)]), top=2)
     assert html.count("<tr") == 3
-    assert "2 of 5 with a result" in html
+    assert "2 of 5 trials with a result" in html
 
 
 def test_page_of_one_search_leaves_out_the_others(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_page_of_no_rows_is_refused(tmp_path: Path) -> None:
 
 
 def test_search_without_trials_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no trial"):
+    with pytest.raises(InputError, match="no finished trial"):
         write_leaderboard(write_store(tmp_path, []), tmp_path / "page.html")
 
 

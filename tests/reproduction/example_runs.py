@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tests.analysis.example_store import epochs, trial
-from tune_mnist.reproduction.runs import COLUMNS, KERNELS, RESNET, SVM, grid, records
+from tune_mnist.reproduction.runs import COLUMNS, RESNET, SVM, SVMS, grid, records
 from tune_mnist.spaces import parameter_types
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.writer import Writer
@@ -41,16 +41,16 @@ def whole_grid(columns: Callable[[Row], Row], seeds: int = 1) -> pd.DataFrame:
 
 def config_of(row: Row) -> Row:
     """Return the hyperparameters of a row of the grid, as a search would have them."""
-    names = SVM if row["kind"] in KERNELS else RESNET
+    names = SVM if row["kind"] in SVMS else RESNET
     whole = ("batch_size", "epochs", "degree")
     values = {name: row[name] for name in names if not pd.isna(row[name])}
     values = {name: int(value) if name in whole else value for name, value in values.items()}
-    return {"kernel" if row["kind"] in KERNELS else "architecture": row["kind"], **values}
+    return {"kernel" if row["kind"] in SVMS else "architecture": row["kind"], **values}
 
 
 def stored_trial(number: int, row: Row, **columns: Any) -> Row:
     """Return a row of the grid as a finished trial: accuracy rises with its number."""
-    svm = row["kind"] in KERNELS
+    svm = row["kind"] in SVMS
     accuracy = 0.9 + number / 10_000
     config = config_of(row) | columns.pop("extra", {})
     columns = {"gpus": 0.0, **columns}

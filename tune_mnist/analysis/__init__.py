@@ -1,1 +1,1 @@
-"""Analysis: rankings, figures and pages, from nothing but the results store."""
+"""Analysis: rankings and other numbers, from the results store alone."""

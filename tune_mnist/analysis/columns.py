@@ -10,5 +10,5 @@ Floats = npt.NDArray[np.float64]
 
 
 def floats(column: pa.ChunkedArray) -> Floats:
-    """Return a column as (n,) float64, a null as NaN."""
+    """Return a column as (n,) float64; a null becomes NaN."""
     return np.asarray(column.cast(pa.float64()), dtype=np.float64)

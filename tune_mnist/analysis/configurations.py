@@ -1,7 +1,7 @@
-"""Configurations: what the repeated runs of each one say together.
+"""Repeated runs of one configuration, summed up in one row.
 
-Only completed trials count: one stopped early has the accuracy and the time of a shorter training
-than its configuration asks for.
+Only completed trials count. A trial that was stopped early has the accuracy and the time of a
+shorter training than its configuration asks for.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ KEY = ["dataset", "model", "device", "config"]
 
 
 def by_configuration(trials: pa.Table) -> pd.DataFrame:
-    """Return one row a configuration and device, over its completed runs.
+    """Return one row for each configuration on each device.
 
-    Runs of one seed are one training timed several times: they count once for the accuracy and
-    its noise, each for the wall time.
+    Several runs with one seed are the same training, timed several times. They count once towards
+    the accuracy and its noise, and each counts towards the wall time.
 
     Args:
         trials: rows of the store (`store.reader.read_trials`).
-    Returns: `KEY` (config is JSON), seeds, runs, val_accuracy and test_accuracy (means over the
-        seeds), val_sd (standard deviation over the seeds; NaN for one), wall_time_s (median over
-        the runs).
+    Returns: the columns `KEY` (config is JSON), seeds and runs (how many), val_accuracy and
+        test_accuracy (means over the seeds), val_sd (standard deviation over the seeds; NaN for
+        one seed) and wall_time_s (median over the runs).
     """
     finished = pc.and_(
         pc.equal(trials["status"], "completed"),

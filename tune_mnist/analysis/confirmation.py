@@ -1,17 +1,19 @@
-"""Is the winner better, or lucky? What the same configurations reach over fresh seeds.
+"""Is the winner better, or lucky? What the same configurations reach with fresh seeds.
 
-The best of many single runs is partly the luckiest. So the top K run again with new seeds, the
-same for each, and are compared seed by seed. One looks after every trial and stops when the order
-is settled, which an ordinary t-test forbids; the intervals here hold at all looks at once.
+The best of many single runs is partly the luckiest. So the top K configurations run again with new
+seeds, the same for each, and are compared seed by seed. Results are checked after every trial, and
+the comparison stops once the order is settled. An ordinary t-test forbids that; the intervals here
+stay valid however often they are checked.
 
-    interval     a confidence sequence for a mean: a t-test's interval that may be looked at often
+    interval     a confidence sequence for a mean: a t-test's interval that is valid at every check
     standings    where each configuration stands against the leader
-    wanted_seeds how many seeds each needs by now, so that they go where the order is open
+    wanted_seeds how many seeds each should have run by now: more where the order is still open
 
-Assumed: a configuration's accuracies over seeds, and the differences of two, are Gaussian, their
-variance unknown. An accuracy is a mean over thousands of images, so near enough; what a rare
-disastrous seed would cost, a few seeds cannot show. The images stay the same: the intervals are
-about seeds, not about other images. docs/decisions/004-confirmation.md says why this sequence.
+Assumption: a configuration's accuracies over seeds, and the differences between two configurations,
+are Gaussian with unknown variance. That is close, because an accuracy is a mean over thousands of
+images. A few seeds cannot show what a rare disastrous seed would cost. All seeds use the same
+images, so the intervals say nothing about other images. docs/decisions/004-confirmation.md explains
+the choice of this confidence sequence.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from dataclasses import dataclass
 from typing import Any
 
 ALPHA = 0.05
-"""Probability, over all looks and comparisons together, that a false winner is ever named."""
+"""The most probable a false winner may be, over all checks and comparisons together."""
 
 EFFECT_VARIANCE = 10.0
-"""Prior variance of difference / standard deviation; intervals near narrowest for 4 to 50 seeds."""
+"""Prior variance of difference / standard deviation; narrow intervals for 4 to 50 seeds."""
 
 Interval = tuple[float, float]
 
@@ -38,9 +40,9 @@ class Repeats:
     """One configuration on several seeds.
 
     Args:
-        accuracies: validation accuracy, a fraction, by seed.
-        deterministic: every seed gave the very same training, so any other would too.
-        error: of a seed that failed; None: none did.
+        accuracies: seed to validation accuracy, a fraction.
+        deterministic: every seed gave exactly the same training, so any other seed would too.
+        error: the error of a seed that failed; None if none failed.
     """
 
     accuracies: Mapping[int, float]
@@ -53,14 +55,15 @@ class Standing:
     """Where one configuration stands.
 
     Args:
-        seeds: accuracies that it has.
-        mean: of them; None without any.
-        deviation: their standard deviation (n - 1); None with fewer than two, 0.0 if deterministic.
-        mean_interval: 95 % confidence sequence of its mean.
-        difference: its mean paired difference to the leader; None for the leader, or without
+        seeds: the number of seeds with an accuracy.
+        mean: the mean accuracy; None without any.
+        deviation: the standard deviation (n - 1); None with fewer than two seeds.
+        mean_interval: 95 % confidence sequence of the mean.
+        difference: mean paired difference to the leader; None for the leader itself, and without
             common seeds.
-        difference_interval: confidence sequence of that, corrected for K.
-        separable: the leader is better, beyond seed noise; None for the leader.
+        difference_interval: confidence sequence of the difference, corrected for K comparisons.
+        separable: whether the leader is better beyond seed noise; None for the leader itself, and
+            for a configuration that failed.
         deterministic, error: as in `Repeats`.
     """
 
@@ -77,12 +80,13 @@ class Standing:
 
 @dataclass(frozen=True)
 class Standings:
-    """All configurations' standings, in the order they were given.
+    """The standings of all configurations.
 
     Args:
-        leader: index of the best mean among those that none beats; None before the first result.
-        winner: the leader where every other one is separable from it, else None.
-        of_each: one a configuration.
+        leader: index of the best mean among the configurations that no other beats; None before the
+            first result.
+        winner: the leader if every other configuration is separable from it, else None.
+        of_each: one standing for each configuration, in the given order.
     """
 
     leader: int | None
@@ -91,7 +95,7 @@ class Standings:
 
 
 def repeats(rows: Iterable[Mapping[str, Any]]) -> Repeats:
-    """Return what the store's rows of one configuration, one a seed, come to."""
+    """Return the repeats of one configuration, from its rows in the store, one for each seed."""
     done = list(rows)
     completed = [row for row in done if row["status"] == "completed"]
     prints = {tuple(row.get(name) for name in _FINGERPRINT) for row in completed}
@@ -103,17 +107,18 @@ def repeats(rows: Iterable[Mapping[str, Any]]) -> Repeats:
 
 
 def interval(values: Sequence[float], alpha: float, *, resolution: float) -> Interval:
-    """Return a confidence sequence for the mean of Gaussian values, after these many of them.
+    """Return the confidence sequence of a mean of Gaussian values, after these values.
 
-    With probability 1 - alpha the mean lies in the intervals after 1, 2, 3, ... values, in all of
-    them at once: however often one looks, and whatever decides when to stop.
+    With probability 1 - alpha, the mean lies in all the intervals after 1, 2, 3, ... values. So the
+    result may be checked at any time, and any rule may decide when to stop.
 
     Args:
         values: accuracies or differences of accuracies, in the order they came.
         alpha: in (0, 1).
-        resolution: 1 / number of images; no difference is known finer. Their standard deviation
-            is taken to be at least what rounding alone gives a difference, resolution / sqrt(6).
-    Returns: lowest and highest mean that is not refuted; infinite before that many values.
+        resolution: 1 / number of images, the finest step of an accuracy. The standard deviation is
+            taken to be at least resolution / sqrt(6), what rounding alone gives a difference.
+    Returns: the lowest and highest mean that the values do not refute; infinite while they are too
+        few (`first_look`).
     Source: the scale-invariant mixture of t likelihood ratios, effect size ~ N(0, g): Lai, Annals
         of Statistics 4 (1976); Wang and Ramdas, arXiv 2310.03722 (2024). A martingale
         sqrt(1/A) ((1 + r) / (1 + r/A))^(n/2), A = 1 + n g, r = t^2 / (n - 1), solved for t.
@@ -121,7 +126,7 @@ def interval(values: Sequence[float], alpha: float, *, resolution: float) -> Int
     n = len(values)
     a = 1 + n * EFFECT_VARIANCE
     q = math.exp((math.log(a) - 2 * math.log(alpha)) / n) if n else math.inf
-    if q >= a:  # no t, however large, would refute a mean
+    if q >= a:  # even the largest t would not refute a mean
         return -math.inf, math.inf
     mean, variance = _moments(values)
     variance = max(variance, resolution**2 / 6)
@@ -130,7 +135,7 @@ def interval(values: Sequence[float], alpha: float, *, resolution: float) -> Int
 
 
 def first_look(alpha: float) -> int:
-    """Return how many values there must be before `interval` can be finite."""
+    """Return the number of values from which on `interval` is finite."""
     n = 2
     while (n - 1) / 2 * math.log(1 + n * EFFECT_VARIANCE) <= -math.log(alpha):
         n += 1
@@ -138,14 +143,14 @@ def first_look(alpha: float) -> int:
 
 
 def standings(configurations: Sequence[Repeats], *, resolution: float) -> Standings:
-    """Compare configurations that ran on the same seeds.
+    """Compare configurations that ran with the same seeds.
 
-    Named is a winner that is not best with probability `ALPHA` at most, over all looks: that
-    takes the interval of a difference to the best one to fail, and there are K - 1 of them.
+    The probability of ever naming a false winner is at most `ALPHA`. A false winner needs one of
+    the best configuration's K - 1 difference intervals to be wrong, so each has ALPHA / (K - 1).
 
     Args:
-        configurations: all K, on as many seeds as each has by now; a seed is compared where both
-            have it. One with an error is out of the ranking, but counts in K.
+        configurations: all K, with the seeds that each has by now. Two are compared on the seeds
+            that both have. One with an error is not ranked, but counts in K.
         resolution: as in `interval`.
     """
     alpha = ALPHA / max(1, len(configurations) - 1)
@@ -169,12 +174,12 @@ def standings(configurations: Sequence[Repeats], *, resolution: float) -> Standi
 def wanted_seeds(now: Standings, seeds: int) -> list[int]:
     """Return how many seeds each configuration should have run by now.
 
-    Two show whether it is deterministic. Then as many as a first comparison takes, then one more
-    at a time, for the leader and for those not yet separable from it.
+    Two seeds show whether it is deterministic. Next come as many as a first comparison needs. From
+    then on, the leader and those not yet separable from it get one more at a time.
 
     Args:
-        now: what is known.
-        seeds: >= 2, at most for each.
+        now: the standings so far.
+        seeds: the most seeds for each, >= 2.
     """
     rivals = len(now.of_each) - 1
     least = min(seeds, first_look(ALPHA / rivals)) if rivals else seeds
@@ -213,7 +218,7 @@ def _standing(one: Repeats, leader: Repeats | None, alpha: float, resolution: fl
 
 
 def _difference(one: Repeats, other: Repeats, alpha: float, resolution: float) -> Interval:
-    """Return the interval of one's mean accuracy less the other's; exact where both are."""
+    """Return the interval of one mean accuracy minus the other; exact if both are deterministic."""
     paired = _paired(one, other)
     if one.deterministic and other.deterministic:
         return paired[0], paired[0]
@@ -221,7 +226,7 @@ def _difference(one: Repeats, other: Repeats, alpha: float, resolution: float) -
 
 
 def _paired(one: Repeats, other: Repeats) -> list[float]:
-    """Return the differences on the seeds that both have; a deterministic one has every seed."""
+    """Return the differences on common seeds; a deterministic configuration has every seed."""
     first, second = one.accuracies, other.accuracies
     if one.deterministic:
         first = dict.fromkeys(second, next(iter(first.values())))
@@ -235,6 +240,6 @@ def _mean(one: Repeats) -> float:
 
 
 def _moments(values: Sequence[float]) -> tuple[float, float]:
-    """Return mean and variance (n - 1) of two values or more."""
+    """Return the mean and the variance (n - 1) of at least two values."""
     mean = sum(values) / len(values)
     return mean, sum((value - mean) ** 2 for value in values) / (len(values) - 1)

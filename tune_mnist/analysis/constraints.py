@@ -1,4 +1,4 @@
-"""Which of the store's trials satisfy constraints such as `wall_time_s <= 60` (metrics.py)."""
+"""The trials of a store that satisfy constraints such as `wall_time_s <= 60` (metrics.py)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPERATORS: dict[str, Callable[..., pc.Expression]] = {
 }
 _NOT_METRICS = ("seed", "attempt", "proposed_after", "test_accuracy")
 
-METRICS = tuple(
+CONSTRAINABLE = tuple(
     field.name
     for field in TRIALS
     if (pa.types.is_integer(field.type) or pa.types.is_floating(field.type))
@@ -37,22 +37,22 @@ def satisfying(trials: pa.Table, constraints: Sequence[Constraint]) -> pa.Table:
 
     Args:
         trials: rows of the store, with the columns that the constraints name.
-    Raises: InputError: there are trials, but none that does.
+    Raises: InputError: there are trials, but none satisfies every constraint.
     """
     left = trials
     for constraint in constraints:
         compare = _OPERATORS[constraint.operator]
-        # A null compares as null, and a filter leaves it out.
+        # A comparison with null gives null, and `filter` drops it.
         left = left.filter(compare(left[constraint.metric].cast(pa.float64()), constraint.bound))
     if len(trials) and not len(left):
         which = " and ".join(map(str, constraints))
         problem = f"none of {len(trials):,} trials satisfies {which}"
-        raise input_error("`where`", problem, "ask for less")
+        raise input_error("`where`", problem, "relax or drop a constraint")
     return left
 
 
 def read_selected(root: Path, selection: Selection) -> pa.Table:
-    """Return the selected trials of a store, with the columns of every model.
+    """Return the selected trials of a store, with the columns that all models share.
 
     Raises: InputError: as `store.reader.read_trials` and `satisfying`.
     """

@@ -10,17 +10,17 @@ import pyarrow.compute as pc
 from tune_mnist.analysis.thinning import MARK, MOST_CURVES, thinned
 
 RUN = ("search", "trial", "attempt")
-"""Together the key of a run."""
+"""The columns that together identify one run of a trial."""
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What trials reported while they trained.
+    """The curves of trials that measured themselves at least twice.
 
     Args:
-        trials: best first, with their rank: those that reported at least twice, thinned.
-        reports: the reports of these trials, in order of search, trial and step.
-        of: how many trials reported at least twice, before thinning.
+        trials: these trials with their rank, best first, thinned.
+        reports: their measurements, ordered by search, trial and step.
+        of: the number of such trials before thinning.
     """
 
     trials: pa.Table
@@ -28,13 +28,13 @@ class Curves:
     of: int
 
 
-def training_curves(ranked: pa.Table, reports: pa.Table, most: int = MOST_CURVES) -> Curves:
-    """Return the curves of the trials that reported at least twice; others have none.
+def training_curves_numbers(ranked: pa.Table, reports: pa.Table, most: int = MOST_CURVES) -> Curves:
+    """Return the curves of the trials that measured themselves at least twice.
 
     Args:
-        ranked: `ranking.ranked_trials` of one data set, those of one model.
-        reports: the store's reports, of at least these trials.
-        most: about how many trials to keep.
+        ranked: trials of one data set and one model (`ranking.ranked_trials`).
+        reports: measurements from the store; those of other trials are ignored.
+        most: the most trials to keep.
     """
     counts = reports.group_by(list(RUN)).aggregate([("step", "count")])
     several = counts.filter(pc.greater(counts["step_count"], 1))

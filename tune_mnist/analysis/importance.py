@@ -1,12 +1,13 @@
 """Which hyperparameters matter, for accuracy and for wall time.
 
-PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023) as Optuna has it, with conditional
-hyperparameters (KDD 2026): how differently a hyperparameter is distributed among the best
-configurations than among all. It asks what takes a configuration to the top, not what explains
-the depths: a value that fails outright counts no more than one that merely never wins.
+PED-ANOVA (Watanabe, Bansal and Hutter, IJCAI 2023) as Optuna implements it, with conditional
+hyperparameters (KDD 2026). It measures how much a hyperparameter's distribution among the best
+configurations differs from its distribution among all. So it explains what makes a configuration
+one of the best. It does not explain failures: a value that fails outright counts like one that
+never wins.
 
-A share means nothing below what chance gives, so each hyperparameter is measured again with the
-results shuffled among the configurations.
+Chance alone gives every hyperparameter some share. So each share is compared with those that come
+out when the results are shuffled among the configurations.
 """
 
 from __future__ import annotations
@@ -34,34 +35,36 @@ from optuna.trial import create_trial
 from tune_mnist.analysis.columns import Floats
 from tune_mnist.analysis.configurations import by_configuration
 
-Metric = Literal["val_accuracy", "wall_time_s"]
-METRICS: tuple[Metric, ...] = ("val_accuracy", "wall_time_s")
+ImportanceMetric = Literal["val_accuracy", "wall_time_s"]
+IMPORTANCE_METRICS: tuple[ImportanceMetric, ...] = ("val_accuracy", "wall_time_s")
 FOR = {"val_accuracy": "accuracy", "wall_time_s": "wall time"}
 
-FEWEST = 20  # configurations; of fewer the best would be fewer than `_BEST`
-MOST = 1000  # configurations looked at; more change nothing but the time it takes
+FEWEST_CONFIGURATIONS = 20
+"""With fewer, nothing is measured: too few would be among the best."""
+
+MOST_CONFIGURATIONS = 1000  # a random sample of more; all of them would only take longer
 CHANCE = 0.05
-_BEST = 5  # at least so many are "the best", as Optuna advises; else the best tenth
-_SHUFFLES = 59  # with the real result 60: its place among them is significant to 1 in 20
-_FEW = 6  # up to so many distinct numbers are told apart like words
+_BEST = 5  # the best are at least this many, as Optuna advises, or a tenth of all
+_SHUFFLES = 59  # with the real result 60, so that its rank among them is significant at 1 in 20
+_FEW = 6  # up to this many distinct numbers are told apart like words
 _LOG_SPAN = 20  # positive numbers that span more than this factor are compared by their logarithms
 
 
 @dataclass(frozen=True)
-class Hyperparameter:
+class Influence:
     """How much one hyperparameter matters.
 
     Args:
-        name: of the hyperparameter.
-        active: in how many configurations it is there.
-        shares: by metric, its part of what all hyperparameters explain, 0 to 1.
-        beyond_chance: by metric, whether shuffled results explain less, 19 times of 20.
+        name: the hyperparameter's name.
+        active: the number of configurations that have it.
+        shares: for each metric, its part of what all hyperparameters explain, 0 to 1.
+        beyond_chance: for each metric, whether that is more than chance gives (p <= 0.05).
     """
 
     name: str
     active: int
-    shares: dict[Metric, float]
-    beyond_chance: dict[Metric, bool]
+    shares: dict[ImportanceMetric, float]
+    beyond_chance: dict[ImportanceMetric, bool]
 
 
 @dataclass(frozen=True)
@@ -69,27 +72,30 @@ class Importance:
     """The hyperparameters of one model on one data set and device.
 
     Args:
-        dataset, model, device: where.
-        configurations: how many there are, run to the end.
-        hyperparameters: those that vary, the most important first; empty below `FEWEST`.
-        constant: those that have one value wherever they are there.
+        dataset, model, device: which trials this is about.
+        configurations: the number of completed configurations.
+        hyperparameters: those that vary, the most important first; empty if there are fewer than
+            `FEWEST_CONFIGURATIONS`.
+        constant: the hyperparameters with the same value in every configuration that has them.
     """
 
     dataset: str
     model: str
     device: str
     configurations: int
-    hyperparameters: tuple[Hyperparameter, ...]
+    hyperparameters: tuple[Influence, ...]
     constant: tuple[str, ...]
 
 
-def importances(trials: pa.Table, metrics: Sequence[Metric] = METRICS) -> list[Importance]:
-    """Return how much each hyperparameter matters, a data set, model and device at a time.
+def importances(
+    trials: pa.Table, metrics: Sequence[ImportanceMetric] = IMPORTANCE_METRICS
+) -> list[Importance]:
+    """Return how much each hyperparameter matters, for each data set, model and device.
 
     Args:
-        trials: rows of the store (`store.reader.read_trials`); completed ones count, the runs
-            of one configuration together.
-        metrics: for what; the first one orders the hyperparameters.
+        trials: rows of the store (`store.reader.read_trials`). Completed trials count; repeated
+            runs of a configuration count as one (`by_configuration`).
+        metrics: what hyperparameters may matter for; the first metric orders them.
     """
     groups = by_configuration(trials).groupby(["dataset", "model", "device"])
     return [
@@ -98,45 +104,43 @@ def importances(trials: pa.Table, metrics: Sequence[Metric] = METRICS) -> list[I
     ]
 
 
-def share_text(one: Hyperparameter, metric: Metric) -> str:
-    """Return a share for people: "82%", or "~3%" where it may be chance."""
+def share_text(one: Influence, metric: ImportanceMetric) -> str:
+    """Return a share for people: "82%", or "~3%" if it is no more than chance."""
     return f"{'' if one.beyond_chance[metric] else '~'}{one.shares[metric]:.0%}"
 
 
 def note(found: Importance) -> str:
-    """Return what stands behind the shares, or why there are none, for people."""
-    count = (
-        f"{found.configurations:,} configuration{'s' * (found.configurations != 1)} run to the end"
-    )
-    if found.configurations < FEWEST:
-        return f"{count}: too few to tell, {FEWEST} will do."
+    """Return what the shares mean, or why there are none, for people."""
+    count = f"{found.configurations:,} completed configuration{'s' * (found.configurations != 1)}"
+    if found.configurations < FEWEST_CONFIGURATIONS:
+        return f"{count}: too few to tell; at least {FEWEST_CONFIGURATIONS} are needed."
     if not found.hyperparameters:
-        return f"{count}, and all hyperparameters are the same in all."
+        return f"{count}: no hyperparameter varies."
     best = max(_BEST, math.ceil(found.configurations / 10))
     same = f" The same in all: {', '.join(found.constant)}." if found.constant else ""
     return (
-        f"{count}; a share of what sets the best {best:,} of them apart, ~ where shuffled results"
-        f" give as much.{same}"
+        f"{count}. Share of the difference between the best {best:,} and all. ~ means no more than"
+        f" chance.{same}"
     )
 
 
 def _importance(
-    dataset: str, model: str, device: str, rows: pd.DataFrame, metrics: Sequence[Metric]
+    dataset: str, model: str, device: str, rows: pd.DataFrame, metrics: Sequence[ImportanceMetric]
 ) -> Importance:
     count = len(rows)
-    if count > MOST:
-        rows = rows.sample(MOST, random_state=0)
+    if count > MOST_CONFIGURATIONS:
+        rows = rows.sample(MOST_CONFIGURATIONS, random_state=0)
     configs = [json.loads(config) for config in rows["config"]]
     names = sorted({name for config in configs for name in config})
     values = {name: [c[name] for c in configs if name in c] for name in names}
     varying = [name for name in names if len(set(values[name])) > 1]
     constant = tuple(name for name in names if name not in varying)
-    if count < FEWEST or not varying:
+    if count < FEWEST_CONFIGURATIONS or not varying:
         return Importance(dataset, model, device, count, (), constant)
     study = _study(configs, {name: _distribution(values[name]) for name in varying})
     measured = {metric: _measured(study, _costs(rows, metric)) for metric in metrics}
     found = [
-        Hyperparameter(
+        Influence(
             name,
             len(values[name]),
             {metric: shares[name] for metric, (shares, _) in measured.items()},
@@ -148,8 +152,8 @@ def _importance(
     return Importance(dataset, model, device, count, tuple(found), constant)
 
 
-def _costs(rows: pd.DataFrame, metric: Metric) -> Floats:
-    """Return a metric so that lower is better."""
+def _costs(rows: pd.DataFrame, metric: ImportanceMetric) -> Floats:
+    """Return the values of a metric, turned so that lower is better."""
     values = rows[metric].to_numpy(np.float64)
     return -values if metric == "val_accuracy" else values
 
@@ -157,7 +161,7 @@ def _costs(rows: pd.DataFrame, metric: Metric) -> Floats:
 def _study(
     configs: Sequence[dict[str, Any]], distributions: dict[str, BaseDistribution]
 ) -> optuna.Study:
-    """Return the configurations as the trials of a study; the results come later."""
+    """Return a study with the configurations as trials; `_explained` gives them results."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study()
     for config in configs:
@@ -168,7 +172,7 @@ def _study(
 
 
 def _distribution(values: Sequence[Any]) -> BaseDistribution:
-    """Return the domain of the values seen: words, or numbers from the least to the greatest."""
+    """Return the domain of the values: words, or a range of numbers from lowest to highest."""
     distinct = set(values)
     numbers = [value for value in map(_as_number, distinct) if value is not None]
     if len(distinct) <= _FEW or len(numbers) < len(distinct):
@@ -181,12 +185,12 @@ def _distribution(values: Sequence[Any]) -> BaseDistribution:
 
 
 def _number(value: Any, domain: BaseDistribution) -> Any:
-    """Return a value as its domain has it: a number in a word becomes a number."""
+    """Return a value in the form its domain needs: a number in a string becomes a number."""
     return float(value) if isinstance(domain, FloatDistribution) else value
 
 
 def _as_number(value: Any) -> float | None:
-    """Return the number that a value is, or a word holds (gamma is "scale" or "0.001")."""
+    """Return a value as a number, None if it is none (gamma is "scale" or "0.001")."""
     try:
         return None if isinstance(value, bool) else float(value)
     except ValueError:
@@ -194,7 +198,7 @@ def _as_number(value: Any) -> float | None:
 
 
 def _measured(study: optuna.Study, costs: Floats) -> tuple[dict[str, float], dict[str, bool]]:
-    """Return each hyperparameter's share, and whether it is beyond what chance gives.
+    """Return each hyperparameter's share, and whether it is more than chance gives.
 
     Args:
         study: n trials.
@@ -210,9 +214,10 @@ def _measured(study: optuna.Study, costs: Floats) -> tuple[dict[str, float], dic
 
 
 def _explained(study: optuna.Study, costs: Floats) -> dict[str, float]:
-    """Return how far each hyperparameter's best values lie from all its values."""
+    """Return how much each hyperparameter's values among the best differ from all its values."""
     evaluator = PedAnovaImportanceEvaluator(target_quantile=max(0.1, _BEST / len(costs)))
-    with warnings.catch_warnings():  # that lower is better, which it is; and `normalize` is new
+    # Optuna warns that it takes lower as better, which is right here, and that `normalize` is new.
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return get_param_importances(
             study,

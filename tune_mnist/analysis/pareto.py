@@ -1,7 +1,7 @@
-"""Several objectives at once: the Pareto set, the fronts behind it (dominance.py), and its knee.
+"""Several objectives at once: the Pareto set, its knee, and the fronts behind it (dominance.py).
 
-The terminal's table and the page's chart both ask here. A trial that was stopped early is in
-neither: its seconds are not what its configuration costs.
+The terminal's table and the page's chart both come from here. Trials that were stopped early are
+left out, because their wall time is not what their configuration costs.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tune_mnist.dominance import fronts
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import BETTER, check_metric
 from tune_mnist.store.schema import TRIALS, column
-from tune_mnist.wording import config_text, heading, shown
+from tune_mnist.wording import cell_text, config_text, heading
 
 _FIELDS = {field.name: field for field in (*TRIALS, *RANKING)}
-_FRONT = column("front", pa.int64(), "", "1 is the Pareto set: no trial beats one of it in all")
-_KNEE = column("knee", pa.bool_(), "", "where giving up more of one objective stops paying")
+_FRONT = column("front", pa.int64(), "", "1 is the Pareto set: no other trial dominates these")
+_KNEE = column("knee", pa.bool_(), "", "the best compromise between the objectives")
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class ParetoSet:
     """The Pareto set of one data set's trials.
 
     Args:
-        trials: the set, then the fronts behind it, each best in the first objective first: front,
-            the columns of `RANKING` but rank, those of the objectives, and knee.
+        trials: the set, then the fronts behind it; within a front, the best in the first objective
+            comes first. Columns: front, those of `RANKING` without rank, the objectives, knee.
         dataset: the data set.
-        objectives: what was compared.
-        size: how many trials are in the set.
-        of: how many trials were compared.
-        left_out: how many trials with a rank were stopped early or lack one of the objectives.
+        objectives: the metrics that were compared.
+        size: the number of trials in the set.
+        of: the number of trials compared.
+        left_out: the number of ranked trials that were stopped early or lack an objective.
     """
 
     trials: pa.Table
@@ -52,25 +52,24 @@ class ParetoSet:
 def parse_objectives(text: str) -> tuple[str, ...]:
     """Return the objectives that a text such as "val_accuracy,wall_time_s" lists.
 
-    Raises: InputError: one is unknown or there twice, or there are fewer than two.
+    Raises: InputError: one is unknown or listed twice, or there are fewer than two.
     """
     names = tuple(name.strip() for name in text.split(","))
     for name in names:
         check_metric("`pareto`", name, tuple(BETTER))
     if len(set(names)) < max(2, len(names)):
-        raise input_error(
-            "`pareto`", f"{text!r}", "name two or more different ones: val_accuracy,wall_time_s"
-        )
+        fix = "name at least two different ones, for example val_accuracy,wall_time_s"
+        raise input_error("`pareto`", f"{text!r} is not several objectives", fix)
     return names
 
 
 def pareto_sets(trials: pa.Table, objectives: tuple[str, ...], at_least: int) -> list[ParetoSet]:
-    """Return the Pareto set of each data set, and of the fronts behind it enough to fill a table.
+    """Return the Pareto set of each data set, with enough fronts behind it to fill a table.
 
     Args:
         trials: rows of the store.
-        objectives: two or more of `BETTER`.
-        at_least: how many trials of each data set to return, if there are so many.
+        objectives: at least two metrics of `BETTER`.
+        at_least: how many trials of each data set to return, if it has that many.
     Raises: InputError: no completed trial has all objectives.
     """
     ranked = ranked_trials(trials)
@@ -78,8 +77,8 @@ def pareto_sets(trials: pa.Table, objectives: tuple[str, ...], at_least: int) ->
     for name in objectives:
         comparable = comparable.filter(pc.is_finite(comparable[name].cast(pa.float64())))
     if not len(comparable):
-        problem = f"none of {len(ranked):,} results is complete and has {', '.join(objectives)}"
-        raise input_error("`pareto`", problem, "run a search, or leave one out")
+        problem = f"none of {len(ranked):,} trials is completed and has {' and '.join(objectives)}"
+        raise input_error("`pareto`", problem, "run a search, or drop an objective")
     sets = []
     for dataset in sorted(pc.unique(comparable["dataset"]).to_pylist()):
         rows = comparable.filter(pc.equal(comparable["dataset"], dataset))
@@ -92,13 +91,13 @@ def pareto_sets(trials: pa.Table, objectives: tuple[str, ...], at_least: int) ->
 
 
 def set_sentence(found: ParetoSet) -> str:
-    """Return the size of a Pareto set and its knee, for people, in one line."""
+    """Return the size and the knee of a Pareto set for people, in one line."""
     text = f"Pareto set on {found.dataset}: {found.size:,} of {found.of:,} trials"
     if found.left_out:
         text += f" ({found.left_out:,} more were stopped early or lack an objective)"
     for row in found.trials.filter(found.trials["knee"]).to_pylist():
         figures = ", ".join(
-            f"{heading(_FIELDS[n])} {shown(_FIELDS[n], row[n])}" for n in found.objectives
+            f"{heading(_FIELDS[n])} {cell_text(_FIELDS[n], row[n])}" for n in found.objectives
         )
         return f"{text}; its knee is {config_text(row['config'])} ({figures})"
     return f"{text}; no knee"
@@ -107,7 +106,7 @@ def set_sentence(found: ParetoSet) -> str:
 def _places(
     rows: pa.Table, objectives: Sequence[str], at_least: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return each trial's front, and which is the knee of the first."""
+    """Return each trial's front, and which trial is the knee of the first front."""
     signs = [-1.0 if BETTER[name] == "max" else 1.0 for name in objectives]
     costs = np.column_stack([floats(rows[name]) for name in objectives]) * signs
     front = fronts(costs, at_least)
@@ -120,7 +119,7 @@ def _table(
     front: npt.NDArray[np.int64],
     is_knee: npt.NDArray[np.bool_],
 ) -> pa.Table:
-    """Return the trials that have a front, by front and then by the first objective."""
+    """Return the trials that have a front, sorted by front, then by the first objective."""
     names = [name for name in RANKING.names if name != "rank"]
     place = names.index("device")
     names[place:place] = [name for name in objectives if name not in names]
@@ -135,17 +134,18 @@ def _table(
 
 
 def knee(costs: Floats, in_set: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return which trial is the knee of the Pareto set: at most one, none if it has no bulge.
+    """Return which trial is the knee of the Pareto set: its best compromise.
 
-    Each objective is scaled to [0, 1] over the set; the knee has the least sum. With two
-    objectives it is the trial farthest below the chord between the two ends of the set (Das,
-    "On characterizing the knee of the Pareto curve", Structural Optimization, 1999); with more,
-    below the plane on which the scaled objectives sum to 1.
+    Each objective is scaled to [0, 1] over the set, and the knee has the smallest sum. With two
+    objectives, it is the trial farthest below the straight line between the two ends of the set
+    (Das, "On characterizing the knee of the Pareto curve", Structural Optimization, 1999). With
+    more, it is the one farthest below the plane on which the scaled objectives sum to 1. A set with
+    no trial below the line or plane has no knee.
 
     Args:
         costs: (n, objectives), finite in the set, lower is better.
-        in_set: (n,) which trials nothing dominates (`unbeaten`).
-    Returns: (n,) bool.
+        in_set: (n,) whether a trial is in the Pareto set (`dominance.unbeaten`).
+    Returns: (n,) bool, True for at most one trial.
     """
     is_knee = np.zeros(len(costs), dtype=bool)
     if in_set.sum() < 3:

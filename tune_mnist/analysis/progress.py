@@ -1,4 +1,4 @@
-"""How the best result of a search grew, over trials and over time."""
+"""How a search's best result improved, over trials and over time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from tune_mnist.analysis.thinning import MARK, MOST_POINTS, thinned, view
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How the best result grew, each search by itself.
+class BestSoFar:
+    """How the best result of each search improved.
 
     Args:
-        steps: where a search's best improved, and its last trial: search, trials (finished until
-            then, failed ones too), elapsed_s (since the search's first trial began), best.
-        points: trials with a result, thinned: search, trials, elapsed_s and what a mark needs.
-        of: how many trials had a result before thinning.
-        view: lowest and highest accuracy of the first view.
+        steps: one row for each improvement of a search's best, and one for its last trial. Columns:
+            search, trials (finished by then, failed ones included), elapsed_s (since the search's
+            first trial began), best.
+        points: the trials with a result, thinned: search, trials, elapsed_s, and `thinning.MARK`.
+        of: the number of trials with a result, before thinning.
+        view: the lowest and highest accuracy that the chart opens on.
     """
 
     steps: pa.Table
@@ -30,13 +31,13 @@ class Progress:
     view: tuple[float, float]
 
 
-def best_so_far(trials: pa.Table, most: int = MOST_POINTS) -> Progress:
+def best_so_far_numbers(trials: pa.Table, most: int = MOST_POINTS) -> BestSoFar:
     """Return, for each search, the best validation accuracy over trials and over time.
 
     Args:
-        trials: rows of the store, of one data set, at least one with a result; a failed one
-            counts as a trial spent.
-        most: about how many trials to keep as points.
+        trials: rows of the store, of one data set, at least one with a result. A failed trial
+            has none, but counts as one more finished trial.
+        most: the most trials to keep as points.
     """
     names = pc.unique(trials["search"]).to_pylist()
     rows = pa.concat_tables(
@@ -45,14 +46,14 @@ def best_so_far(trials: pa.Table, most: int = MOST_POINTS) -> Progress:
     rows = rows.filter(pc.is_finite(rows["best"]))
     found = rows.filter(pc.is_finite(rows["val_accuracy"]))
     steps = rows.filter(rows["is_step"]).select(["search", "trials", "elapsed_s", "best"])
-    # Best first, as `thinned` wants them.
+    # `thinned` expects the best first.
     found = found.sort_by([("val_accuracy", "descending")])
     points = found.take(thinned(len(found), most))
-    return Progress(steps, points, len(found), view(floats(found["val_accuracy"])))
+    return BestSoFar(steps, points, len(found), view(floats(found["val_accuracy"])))
 
 
 def _progress(trials: pa.Table) -> pa.Table:
-    """Return one search's trials in the order they finished, with its best until each."""
+    """Return one search's trials in the order they finished, each with the best so far."""
     rows = trials.sort_by("finished")
     failed = np.asarray(rows["status"]) == "failed"
     accuracy = np.where(failed, np.nan, floats(rows["val_accuracy"]))

@@ -1,8 +1,8 @@
-"""The ranking: trials that have a result, best first; for the terminal, JSON, CSV and the page.
+"""The ranking: trials with a result, best first, for the terminal, JSON, CSV and the page.
 
-Validation accuracy sorts (or the metric asked for), ties go to the faster trial; test accuracy
-stands beside and never sorts. Failed trials have no rank; they are counted. Nothing here needs
-pandas or Plotly: a ranking in the terminal is answered in the time that pyarrow takes to load.
+Trials are sorted by validation accuracy, or by another metric if asked; ties go to the faster
+trial. Test accuracy is shown but never sorts. Failed trials have no rank; they are counted. Nothing
+here imports pandas or Plotly, so the terminal shows a ranking as soon as pyarrow is loaded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from tune_mnist.store.schema import TRIALS, column
 from tune_mnist.store.selection import EVERYTHING, Selection
 from tune_mnist.wording import config_text
 
-# One row of the ranking: what stands in it, in this order, with unit and meaning.
 RANKING = pa.schema(
     [
         column("rank", pa.int64(), "", "1 is the best on validation; ties go to the faster trial"),
@@ -38,6 +37,7 @@ RANKING = pa.schema(
         TRIALS.field("trial"),
     ]
 )
+"""The columns of a ranking, in this order, with their units and meanings."""
 
 
 def top_ranking(
@@ -48,7 +48,7 @@ def top_ranking(
     mode: Literal["max", "min"] | None = None,
     selection: Selection = EVERYTHING,
 ) -> pa.Table:
-    """Return the best trials of the store as a `RANKING` table, without reading all of it.
+    """Return the best trials of a store as a `RANKING` table, without reading the whole store.
 
     Args and raises: as `store.reader.top_trials`.
     """
@@ -57,7 +57,7 @@ def top_ranking(
 
 
 def ranking(ranked: pa.Table) -> pa.Table:
-    """Return ranked trials (from `ranked_trials`, or its first rows) as a `RANKING` table."""
+    """Return ranked trials (rows of `ranked_trials`) as a `RANKING` table."""
     return pa.table({name: ranked[name] for name in RANKING.names}, schema=RANKING)
 
 
@@ -80,7 +80,7 @@ def ranked_trials(trials: pa.Table) -> pa.Table:
 
 
 def status_counts(trials: pa.Table) -> dict[str, int]:
-    """Return how many trials were completed, stopped (early) and failed, in this order."""
+    """Return how many trials were completed, stopped (early) and failed, in that order."""
     found = {row["values"]: row["counts"] for row in pc.value_counts(trials["status"]).to_pylist()}
     return {status: found.get(status, 0) for status in ("completed", "stopped", "failed")}
 
@@ -96,12 +96,12 @@ def to_json(table: pa.Table) -> str:
 
 
 def json_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Return a ranking's rows, each with its config as an object."""
+    """Return the rows of a ranking as mappings, their config as a mapping too."""
     return [row | {"config": json.loads(row["config"])} for row in table.to_pylist()]
 
 
 def to_csv(table: pa.Table) -> str:
-    """Return a `RANKING` table as CSV with a heading: accuracies as fractions, config as text."""
+    """Return a `RANKING` table as CSV with a header: accuracies as fractions, config as text."""
     text = io.StringIO()
     rows = csv.DictWriter(text, table.column_names, lineterminator="\n")
     rows.writeheader()

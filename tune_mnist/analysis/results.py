@@ -1,4 +1,4 @@
-"""A store as pandas frames: `load_results` for notebooks."""
+"""A store as pandas frames, for notebooks: `load_results` and `leaderboard`."""
 
 from __future__ import annotations
 
@@ -13,28 +13,48 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tune_mnist.analysis.constraints import METRICS, read_selected
-from tune_mnist.analysis.ranking import ranked_trials, ranking, status_counts
+from tune_mnist.analysis.constraints import CONSTRAINABLE, read_selected
+from tune_mnist.analysis.ranking import ranked_trials, ranking, status_counts, top_ranking
+from tune_mnist.errors import input_error
 from tune_mnist.metrics import parse_constraint
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import SearchRecord, read_searches
 from tune_mnist.store.reader import list_searches, read_reports, read_trials
 from tune_mnist.store.selection import Selection
-from tune_mnist.wording import config_text, duration, percent
+from tune_mnist.wording import duration, model_text, percent
+
+SEARCHES = (
+    "search",
+    "space",
+    "model",
+    "dataset",
+    "sampler",
+    "scheduler",
+    "seed",
+    "trials",
+    "finished",
+    "state",
+    "ended_by",
+    "best_val_accuracy",
+    "started",
+    "ended",
+    "confirms",
+)
+"""The columns of `Results.searches`, in this order."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a store, read when they are first looked at.
+    """The results of a store. Each part is read when it is first used, and kept.
 
     Attributes:
         root: the store's folder.
-        trials: one row a finished trial; hyperparameters are the columns `config.<name>`.
-        reports: one row a measurement: what a trial reached after an epoch or a rung.
-        searches: one row a search.
+        trials: one row for each finished trial; hyperparameters are the columns `config.<name>`.
+        reports: one row for each measurement that a trial made after an epoch or a rung.
+        searches: one row for each search.
 
-    Accuracies are fractions in [0, 1], times are seconds, and moments are in UTC. docs/columns.md
-    explains every column.
+    Accuracies are fractions in [0, 1], times are in seconds, and timestamps in UTC. docs/columns.md
+    explains the columns of `trials` and `reports`.
     """
 
     root: Path
@@ -46,27 +66,32 @@ class Results:
 
     @cached_property
     def report_rows(self) -> pa.Table:
-        """The measurements as an Arrow table, in the order of a trial's steps."""
+        """The measurements as an Arrow table; those of a trial are in order of `step`."""
         return read_reports(self.root)
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """One row a finished trial."""
+        """One row for each finished trial."""
         frame: pd.DataFrame = self.trial_rows.to_pandas()
         return frame
 
     @cached_property
     def reports(self) -> pd.DataFrame:
-        """One row a measurement."""
+        """One row for each measurement."""
         frame: pd.DataFrame = self.report_rows.to_pandas()
         return frame
 
     @cached_property
     def searches(self) -> pd.DataFrame:
-        """One row a search: what it searched, how, and how far it came."""
+        """One row for each search: what it searched, how, and how far it has come.
+
+        `trials` is how many were planned, `finished` how many have ended. `state` is running,
+        interrupted or done; `ended_by` is why it is done ("done" if no trial was left), and
+        `confirms` the search that it confirms.
+        """
         records = read_searches(self.root)
         rows = [self._search(name, one) for name, one in records.items()]
-        frame: pd.DataFrame = pd.DataFrame(rows)
+        frame: pd.DataFrame = pd.DataFrame(rows, columns=list(SEARCHES))
         for moment in ("started", "ended"):
             frame[moment] = pd.to_datetime(frame[moment], utc=True)
         return frame
@@ -76,7 +101,9 @@ class Results:
         ranked = ranked_trials(rows)
         search = record.space.get("search", {})
         ended = record.ended
-        running = living_writer(self.root, name) is not None
+        state = "done" if ended else "interrupted"
+        if living_writer(self.root, name) is not None:
+            state = "running"
         return {
             "search": name,
             "space": record.space.get("name"),
@@ -87,20 +114,21 @@ class Results:
             "seed": record.seed,
             "trials": record.trials,
             "finished": pc.count_distinct(rows["trial"]).as_py(),
-            "state": "running" if running else ended.reason if ended else "interrupted",
+            "state": state,
+            "ended_by": ended.reason if ended and state == "done" else None,
             "best_val_accuracy": ranked["val_accuracy"][0].as_py() if len(ranked) else None,
             "started": record.started or None,
-            "ended": ended.at if ended else None,
+            "ended": ended.at if ended and state == "done" else None,
             "confirms": record.confirms.search if record.confirms else None,
         }
 
     def __repr__(self) -> str:
-        """Return a line on the whole store, and one on the best trial of each data set."""
-        best = [f"  {dataset}: {config}, {scores}" for dataset, config, scores in self._best()]
+        """Return a line about the whole store, and one about the best trial of each data set."""
+        best = [f"  {dataset}: {model}, {scores}" for dataset, model, scores in self._best()]
         return "\n".join([self._counts(), *best])
 
     def _repr_html_(self) -> str:
-        """Return the same as a table, for a notebook."""
+        """Return what a notebook shows: the same as a table."""
         rows = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
             for cells in self._best()
@@ -111,13 +139,13 @@ class Results:
 
     def _counts(self) -> str:
         counts = status_counts(self.trial_rows)
-        told = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
+        trials = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
         searches = len(list_searches(self.root))
         plural = "" if searches == 1 else "es"
-        return f"{self.root}: {searches:,} search{plural}; trials: {told or 'none yet'}"
+        return f"{self.root}: {searches:,} search{plural}; trials: {trials or 'none yet'}"
 
     def _best(self) -> list[tuple[str, str, str]]:
-        """Return the best trial of each data set: its name, configuration and result."""
+        """Return data set, model and result of the best trial of each data set."""
         found = []
         ranked = ranked_trials(self.trial_rows)
         for dataset in sorted(pc.unique(ranked["dataset"]).drop_null().to_pylist()):
@@ -126,7 +154,7 @@ class Results:
             tested = "" if test is None else f", test {percent(test)}"
             scores = f"validation {percent(row['val_accuracy'])}{tested}"
             took = "" if row["wall_time_s"] is None else f", {duration(row['wall_time_s'])}"
-            found.append((dataset, f"{row['model']} {config_text(row['config'])}", scores + took))
+            found.append((dataset, model_text(row["model"], row["config"]), scores + took))
         return found
 
 
@@ -136,10 +164,11 @@ def load_results(root: str | Path = "results") -> Results:
     Args:
         root: the store's folder.
 
-    Raises: InputError: there is no store.
+    Raises: InputError: there is no store, or it is empty.
     """
     folder = Path(root)
-    list_searches(folder)  # says so at once where there is none
+    if not list_searches(folder) and not len(read_trials(folder, columns=["search"])):
+        raise input_error(folder, "the results store is empty", "run a search first")
     return Results(folder)
 
 
@@ -150,22 +179,33 @@ def leaderboard(
     search: str | None = None,
     dataset: str | None = None,
     model: str | None = None,
-    where: Sequence[str] = (),
+    where: str | Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Return the best trials, best validation accuracy first; ties go to the faster trial.
+    """Return the best trials, the highest validation accuracy first; ties go to the faster trial.
+
+    The store is read again, so trials that finished since `load_results` are ranked too.
 
     Args:
         results: from `load_results`, or the store's folder.
-        top: rows at most.
-        search, dataset, model: only trials of these.
-        where: only trials that satisfy constraints such as "wall_time_s <= 60".
+        top: the most rows to return, at least 1.
+        search, dataset, model: only trials of this search, on this data set, of this model.
+        where: only trials that satisfy this constraint, such as "wall_time_s <= 60", or all of
+            several.
 
-    Returns: the columns rank, model, dataset, search, config (JSON), the accuracies as fractions,
-        wall_time_s, device, status and trial.
-    Raises: InputError: there is no store, or nothing in it matches.
+    Returns: the columns rank, model, dataset, search, config (JSON), val_accuracy, test_accuracy,
+        train_accuracy (fractions), wall_time_s, device, status and trial.
+    Raises: InputError: there is no store; it has no such search, data set or model; a constraint
+        cannot be read; or no trial satisfies all of them.
     """
+    if top < 1:
+        raise input_error("`top`", f"{top} rows are no ranking", "give 1 or more")
     root = results.root if isinstance(results, Results) else Path(results)
-    limits = tuple(parse_constraint(text, METRICS) for text in where)
-    trials = read_selected(root, Selection(search, dataset, model, limits))
-    frame: pd.DataFrame = ranking(ranked_trials(trials)[:top]).to_pandas()
+    constraints = [where] if isinstance(where, str) else where
+    limits = tuple(parse_constraint(text, CONSTRAINABLE) for text in constraints)
+    selection = Selection(search, dataset, model, limits)
+    if limits:
+        rows = ranking(ranked_trials(read_selected(root, selection))[:top])
+    else:
+        rows = top_ranking(root, top=top, selection=selection)  # need not read the whole store
+    frame: pd.DataFrame = rows.to_pandas()
     return frame

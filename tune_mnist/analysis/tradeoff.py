@@ -1,4 +1,4 @@
-"""What accuracy costs: accuracy against wall time, the Pareto front and its knee."""
+"""What accuracy costs: accuracy against wall time, with the Pareto front and its knee."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from tune_mnist.wording import kind_text
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """What accuracy costs.
+    """Accuracy against wall time.
 
     Args:
-        points: trials, best first: trial, kind, config (JSON), val_accuracy, test_accuracy,
-            wall_time_s, on_front (completed, and no other such trial is both as fast and as
-            accurate), is_knee (the one of the front where more seconds stop paying;
+        points: trials, best first, thinned: `thinning.MARK`, kind ("svm rbf"), on_front (completed,
+            and no completed trial dominates it), is_knee (the front's best compromise,
             `pareto.knee`).
-        of: how many trials there were before thinning.
-        view: lowest and highest accuracy of the first view.
-        below: how many points lie below it.
+        of: the number of trials before thinning.
+        view: the lowest and highest accuracy that the chart opens on.
+        below: the number of points below the view.
     """
 
     points: pa.Table
@@ -34,12 +33,12 @@ class Tradeoff:
     below: int
 
 
-def tradeoff(ranked: pa.Table, most: int = MOST_POINTS) -> Tradeoff:
+def tradeoff_numbers(ranked: pa.Table, most: int = MOST_POINTS) -> Tradeoff:
     """Return accuracy against wall time, the Pareto front and its knee.
 
     Args:
-        ranked: `ranking.ranked_trials` of one data set, at least one.
-        most: about how many points to keep; the front is always among them.
+        ranked: trials of one data set (`ranking.ranked_trials`), at least one.
+        most: the most points to keep; those on the front are kept besides.
     """
     accuracy, seconds = floats(ranked["val_accuracy"]), floats(ranked["wall_time_s"])
     costs = np.column_stack([seconds, -accuracy])

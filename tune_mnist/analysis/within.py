@@ -1,14 +1,14 @@
 """The cheapest configuration that is almost as good as the best: what `within` asks for.
 
-Accuracy first, then time: of the configurations whose validation accuracy is at most the
-tolerance below the best, the one of least wall time, on each device by itself.
+Accuracy comes first, then time. Among the configurations whose validation accuracy is at most the
+tolerance below the best, the one with the shortest wall time is the answer, for each device.
 
-Noise. A configuration run with several seeds stands with its mean accuracy and median wall time.
-The best of many noisy means is best partly by luck, so a shortfall may exceed the tolerance by
-one standard error of the difference (the one-standard-error rule of Breiman et al., CART, 1984).
-That assumes that a model's configurations scatter alike from seed to seed, and wants some of them
-run with several seeds (`confirm`). Where none is, the accuracies are taken as they stand, which
-is right for an SVM, and told to the reader for a ResNet.
+Noise. A configuration that ran with several seeds counts with its mean accuracy and its median wall
+time. The best of many noisy means is best partly by luck, so a configuration may fall short by one
+standard error of the difference more than the tolerance (the one-standard-error rule of Breiman et
+al., CART, 1984). This assumes that all configurations of a model vary equally from seed to seed,
+and needs some that ran with several seeds (`confirm` runs them). Without any, the noise is taken as
+zero. That is right for an SVM; for a ResNet the answer says that the noise is unknown.
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ from tune_mnist.wording import config_text, duration, percent
 
 @dataclass(frozen=True)
 class Cheapest:
-    """The answer for one device and data set.
+    """The answer for one data set and device.
 
     Args:
-        dataset, device: where.
+        dataset, device: the data set and device.
         tolerance: how far below the best a validation accuracy may be, a fraction.
-        best_config, best_accuracy: the best on the data set, on any device: JSON, and the mean
-            over its seeds.
-        tied: how many configurations on this device are as good; 0: the rest is None.
-        model, config: the cheapest of them; JSON.
-        val_accuracy, test_accuracy: means over its seeds; test may be None.
-        wall_time_s: median over its runs.
-        seeds: how many seeds it was run with.
-        seed_sd: standard deviation of its model's validation accuracy from seed to seed; None
-            where no configuration of the model has been run with two.
+        best_config: the best configuration on the data set, on any device, as JSON.
+        best_accuracy: its validation accuracy, the mean over its seeds.
+        tied: how many configurations on this device are within the tolerance. If 0, all that
+            follows is None.
+        model, config: the cheapest of them; config is JSON.
+        val_accuracy, test_accuracy: its means over its seeds; test_accuracy may be None.
+        wall_time_s: its median over its runs.
+        seeds: how many seeds it ran with.
+        seed_sd: standard deviation of its model's validation accuracy from seed to seed; None if no
+            configuration of the model ran with two seeds.
     """
 
     dataset: str
@@ -63,16 +64,16 @@ class Cheapest:
 def check_tolerance(tolerance: float) -> None:
     """Raise InputError unless the tolerance is a fraction from 0 to below 1."""
     if not 0 <= tolerance < 1:
-        fix = "give a fraction: 0.002 is 0.2 points"
-        raise input_error("`within`", f"{tolerance:g} is no tolerance", fix)
+        fix = "give a fraction below 1; 0.002 is 0.2 points"
+        raise input_error("`within`", f"{tolerance:g} is not a fraction", fix)
 
 
 def cheapest_within(trials: pa.Table, tolerance: float) -> list[Cheapest]:
-    """Return the cheapest as good as best configuration on each device of each data set.
+    """Return the cheapest configuration within the tolerance, for each data set and device.
 
     Args:
-        trials: rows of the store (`store.reader.read_trials`); completed ones count.
-        tolerance: in [0, 1), a fraction of the images.
+        trials: rows of the store (`store.reader.read_trials`); only completed trials count.
+        tolerance: in [0, 1): how far below the best a validation accuracy may be.
     """
     check_tolerance(tolerance)
     return [
@@ -83,14 +84,15 @@ def cheapest_within(trials: pa.Table, tolerance: float) -> list[Cheapest]:
 
 
 def seed_sd(configurations: pd.DataFrame) -> float | None:
-    """Return how far one model's validation accuracies scatter from seed to seed.
+    """Return how much the validation accuracies of one model vary from seed to seed.
 
-    The median over the configurations, because hopeless ones scatter more; each variance is
-    first divided by its own median under normal noise, chi-square's by Wilson and Hilferty.
+    It is the median over the configurations, because hopeless ones vary more. Each variance is
+    first divided by the median it has under normal noise (that of chi-square / freedom, by Wilson
+    and Hilferty).
 
     Args:
-        configurations: rows of `by_configuration`.
-    Returns: a fraction; None where no configuration has two seeds.
+        configurations: rows of `by_configuration` for one model.
+    Returns: a standard deviation, a fraction; None if no configuration has two seeds.
     """
     repeated = configurations[configurations["seeds"] > 1]
     if repeated.empty:
@@ -101,10 +103,12 @@ def seed_sd(configurations: pd.DataFrame) -> float | None:
 
 
 def _cheapest(rows: pd.DataFrame, device: str, tolerance: float) -> Cheapest:
-    """Return the answer for a device.
+    """Return the answer for one device.
 
     Args:
-        rows: all configurations on one data set (`by_configuration`), on any device.
+        rows: all configurations on one data set, on any device (`by_configuration`).
+        device: where the answer must have run.
+        tolerance: as in `cheapest_within`.
     """
     noise = {str(model): seed_sd(of_model) for model, of_model in rows.groupby("model")}
     variance = rows["model"].map(lambda model: (noise[model] or 0.0) ** 2) / rows["seeds"]
@@ -117,7 +121,7 @@ def _cheapest(rows: pd.DataFrame, device: str, tolerance: float) -> Cheapest:
     answer = (top["dataset"], device, tolerance, top["config"], float(top["val_accuracy"]))
     if tied.empty:
         return Cheapest(*answer, tied=0)
-    # Equal times go to the more accurate, then to the same one every time.
+    # Ties go to the more accurate one, then to the one that comes first as text.
     order = ["wall_time_s", "val_accuracy", "config"]
     row = tied.sort_values(order, ascending=[True, False, True]).iloc[0]
     test = float(row["test_accuracy"])
@@ -144,7 +148,7 @@ def sentence(answer: Cheapest) -> str:
 
 
 def among(answer: Cheapest) -> str:
-    """Return of how many it is the cheapest, what the best is, and what is known of noise."""
+    """Return how many it is the cheapest of, what the best is, and what is known about noise."""
     best = f"{percent(answer.best_accuracy)}, {config_text(answer.best_config)}"
     points = f"within {100 * answer.tolerance:g} points of the best ({best})"
     if not answer.tied:
@@ -153,7 +157,7 @@ def among(answer: Cheapest) -> str:
 
 
 def as_json(answer: Cheapest) -> dict[str, Any]:
-    """Return the answer as JSON has it: configurations as objects, accuracies as fractions."""
+    """Return the answer for JSON: configurations as objects, accuracies as fractions."""
     configs = {
         name: None if text is None else json.loads(text)
         for name, text in (("best_config", answer.best_config), ("config", answer.config))
@@ -162,9 +166,9 @@ def as_json(answer: Cheapest) -> dict[str, Any]:
 
 
 def _noise(answer: Cheapest) -> str:
-    """Return what is known about noise, for a model whose result depends on the seed."""
+    """Return what is known about seed noise; an SVM has none, so nothing is said of it."""
     if answer.seed_sd is None:
-        return "" if answer.model == "svm" else "; one seed each, so noise is unknown: see confirm"
+        return "" if answer.model == "svm" else "; all ran with one seed, so the noise is unknown"
     if answer.seed_sd == 0:
         return "; no noise between seeds"
     return f"; seed noise {100 * answer.seed_sd:.2g} points"

@@ -1,4 +1,4 @@
-"""What a search of several objectives, or with a tolerance, says at its end."""
+"""What a search with several objectives or a tolerance prints at its end."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 def print_goals(
     results: Path, search: str, space: Space, within: float | None, console: Console
 ) -> None:
-    """Print the Pareto front of several objectives, and the cheapest that is almost the best.
+    """Print the Pareto set of several objectives, and the cheapest almost as good as the best.
+
+    Trials that were stopped early do not count, because they only seem cheap.
 
     Args:
-        results: the store, with at least one completed trial of the search that satisfies the
-            space's constraints. A trial that was stopped early seems cheap, and does not count.
-        search: its name.
-        space: what was searched.
-        within: how much worse than the best an accuracy may be, a fraction; None asks nothing.
+        results: the store. At least one completed trial of the search must satisfy the space's
+            constraints.
+        search: the search's name.
+        space: the space that was searched.
+        within: how much worse than the best an accuracy may be, a fraction; None does not ask.
+        console: where to print.
     """
     import pyarrow.compute as pc
 

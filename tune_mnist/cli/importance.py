@@ -1,4 +1,4 @@
-"""`importance`: which hyperparameters matter, for accuracy and for wall time."""
+"""`importance`: which hyperparameters matter for accuracy and for wall time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tune_mnist.analysis.importance import Importance
 
 
-class Metric(str, Enum):
+class MetricOption(str, Enum):
     """What a hyperparameter may matter for."""
 
     val_accuracy = "val_accuracy"
@@ -25,25 +25,24 @@ def importance(
     dataset: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
     model: Annotated[str | None, typer.Option(help="Only this model: resnet or svm.")] = None,
     metric: Annotated[
-        Metric | None, typer.Option(help="For this alone; else for accuracy and for time.")
+        MetricOption | None, typer.Option(help="Show this alone; default both.")
     ] = None,
 ) -> None:
-    """Say which hyperparameters matter, for accuracy and for wall time."""
-    from tune_mnist.analysis.importance import METRICS, importances
-    from tune_mnist.store.reader import read_trials
-    from tune_mnist.store.schema import TRIALS
+    """Show which hyperparameters matter for accuracy and for wall time."""
+    from tune_mnist.analysis.constraints import read_selected
+    from tune_mnist.analysis.importance import IMPORTANCE_METRICS, importances
+    from tune_mnist.store.selection import Selection
 
-    columns = TRIALS.names
-    trials = read_trials(results, search=search, dataset=dataset, model=model, columns=columns)
-    found = importances(trials, METRICS if metric is None else (metric.value,))
+    trials = read_selected(results, Selection(search, dataset, model))
+    found = importances(trials, IMPORTANCE_METRICS if metric is None else (metric.value,))
     if not found:
-        print("no trial has run to its end yet")
+        print("no completed trial yet")
     for one in found:
         _print(one)
 
 
 def _print(found: Importance) -> None:
-    """Print one model's hyperparameters, or that there is too little to say."""
+    """Print the hyperparameters of one model, or why nothing can be said."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""`leaderboard`: the ranking of the trials in a results store; in a terminal or as a page."""
+"""`leaderboard`: the ranking of a store's trials, in the terminal or as a page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ def leaderboard(
     top: Annotated[int, typer.Option(min=1, help="Trials to rank.")] = 20,
     within: Annotated[
         float | None,
-        typer.Option(help="Name the cheapest that is worse by no more; 0.002 is 0.2 points."),
+        typer.Option(
+            help="Also name the cheapest configuration at most this much worse than the best;"
+            " 0.002 is 0.2 points."
+        ),
     ] = None,
     pareto: Annotated[
         str | None,
@@ -51,13 +54,13 @@ def leaderboard(
     ] = None,
 ) -> None:
     """Rank the finished trials by validation accuracy."""
-    from tune_mnist.analysis.constraints import METRICS, read_selected
+    from tune_mnist.analysis.constraints import CONSTRAINABLE, read_selected
     from tune_mnist.analysis.ranking import top_ranking
     from tune_mnist.metrics import parse_constraint
     from tune_mnist.store.selection import Selection
 
     _check_combination(within, pareto, format, html)
-    limits = tuple(parse_constraint(text, METRICS) for text in where or ())
+    limits = tuple(parse_constraint(text, CONSTRAINABLE) for text in where or ())
     selection = Selection(search, dataset, model, limits)
     if html is not None:
         from tune_mnist.pages.leaderboard import write_leaderboard
@@ -75,18 +78,18 @@ def leaderboard(
 def _check_combination(
     within: float | None, pareto: str | None, format: Format, html: Path | None
 ) -> None:
-    """Raise InputError where an answer would have no place in what is printed."""
+    """Raise InputError for options whose answers the output cannot hold."""
     if pareto is not None and html is not None:
-        problem = "the page draws its own front, with the knee ringed"
+        problem = "the page always shows the Pareto front of accuracy and wall time"
         raise input_error("--pareto", problem, "leave out --pareto or --html")
     if within is not None and html is None and format is Format.csv:
-        raise input_error("--within", "CSV holds the ranking alone", "use --format json")
+        raise input_error("--within", "CSV has only the ranking", "use --format json")
 
 
 def _print_answers(
     trials: pa.Table, top: int, within: float | None, pareto: str | None, format: Format
 ) -> None:
-    """Print the ranking by one objective or by several, and the cheapest that is almost as good."""
+    """Print the ranking by one or several objectives, and the cheapest within the tolerance."""
     import pyarrow as pa
 
     from tune_mnist.analysis.pareto import pareto_sets, parse_objectives, set_sentence
@@ -109,7 +112,7 @@ def _print(
     answers: Sequence[Cheapest] | None = None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Print a ranking, below it the notes and answers; in JSON the answers stand beside it."""
+    """Print a ranking, and below it the notes and answers; JSON holds both in one object."""
     from tune_mnist.analysis.ranking import json_rows, to_csv, to_json
     from tune_mnist.analysis.within import as_json, sentence
 
@@ -127,17 +130,17 @@ def _print(
 
 
 def print_table(rows: pa.Table) -> None:
-    """Print the ranking; a column that says the same in every row goes into one line above."""
+    """Print the ranking. A column with the same value in every row moves to a line above it."""
     import pyarrow as pa
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from tune_mnist.wording import heading, shown
+    from tune_mnist.wording import cell_text, heading
 
     columns = {
-        field: [shown(field, value) for value in rows[field.name].to_pylist()]
+        field: [cell_text(field, value) for value in rows[field.name].to_pylist()]
         for field in rows.schema
         if field.name != "trial"
     }

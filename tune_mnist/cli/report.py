@@ -57,10 +57,10 @@ def run(
     from tune_mnist.cli.reading import ReadingBar
     from tune_mnist.cli.search import run_and_show
     from tune_mnist.cli.shown import console
-    from tune_mnist.reproduction.jobs import Wanted, jobs, lacking, prepare_job
+    from tune_mnist.reproduction.jobs import GridRequest, jobs, lacking, prepare_job
     from tune_mnist.searching.planning.machine import this_machine
 
-    wanted = Wanted(part, dataset, fraction, seeds)
+    wanted = GridRequest(part, dataset, fraction, seeds)
     given = {"cpus": cpus, "data_dir": data_dir, "results": results, "test_set": test_set}
     request = make_request(SearchRequest, {"space": "report", **given})
     machine = this_machine(ask_torch=part != "svm")

@@ -1,7 +1,7 @@
-"""Figures: one function a figure, from numbers to `plotly.graph_objects.Figure`.
+"""Figures: one function for each figure, from numbers to `plotly.graph_objects.Figure`.
 
-A notebook uses these on what `load_results` returns; the `..._chart` modules draw the numbers that
-`analysis` has made.
+In a notebook, call the functions below on what `load_results` returns. The `..._chart` modules draw
+the numbers that `analysis` computes.
 """
 
 from tune_mnist.figures.of_results import (

@@ -1,7 +1,7 @@
-"""How every chart looks: colours that read on white and on black, axes, hover labels.
+"""How every chart looks: axes, hover labels, and colours that can be read on white and on black.
 
-The page's style sheet recolours text, grid and hover labels for the reader's light or dark
-theme; what is set here is right on a white ground by itself, as in a notebook.
+On a page, the style sheet recolours text, grid and hover labels for the reader's light or dark
+theme. In a notebook, the colours set here are right on a white background.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow as pa
 from tune_mnist.analysis.columns import Floats, floats
 from tune_mnist.wording import config_text, duration, percent
 
-# Each has a contrast above 3:1 on the page's white and on its black; symbols say it again.
+# Each has a contrast above 3:1 on the page's white and on its black; symbols repeat the meaning.
 PALETTE = ("#4a74e0", "#d9652b", "#12947c", "#bb4b9c", "#8a7512", "#7c5bd6", "#3b8fc2", "#a0624a")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "pentagon", "x", "hexagon")
 WINNER = "#d48806"
@@ -30,7 +30,7 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-se
 
 
 def styled(traces: Sequence[go.Scatter], *, x: dict[str, Any], y: dict[str, Any]) -> go.Figure:
-    """Return a figure of the traces with our axes, the legend on top and a clear ground."""
+    """Return a figure of the traces: our axes, the legend on top, a transparent background."""
     axis = {"gridcolor": _GRID, "linecolor": _GRID, "zeroline": False, "automargin": True}
     layout = go.Layout(
         template=go.layout.Template(),
@@ -48,15 +48,18 @@ def styled(traces: Sequence[go.Scatter], *, x: dict[str, Any], y: dict[str, Any]
 
 
 def titled(text: str) -> dict[str, Any]:
-    """Return an axis title that keeps clear of the ticks."""
+    """Return an axis title, set off from the ticks."""
     return {"text": text, "standoff": 12, "font": {"size": 13}}
 
 
 def log_axis(title: str, low: float, high: float) -> dict[str, Any]:
-    """Return an axis on a log scale with ticks at 1, 2, 5, 10; at powers of ten if it is long.
+    """Return an axis on a log scale with ticks at 1, 2, 5, 10, or only at powers of ten if long.
+
+    Plotly's own ticks between powers of ten would read "2 3 4 5".
 
     Args:
-        low, high: the values it must show, > 0; Plotly's own ticks between read "2 3 4 5".
+        title: the axis's title.
+        low, high: the range of values to show, > 0.
     """
     steps = (1, 2, 5) if high < 300 * low else (1,)
     powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
@@ -71,28 +74,28 @@ def log_axis(title: str, low: float, high: float) -> dict[str, Any]:
 
 
 def percent_axis(title: str, view: tuple[float, float] | None) -> dict[str, Any]:
-    """Return a y axis of fractions shown in percent, opened on `view` if one is given."""
+    """Return a y axis that shows fractions in percent; it opens on `view` if there is one."""
     axis = {"title": titled(title), "tickformat": "~%", "hoverformat": ".2%"}
     if view is None:
         return axis
-    margin = max(0.04 * (view[1] - view[0]), 0.002)  # one trial alone spans nothing
+    margin = max(0.04 * (view[1] - view[0]), 0.002)  # a single trial has no range
     return axis | {"range": [view[0] - margin, view[1] + margin]}
 
 
 def time_unit(longest_s: float) -> tuple[float, str]:
-    """Return the unit in which a time axis reads best: the seconds in it, and its name."""
+    """Return the best unit for a time axis: how many seconds it has, and its name."""
     if longest_s < 180:
         return 1.0, "s"
     return (60.0, "min") if longest_s < 3 * 3600 else (3600.0, "h")
 
 
 def trial_marks(rows: pa.Table, x: Floats, **looks: Any) -> go.Scatter:
-    """Return one mark a trial at its validation accuracy, its whole configuration on hover.
+    """Return a mark for each trial at its validation accuracy, with `trial_label` on hover.
 
     Args:
         rows: trials, with the columns that `trial_label` shows.
-        x: (n,) where each stands.
-        looks: name, marker, showlegend of the trace.
+        x: (n,) the trials' positions on the x axis.
+        looks: name, marker and showlegend of the trace.
     """
     return go.Scatter(
         x=x,
@@ -105,7 +108,7 @@ def trial_marks(rows: pa.Table, x: Floats, **looks: Any) -> go.Scatter:
 
 
 def trial_label(row: dict[str, Any]) -> str:
-    """Return what hovering over a trial shows, in the HTML that Plotly knows.
+    """Return what hovering over a trial shows, in the subset of HTML that Plotly knows.
 
     Args:
         row: trial, config (JSON), status, val_accuracy, test_accuracy and wall_time_s.
@@ -123,5 +126,5 @@ def trial_label(row: dict[str, Any]) -> str:
 
 
 def plain(text: str) -> str:
-    """Return text that Plotly shows as it is; its labels know a subset of HTML."""
+    """Return text escaped, because Plotly's labels interpret some HTML."""
     return html.escape(text, quote=False)

@@ -23,16 +23,16 @@ from tune_mnist.figures.chart_style import (
 )
 
 HIGHLIGHTED = 5
-"""Trials in colour; the others are grey."""
+"""How many of the best trials are in colour; the others are grey."""
 
 
 def training_curves_figure(numbers: Curves, measure: Literal["accuracy", "loss"]) -> go.Figure:
-    """Draw validation (solid) and training (dotted) curves; the best in colour, others grey."""
+    """Draw validation curves solid and training curves dotted; the best in colour, others grey."""
     reports = numbers.reports
     traces = []
     # The best is drawn last, on top of the others.
     for index, trial in reversed(list(enumerate(numbers.trials.to_pylist()))):
-        rows = _reports_of(trial, reports)
+        rows = _of_trial(trial, reports)
         colour = (WINNER, *PALETTE)[index] if index < HIGHLIGHTED else QUIET
         for part in ("train", "val") if index < HIGHLIGHTED else ("val",):
             traces.append(
@@ -59,7 +59,7 @@ def training_curves_figure(numbers: Curves, measure: Literal["accuracy", "loss"]
     return styled(traces, x=_fidelity_axis(floats(reports["fidelity"])), y=y)
 
 
-def _reports_of(trial: dict[str, Any], reports: pa.Table) -> pa.Table:
+def _of_trial(trial: dict[str, Any], reports: pa.Table) -> pa.Table:
     for name in RUN:
         reports = reports.filter(pc.equal(reports[name], trial[name]))
     return reports
@@ -69,7 +69,7 @@ _PARTS = {"val": "validation", "train": "training"}
 
 
 def _loss_axis(reports: pa.Table) -> dict[str, Any]:
-    """Return a log axis: a loss falls by factors; linear only where a loss has reached zero."""
+    """Return a log axis, because a loss falls by factors; linear if a loss has reached zero."""
     loss = np.concatenate([floats(reports["val_loss"]), floats(reports["train_loss"])])
     low, high = np.nanmin(loss), np.nanmax(loss)
     title = "cross-entropy (nat)"

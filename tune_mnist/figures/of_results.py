@@ -1,6 +1,7 @@
-"""The figures of a store's results, as a notebook asks for them.
+"""The figures of a store's results, in the form a notebook asks for them.
 
-All compare trials of one data set: accuracies on different images do not belong on one axis.
+Each figure compares trials of one data set, because accuracies on different images do not belong
+on one axis.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tune_mnist.analysis import curves, progress
-from tune_mnist.analysis import tradeoff as tradeoffs
+from tune_mnist.analysis.curves import training_curves_numbers
+from tune_mnist.analysis.parallel_coordinates import parallel_coordinates_numbers
+from tune_mnist.analysis.progress import best_so_far_numbers
 from tune_mnist.analysis.ranking import ranked_trials
 from tune_mnist.analysis.results import Results
+from tune_mnist.analysis.tradeoff import tradeoff_numbers
 from tune_mnist.errors import input_error, nearest
 from tune_mnist.figures.curves_chart import training_curves_figure
-from tune_mnist.figures.parallel_chart import parallel_coordinates as lines
 from tune_mnist.figures.parallel_chart import parallel_coordinates_figure
 from tune_mnist.figures.progress_chart import best_so_far_figure
 from tune_mnist.figures.tradeoff_chart import tradeoff_figure
@@ -28,11 +30,11 @@ def tradeoff(results: Results, dataset: str | None = None) -> go.Figure:
 
     Args:
         results: from `load_results`.
-        dataset: whose trials; it may be left out where the store has one data set only.
+        dataset: which data set; optional if the store has only one.
 
-    Raises: InputError: no trial has a result, or `dataset` is needed or unknown.
+    Raises: InputError: no trial has a result, or `dataset` is missing or unknown.
     """
-    return tradeoff_figure(tradeoffs.tradeoff(_ranked(results, dataset)))
+    return tradeoff_figure(tradeoff_numbers(_ranked(results, dataset)))
 
 
 def best_so_far(
@@ -40,17 +42,17 @@ def best_so_far(
     dataset: str | None = None,
     over: Literal["elapsed_s", "trials"] = "elapsed_s",
 ) -> go.Figure:
-    """Return how each search's best validation accuracy grew.
+    """Return how the best validation accuracy of each search improved.
 
     Args:
-        results, dataset: as `tradeoff`.
-        over: seconds since the search began, or finished trials.
+        results, dataset: as in `tradeoff`.
+        over: "elapsed_s" for the time since the search began, "trials" for finished trials.
 
     Raises: InputError: as `tradeoff`.
     """
-    _ranked(results, dataset)
-    trials = _of_one(results.trial_rows, dataset)
-    return best_so_far_figure(progress.best_so_far(trials), over)
+    _ranked(results, dataset)  # raises where no trial has a result
+    trials = _only(results.trial_rows, "dataset", dataset)
+    return best_so_far_figure(best_so_far_numbers(trials), over)
 
 
 def training_curves(
@@ -59,46 +61,50 @@ def training_curves(
     model: str | None = None,
     measure: Literal["accuracy", "loss"] = "accuracy",
 ) -> go.Figure:
-    """Return the training (dotted) and validation (solid) curves; the best trials in colour.
+    """Return curves over training, on validation (solid) and training images (dotted).
+
+    The best trials are in colour, the others grey.
 
     Args:
-        results, dataset: as `tradeoff`.
-        model: whose trials; it may be left out where one model only was trained.
-        measure: accuracy, a fraction, or loss, in nats.
+        results, dataset: as in `tradeoff`.
+        model: which model; optional if only one was trained.
+        measure: "accuracy", or "loss" in nats.
 
-    Raises: InputError: as `tradeoff`, or no trial measured itself more than once.
+    Raises: InputError: as `tradeoff`; `model` is missing or unknown; or there are no curves,
+        because every trial measured itself only once.
     """
-    ranked = _of_one(_ranked(results, dataset), model, "model")
-    found = curves.training_curves(ranked, results.report_rows)
-    if not len(found.trials):
+    ranked = _only(_ranked(results, dataset), "model", model)
+    numbers = training_curves_numbers(ranked, results.report_rows)
+    if not len(numbers.trials):
         problem = "no trial measured itself more than once"
         raise input_error(results.root, problem, "run a search of several epochs or rungs")
-    return training_curves_figure(found, measure)
+    return training_curves_figure(numbers, measure)
 
 
 def parallel_coordinates(
     results: Results, dataset: str | None = None, model: str | None = None
 ) -> go.Figure:
-    """Return the trials as lines across the hyperparameters that vary, the best in red.
+    """Return the trials as lines across the hyperparameters that vary, the best in gold.
 
     Args:
-        results, dataset: as `tradeoff`.
-        model: whose trials; it may be left out where one model only was trained.
+        results, dataset: as in `tradeoff`.
+        model: which model; optional if only one was trained.
 
-    Raises: InputError: as `tradeoff`.
+    Raises: InputError: as `tradeoff`, or `model` is missing or unknown.
     """
-    return parallel_coordinates_figure(lines(_of_one(_ranked(results, dataset), model, "model")))
+    ranked = _only(_ranked(results, dataset), "model", model)
+    return parallel_coordinates_figure(parallel_coordinates_numbers(ranked))
 
 
 def _ranked(results: Results, dataset: str | None) -> pa.Table:
-    ranked = ranked_trials(_of_one(results.trial_rows, dataset))
+    ranked = ranked_trials(_only(results.trial_rows, "dataset", dataset))
     if not len(ranked):
         raise input_error(results.root, "no trial has a result yet", "run a search first")
     return ranked
 
 
-def _of_one(trials: pa.Table, wanted: str | None, column: str = "dataset") -> pa.Table:
-    """Return the trials of the wanted data set or model, the only one where none is named."""
+def _only(trials: pa.Table, column: str, wanted: str | None) -> pa.Table:
+    """Return the trials of the wanted data set or model, which may be left out if all share one."""
     known = sorted(pc.unique(trials[column]).drop_null().to_pylist())
     if wanted is None and len(known) > 1:
         raise input_error(f"`{column}`", f"there are {', '.join(known)}", "name one of them")

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pyarrow.compute as pc
 
 from tune_mnist.analysis.columns import floats
-from tune_mnist.analysis.progress import Progress
+from tune_mnist.analysis.progress import BestSoFar
 from tune_mnist.figures.chart_style import (
     PALETTE,
     QUIET,
@@ -20,9 +20,14 @@ from tune_mnist.figures.chart_style import (
     trial_marks,
 )
 
+_NAMED = 4  # searches in the legend; long names would leave the chart no room
 
-def best_so_far_figure(numbers: Progress, over: Literal["elapsed_s", "trials"]) -> go.Figure:
-    """Draw each search's best result so far over elapsed time or over finished trials."""
+
+def best_so_far_figure(numbers: BestSoFar, over: Literal["elapsed_s", "trials"]) -> go.Figure:
+    """Draw each search's best result so far, over elapsed time or over finished trials.
+
+    The best searches are in colour and named in the legend; hovering over a line names any.
+    """
     steps, points = numbers.steps, numbers.points
     divisor, title = 1.0, "finished trials"
     if over == "elapsed_s":
@@ -45,9 +50,10 @@ def best_so_far_figure(numbers: Progress, over: Literal["elapsed_s", "trials"]) 
                 mode="lines+markers",
                 marker={"size": 5},
                 name=plain(search),
-                showlegend=len(leaders) > 1 and index < len(PALETTE),
+                showlegend=len(leaders) > 1 and index < _NAMED,
                 line={"shape": "hv", "width": 2.5, "color": colour},
-                hovertemplate="best so far %{y:.2%}<extra></extra>",
+                text=plain(search),
+                hovertemplate="best so far %{y:.2%}<br>%{text}<extra></extra>",
             )
         )
     return styled(

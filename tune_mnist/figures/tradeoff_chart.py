@@ -1,4 +1,4 @@
-"""Accuracy against wall time."""
+"""Accuracy against wall time, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tune_mnist.figures.chart_style import (
 
 
 def tradeoff_figure(numbers: Tradeoff) -> go.Figure:
-    """Draw accuracy against wall time: a colour and symbol a kind of model; front, knee, winner."""
+    """Draw accuracy against wall time: the kinds of models, the front, its knee, the winner."""
     points = numbers.points
     seconds = floats(points["wall_time_s"])
     divisor, unit = time_unit(float(seconds.max()))

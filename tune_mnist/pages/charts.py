@@ -1,4 +1,4 @@
-"""Which charts a data set's section of the page shows, and the words beside each."""
+"""The charts that a page shows for one data set, and the words beside each."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from tune_mnist.analysis.curves import training_curves
-from tune_mnist.analysis.progress import best_so_far
-from tune_mnist.analysis.tradeoff import tradeoff
+from tune_mnist.analysis.curves import training_curves_numbers
+from tune_mnist.analysis.parallel_coordinates import parallel_coordinates_numbers
+from tune_mnist.analysis.progress import best_so_far_numbers
+from tune_mnist.analysis.tradeoff import tradeoff_numbers
 from tune_mnist.figures.curves_chart import HIGHLIGHTED, training_curves_figure
-from tune_mnist.figures.parallel_chart import (
-    parallel_coordinates,
-    parallel_coordinates_figure,
-)
+from tune_mnist.figures.parallel_chart import parallel_coordinates_figure
 from tune_mnist.figures.progress_chart import best_so_far_figure
 from tune_mnist.figures.tradeoff_chart import tradeoff_figure
 from tune_mnist.wording import percent
@@ -25,7 +23,7 @@ from tune_mnist.wording import percent
 
 @dataclass(frozen=True)
 class View:
-    """One drawing of a chart: its tab, what it shows in a sentence, the figure, a note below."""
+    """One view of a chart: its tab, a sentence for screen readers, the figure, a note below."""
 
     name: str
     alt: str
@@ -35,7 +33,7 @@ class View:
 
 @dataclass(frozen=True)
 class Chart:
-    """One titled chart with one or more views of it to choose from; `wide` takes a whole row."""
+    """A chart with a title and one or more views to choose from; `wide` takes a whole row."""
 
     anchor: str
     title: str
@@ -48,8 +46,8 @@ def charts(trials: pa.Table, ranked: pa.Table, reports: pa.Table, anchor: str) -
 
     Args:
         trials: rows of the store, of one data set.
-        ranked: `ranking.ranked_trials` of them, at least one.
-        reports: the store's reports, of at least these trials.
+        ranked: those of them with a result (`ranking.ranked_trials`), at least one.
+        reports: measurements from the store; those of other trials are ignored.
         anchor: prefix of the charts' ids in the page.
     """
     shown = [
@@ -65,25 +63,28 @@ def charts(trials: pa.Table, ranked: pa.Table, reports: pa.Table, anchor: str) -
 
 
 def _tradeoff(ranked: pa.Table) -> View:
-    numbers = tradeoff(ranked)
-    notes = ["★ the winner; on the dotted front no other trial is both as fast and as accurate."]
+    numbers = tradeoff_numbers(ranked)
+    notes = [
+        "★ is the winner. No trial is both faster and more accurate than one on the dotted Pareto"
+        " front."
+    ]
     if pc.any(numbers.points["is_knee"]).as_py():
-        notes.append("○ the front's knee: from there on, more time buys less accuracy.")
+        notes.append("○ is the front's knee, the best compromise.")
     if pc.any(pc.equal(numbers.points["status"], "stopped")).as_py():
-        notes.append("Hollow marks were stopped early.")
+        notes.append("Hollow marks are trials that were stopped early.")
     if numbers.below:
-        low = percent(numbers.view[0])
-        notes.append(f"Out of view below {low}: {numbers.below:,}; double-click to see all.")
+        trials = "1 trial lies" if numbers.below == 1 else f"{numbers.below:,} trials lie"
+        notes.append(f"{trials} below {percent(numbers.view[0])}; double-click to see all.")
     notes += _left_out(len(numbers.points), numbers.of)
     alt = f"Validation accuracy against wall time of {numbers.of:,} trials"
     return View("", alt, _embedded(tradeoff_figure(numbers)), " ".join(notes))
 
 
 def _best_so_far(trials: pa.Table) -> Iterator[View]:
-    numbers = best_so_far(trials)
+    numbers = best_so_far_numbers(trials)
     note = " ".join(
         [
-            "The line is the best validation accuracy so far, a dot each trial.",
+            "A line is a search's best validation accuracy so far, a dot is a trial.",
             *_left_out(len(numbers.points), numbers.of),
         ]
     )
@@ -96,12 +97,12 @@ def _best_so_far(trials: pa.Table) -> Iterator[View]:
 def _training_curves(ranked: pa.Table, reports: pa.Table) -> Iterator[View]:
     models = _models(ranked)
     for model in models:
-        numbers = training_curves(ranked.filter(pc.equal(ranked["model"], model)), reports)
+        numbers = training_curves_numbers(ranked.filter(pc.equal(ranked["model"], model)), reports)
         if not numbers.of:
             continue
-        notes = ["Solid on validation images, dotted on training images; numbered by rank."]
+        notes = ["Solid: validation images. Dotted: training images. A number is a trial's rank."]
         if len(numbers.trials) > HIGHLIGHTED:
-            notes.append(f"The best {HIGHLIGHTED} in colour, the others grey.")
+            notes.append(f"The best {HIGHLIGHTED} are in colour, the others grey.")
         note = " ".join([*notes, *_left_out(len(numbers.trials), numbers.of)])
         prefix = f"{model} " if len(models) > 1 else ""
         for measure in ("accuracy", "loss"):
@@ -113,10 +114,10 @@ def _training_curves(ranked: pa.Table, reports: pa.Table) -> Iterator[View]:
 
 def _parallel_coordinates(ranked: pa.Table) -> Iterator[View]:
     for model in _models(ranked):
-        numbers = parallel_coordinates(ranked.filter(pc.equal(ranked["model"], model)))
+        numbers = parallel_coordinates_numbers(ranked.filter(pc.equal(ranked["model"], model)))
         if len(numbers.axes) < 2:  # nothing varies
             continue
-        notes = ["A line is a trial, the better the bluer; the best in gold."]
+        notes = ["A line is a trial. Better trials are bluer, the best is gold."]
         if numbers.constant:
             notes.append(f"The same in all: {', '.join(numbers.constant)}.")
         notes += _left_out(len(numbers.trials), numbers.of)
@@ -129,12 +130,12 @@ def _models(ranked: pa.Table) -> list[str]:
 
 
 def _left_out(drawn: int, of: int) -> list[str]:
-    """Return what to say where not every trial is drawn."""
+    """Return what to say if not every trial is drawn."""
     if drawn == of:
         return []
-    return [f"{drawn:,} of {of:,} trials are drawn: the best, and equal steps of the rest."]
+    return [f"{drawn:,} of {of:,} trials are drawn: the best, and an even sample of the rest."]
 
 
 def _embedded(figure: go.Figure) -> Markup:
-    """Return a figure as JSON that can stand in a script element: Plotly escapes <, > and /."""
+    """Return a figure as JSON that is safe in a script element: Plotly escapes <, > and /."""
     return Markup(figure.to_json())

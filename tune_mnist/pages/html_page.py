@@ -1,8 +1,7 @@
-"""What every page shares: its template engine, its content security policy, how it is written.
+"""What all pages share: the template engine, the content security policy, the writing.
 
-Jinja2 escapes whatever it is given unless told otherwise, so that search names, errors and class
-names are text and never markup; torch installs it anyway. The page's content security policy lets
-only its own two scripts run, each known by its hash.
+Jinja2 escapes every value, so search names, errors and class names are text and never markup. The
+content security policy lets only the page's own two scripts run; it names them by their hashes.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ _HERE = Path(__file__).parent
 
 
 def fill(template: Path, *styles: Path, **values: Any) -> str:
-    """Return a template filled with its values, Plotly, our script and style sheet.
+    """Return a page: the template with its values, Plotly, and our script and style sheets.
 
     Args:
-        template: an HTML file; it may extend and include those of this folder.
-        styles: style sheets to add to the one that all pages have.
-        values: what the template names.
+        template: an HTML file; it may extend and include those in this folder.
+        styles: style sheets to add to `page.css`.
+        values: the variables of the template.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([template.parent, _HERE]),
@@ -42,7 +41,7 @@ def fill(template: Path, *styles: Path, **values: Any) -> str:
     return environment.get_template(template.name).render(
         **values,
         style=Markup("\n".join(sheets)),
-        # A parser reads any line break as "\n", and the policy's hash is of what it reads.
+        # Browsers turn every line break into "\n" before they compute the hash.
         scripts=[
             Markup(get_plotlyjs().replace("\r\n", "\n")),
             Markup((_HERE / "page.js").read_text("utf-8")),
@@ -51,13 +50,13 @@ def fill(template: Path, *styles: Path, **values: Any) -> str:
 
 
 def _csp_hash(script: str) -> str:
-    """Return a script's source expression for the content security policy."""
+    """Return the hash that lets a script run under the content security policy."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def write_page(out: Path, page: str) -> None:
-    """Write the page aside, then move it into place.
+    """Write the page to a temporary file, then move it into place.
 
     Raises: InputError: the file cannot be written.
     """

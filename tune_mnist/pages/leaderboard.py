@@ -1,4 +1,4 @@
-"""The leaderboard page: one HTML file with everything in it, which asks the network for nothing."""
+"""The leaderboard page: one self-contained HTML file that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tune_mnist.errors import input_error
 from tune_mnist.metrics import Constraint
 from tune_mnist.pages.html_page import fill, write_page
 from tune_mnist.pages.page_parts import (
-    distinct,
+    distinct_values,
     failures,
     failures_note,
     lede,
@@ -38,11 +38,12 @@ def write_leaderboard(
     """Write the leaderboard of a store, or of part of it, as one self-contained HTML page.
 
     Args:
-        root: the results folder.
+        root: the store's folder.
         out: the file to write; it appears whole or not at all.
-        selection: which trials it shows.
-        within: name the cheapest configuration at most so far below the best validation accuracy.
-        top: rows of each data set's ranking.
+        selection: which trials the page shows.
+        within: also name the cheapest configuration whose validation accuracy is at most this far
+            below the best, a fraction; None does not ask for it.
+        top: the most rows in each data set's ranking.
     Raises: InputError: no trial matches, `top` < 1, `within` is no fraction, or `out` cannot be
         written.
     """
@@ -52,13 +53,15 @@ def write_leaderboard(
         check_tolerance(within)
     trials = read_selected(root, selection)
     if not len(trials):
-        problem = f"no trial of {selection}" if str(selection) else "no trial yet"
-        raise input_error(root, problem, "run a search, or ask for less")
+        problem = f"no finished trial of {selection}" if str(selection) else "no finished trial"
+        raise input_error(root, problem, "run a search, or drop a filter")
     reports = read_reports(root, search=selection.search)
-    write_page(out, render(trials, reports, where=selection.where, within=within, top=top))
+    write_page(
+        out, render_leaderboard(trials, reports, where=selection.where, within=within, top=top)
+    )
 
 
-def render(
+def render_leaderboard(
     trials: pa.Table,
     reports: pa.Table,
     *,
@@ -70,10 +73,9 @@ def render(
 
     Args:
         trials: rows of the store, at least one.
-        reports: the store's reports, of at least these trials.
-        where: what these trials were chosen by.
-        within: as `write_leaderboard`.
-        top: rows of each data set's ranking.
+        reports: measurements from the store; those of other trials are ignored.
+        where: the constraints that these trials satisfy.
+        within, top: as in `write_leaderboard`.
     """
     failed = trials.filter(pc.equal(trials["status"], "failed"))
     return fill(
@@ -90,7 +92,7 @@ def render(
                 within=within,
                 top=top,
             )
-            for index, name in enumerate(distinct(trials, "dataset"))
+            for index, name in enumerate(distinct_values(trials, "dataset"))
         ],
         failures=failures(failed),
         failures_note=failures_note(failed),

@@ -1,4 +1,4 @@
-"""What the leaderboard page says around its charts: counts, winner, ranking, failures, origin."""
+"""What the leaderboard page shows around its charts: counts, winner, ranking, failures, origin."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tune_mnist.analysis.within import Cheapest, among, cheapest_within
 from tune_mnist.pages.charts import Chart, charts
 from tune_mnist.wording import (
     FAMILY,
-    config_text,
+    cell_text,
     duration,
     heading,
     kind_text,
     meaning,
+    model_text,
     percent,
-    shown,
     value_text,
 )
 
@@ -29,7 +29,7 @@ _MOST_ERRORS = 20
 _MOST_FAILED = 5  # trials named under each error
 _MOST_NAMES = 12
 
-# Columns that are said once below the table where all its rows say the same.
+# Columns that move below the table if all its rows agree.
 _SAID_ONCE = ("model", "search", "device", "status")
 _STATUSES = {"completed": "Completed", "stopped": "Stopped early", "failed": "Failed"}
 _CELL_CLASSES = {"config": "config", "val_accuracy": "number key"}
@@ -37,7 +37,7 @@ _CELL_CLASSES = {"config": "config", "val_accuracy": "number key"}
 
 @dataclass(frozen=True)
 class Figure:
-    """A named figure, as text; an alarm stands out."""
+    """A figure with its name, as text; one that gives alarm stands out."""
 
     name: str
     value: str
@@ -46,8 +46,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Head:
-    """A column's heading, its meaning, whether it holds numbers, and the order that puts the
-    best on top ("ascending" or "descending")."""
+    """A column's heading.
+
+    Args:
+        name: the text.
+        tip: what the column means.
+        number: whether it holds numbers.
+        first: "ascending" or "descending", whichever puts the best on top.
+    """
 
     name: str
     tip: str
@@ -57,7 +63,7 @@ class Head:
 
 @dataclass(frozen=True)
 class RankingCell:
-    """A table's cell: the text shown, the value that sorts ("" if there is none), its classes."""
+    """A table's cell: its text, the value that sorts it ("" if missing), its CSS classes."""
 
     text: str
     value: str
@@ -65,8 +71,8 @@ class RankingCell:
 
 
 @dataclass(frozen=True)
-class Named:
-    """A configuration worth naming: why, its kind, its hyperparameters, its figures, a note."""
+class Highlight:
+    """A configuration worth a card of its own: why, its kind, its values, its figures, a note."""
 
     why: str
     title: str
@@ -77,13 +83,13 @@ class Named:
 
 @dataclass(frozen=True)
 class DatasetSection:
-    """One data set. Without a single result there is no winner, and nothing below it."""
+    """One data set. If no trial has a result, there is no winner, and nothing below it."""
 
     dataset: str
     anchor: str
     counts: str
-    winner: Named | None = None
-    cheapest: tuple[Named, ...] = ()
+    winner: Highlight | None = None
+    cheapest: tuple[Highlight, ...] = ()
     heads: tuple[Head, ...] = ()
     rows: tuple[tuple[RankingCell, ...], ...] = ()
     ranking_note: str = ""
@@ -92,7 +98,7 @@ class DatasetSection:
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """One error and the trials that ended with it; `more` counts those not named."""
+    """One error, and the trials that ended with it; `more` counts those not listed."""
 
     headline: str
     text: str
@@ -102,17 +108,17 @@ class FailureGroup:
 
 
 def title(trials: pa.Table) -> str:
-    """Return the search's id, or how many searches there are."""
-    searches = distinct(trials, "search")
+    """Return the search's id, or the number of searches if there are several."""
+    searches = distinct_values(trials, "search")
     return searches[0] if len(searches) == 1 else f"{len(searches):,} searches"
 
 
 def lede(trials: pa.Table) -> str:
-    """Return what was searched, when and on what, in one line."""
+    """Return what was searched, on which data, when and where, in one line."""
     began, ended = pc.min(trials["started"]).as_py(), pc.max(trials["finished"]).as_py()
     until = "%H:%M" if began.date() == ended.date() else "%Y-%m-%d %H:%M"
     datasets, models, devices, hosts = (
-        _listed(distinct(trials, name)) for name in ("dataset", "model", "device", "host")
+        _listed(distinct_values(trials, name)) for name in ("dataset", "model", "device", "host")
     )
     when = f"{began:%Y-%m-%d %H:%M} to {ended:{until}} UTC"
     return f"{models} on {datasets} · {when} · ran on {devices} ({hosts})"
@@ -128,21 +134,21 @@ def tiles(trials: pa.Table) -> list[Figure]:
             Figure(name, f"{counts[status]:,}", alarm=status == "failed" and counts[status] > 0)
             for status, name in _STATUSES.items()
         ),
-        Figure("Trial time in all", duration(seconds)),
+        Figure("Total trial time", duration(seconds)),
     ]
 
 
 def section(
     trials: pa.Table, reports: pa.Table, anchor: str, *, within: float | None, top: int
 ) -> DatasetSection:
-    """Return what the page shows of one data set.
+    """Return what the page shows for one data set.
 
     Args:
         trials: its rows of the store, at least one.
-        reports: the store's reports, of at least these trials.
-        anchor: id of the section in the page.
-        within: how far below the best the cheapest may be; None: it was not asked for.
-        top: rows of its ranking.
+        reports: measurements from the store; those of other trials are ignored.
+        anchor: the section's id in the page.
+        within: how far below the best accuracy the cheapest may be; None does not ask for it.
+        top: the most rows in its ranking.
     """
     dataset = trials["dataset"][0].as_py()
     counts = ", ".join(
@@ -154,7 +160,7 @@ def section(
     table = ranking(ranked[:top])
     same = [name for name in _SAID_ONCE if _is_one(table, name)]
     fields = [field for field in RANKING if field.name not in ("dataset", *same)]
-    note = f"{len(table):,} of {len(ranked):,} with a result"
+    note = f"{len(table):,} of {len(ranked):,} trials with a result"
     said = ", ".join(f"{name} {table[name][0].as_py()}" for name in same)
     return DatasetSection(
         dataset,
@@ -164,23 +170,23 @@ def section(
         () if within is None else tuple(map(_cheapest, cheapest_within(trials, within))),
         tuple(_head(field) for field in fields),
         tuple(tuple(_cell(field, row) for field in fields) for row in table.to_pylist()),
-        f"{note}; all rows: {said}." if said else f"{note}.",
+        f"{note}. The same in all rows: {said}." if said else f"{note}.",
         tuple(charts(trials, ranked, reports, anchor)),
     )
 
 
-def _winner(ranked: pa.Table) -> Named:
+def _winner(ranked: pa.Table) -> Highlight:
     row = ranked[:1].to_pylist()[0]
     chosen = f"Chosen by validation accuracy among {len(ranked):,} trials"
     if len(ranked) == 1:
         chosen = "The only trial with a result"
     if row["test_accuracy"] is None:
-        note = f"{chosen}. It was not run on the test images, which never steer."
+        note = f"{chosen}. It was not tested on the test images."
     else:
-        flattered = "" if len(ranked) == 1 else ", which flatters that figure a little"
+        flattered = "" if len(ranked) == 1 else ", so that figure is a little too high"
         note = (
-            f"{chosen}{flattered}. Test accuracy never steered: it is the fair estimate for"
-            " new images."
+            f"{chosen}{flattered}. Test accuracy was never used to choose, so it is the fair"
+            " estimate for new images."
         )
     scores = [
         _accuracy(name, row[f"{part}_accuracy"])
@@ -190,12 +196,12 @@ def _winner(ranked: pa.Table) -> Named:
     return _named(f"Winner on {row['dataset']}", row["model"], row["config"], scores, note)
 
 
-def _cheapest(answer: Cheapest) -> Named:
+def _cheapest(answer: Cheapest) -> Highlight:
     why = f"Cheapest within {100 * answer.tolerance:g} points of the best, on {answer.device}"
     note = among(answer)
     note = f"{note[0].upper()}{note[1:]}."
     if answer.model is None or answer.config is None or answer.wall_time_s is None:
-        return Named(why, "none", (), (), note)
+        return Highlight(why, "none", (), (), note)
     scores = [
         Figure("wall time", duration(answer.wall_time_s)),
         _accuracy("validation", answer.val_accuracy),
@@ -204,10 +210,10 @@ def _cheapest(answer: Cheapest) -> Named:
     return _named(why, answer.model, answer.config, scores, note)
 
 
-def _named(why: str, model: str, config: str, scores: Sequence[Figure], note: str) -> Named:
+def _named(why: str, model: str, config: str, scores: Sequence[Figure], note: str) -> Highlight:
     values = json.loads(config).items()
     rest = tuple((name, value_text(value)) for name, value in values if name not in FAMILY)
-    return Named(why, kind_text(model, config), rest, tuple(scores), note)
+    return Highlight(why, kind_text(model, config), rest, tuple(scores), note)
 
 
 def _accuracy(part: str, fraction: float | None) -> Figure:
@@ -224,11 +230,11 @@ def _head(field: pa.Field) -> Head:
 def _cell(field: pa.Field, row: dict[str, Any]) -> RankingCell:
     value = row[field.name]
     css = _CELL_CLASSES.get(field.name, "quiet" if pa.types.is_string(field.type) else "number")
-    return RankingCell(shown(field, value), "" if value is None else str(value), css)
+    return RankingCell(cell_text(field, value), "" if value is None else str(value), css)
 
 
 def failures(failed: pa.Table) -> list[FailureGroup]:
-    """Return the failed trials by error, the most frequent first.
+    """Return the failed trials, grouped by error, the most frequent first.
 
     Args:
         failed: rows of the store with status failed.
@@ -247,7 +253,7 @@ def failures(failed: pa.Table) -> list[FailureGroup]:
 def _failure(failed: pa.Table) -> FailureGroup:
     text = failed["error"][0].as_py().strip()
     named = tuple(
-        f"{row['search']}, trial {row['trial']}: {row['model']} {config_text(row['config'])}"
+        f"{row['search']}, trial {row['trial']}: {model_text(row['model'], row['config'])}"
         f" on {row['dataset']}"
         for row in failed[:_MOST_FAILED].to_pylist()
     )
@@ -257,42 +263,44 @@ def _failure(failed: pa.Table) -> FailureGroup:
 
 
 def failures_note(failed: pa.Table) -> str:
-    """Return how many trials failed, of how many errors, and whether all errors are listed."""
+    """Return how many trials failed, with how many errors, and whether all errors are listed."""
     errors = len(pc.unique(failed["error"]))
-    listed = f", the {_MOST_ERRORS} most frequent listed" if errors > _MOST_ERRORS else ""
-    trials = "1 trial has" if len(failed) == 1 else f"{len(failed):,} trials have"
-    return f"{trials} no rank, by error ({errors:,} in all{listed})."
+    listed = f" The {_MOST_ERRORS} most frequent are listed." if errors > _MOST_ERRORS else ""
+    trials = "1 trial" if len(failed) == 1 else f"{len(failed):,} trials"
+    kinds = "1 error" if errors == 1 else f"{errors:,} different errors"
+    verb = "has" if len(failed) == 1 else "have"
+    return f"{trials} failed with {kinds} and {verb} no rank.{listed}"
 
 
 def provenance(trials: pa.Table) -> list[tuple[str, str]]:
-    """Return what is needed to run the same again: seeds, split, data, versions, commit."""
+    """Return what you need to run the same searches again: seeds, data, versions, commit."""
     pairs = trials.group_by(["dataset", "data_hash", "split"]).aggregate([]).sort_by("dataset")
     data = [
         f"{row['dataset']} {(row['data_hash'] or '')[:12]} ({row['split']})"
         for row in pairs.to_pylist()
     ]
     versions: dict[str, set[str]] = {}
-    for text in distinct(trials, "versions"):
+    for text in distinct_values(trials, "versions"):
         for library, version in json.loads(text).items():
             versions.setdefault(library, set()).add(str(version))
     return [
-        ("Searches", _listed(distinct(trials, "search"))),
-        ("Search spaces", _listed(distinct(trials, "space"))),
-        ("Seeds", _listed(distinct(trials, "seed"))),
+        ("Searches", _listed(distinct_values(trials, "search"))),
+        ("Search spaces", _listed(distinct_values(trials, "space"))),
+        ("Seeds", _listed(distinct_values(trials, "seed"))),
         ("Data, its hash and its split", _listed(data)),
-        ("Engines", _listed(distinct(trials, "engine"))),
-        ("tune_mnist commit", _listed(map(_short, distinct(trials, "git_commit")))),
+        ("Engines", _listed(distinct_values(trials, "engine"))),
+        ("tune_mnist commit", _listed(map(_short, distinct_values(trials, "git_commit")))),
         ("Versions", _listed([f"{k} {' and '.join(sorted(v))}" for k, v in versions.items()])),
     ]
 
 
-def distinct(trials: pa.Table, name: str) -> list[Any]:
-    """Return a column's distinct values, sorted, nulls left out."""
+def distinct_values(trials: pa.Table, name: str) -> list[Any]:
+    """Return the distinct values of a column, sorted, without nulls."""
     return sorted(pc.unique(trials[name]).drop_null().to_pylist())
 
 
 def _short(commit: str) -> str:
-    """Return a commit's first digits, with the + that says "modified"."""
+    """Return the first digits of a commit, keeping the + that means "modified"."""
     return commit[:12] + ("+" if commit.endswith("+") else "")
 
 
@@ -301,7 +309,7 @@ def _is_one(table: pa.Table, name: str) -> bool:
 
 
 def _listed(values: Iterable[Any]) -> str:
-    """Return values as words, cut where a list would no longer be read."""
+    """Return values as a list of words, cut short if it is long."""
     words = [str(value) for value in values if value != ""]
     if not words:
         return "–"

@@ -15,9 +15,9 @@ from tune_mnist.pages.charts import Chart, View
 from tune_mnist.reproduction.published import published
 from tune_mnist.reproduction.runs import (
     DATASETS,
-    KERNELS,
     KINDS,
     NETWORKS,
+    SVMS,
     by_setting,
     highest,
     records,
@@ -110,7 +110,7 @@ def kernels_chart(runs: pd.DataFrame) -> Chart:
     methods = published("methods").set_index("kind")
     theirs, mine, labels = [], [], []
     for dataset, name in DATASETS.items():
-        for kernel in KERNELS:
+        for kernel in SVMS:
             labels.append(f"{name}<br>{kernel}")
             theirs.append(methods.loc[kernel, dataset.replace("-", "_")])
             of = runs[(runs["dataset"] == dataset) & (runs["kind"] == kernel)]

@@ -15,15 +15,15 @@ from tune_mnist.searching.planning.machine import Machine
 from tune_mnist.spaces import Config, Device, Search, configurations, find_space, read_space
 from tune_mnist.store.layout import records_folder
 
-PARTS = ("winners", "svm", "resnet", "devices")
+REPORT_PARTS = ("winners", "svm", "resnet", "devices")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class GridRequest:
     """How much of the technical report is to be run.
 
     Args:
-        part: one of `PARTS`; None for all, in this order.
+        part: one of `REPORT_PARTS`; None for all, in this order.
         dataset: mnist or fashion-mnist; None for both.
         fraction: part of the training images, in (0, 1].
         seeds: each configuration runs on the seeds 0, 1, ... below this.
@@ -37,8 +37,10 @@ class Wanted:
     seeds: int = 1
 
     def __post_init__(self) -> None:
-        if self.part not in (None, *PARTS):
-            raise input_error("`part`", f"{self.part!r} is unknown", nearest(str(self.part), PARTS))
+        if self.part not in (None, *REPORT_PARTS):
+            raise input_error(
+                "`part`", f"{self.part!r} is unknown", nearest(str(self.part), REPORT_PARTS)
+            )
         if self.dataset not in (None, *DATASETS):
             problem = f"{self.dataset!r} is not in the technical report"
             raise input_error("`dataset`", problem, nearest(str(self.dataset), list(DATASETS)))
@@ -49,7 +51,7 @@ class Wanted:
     @property
     def parts(self) -> tuple[str, ...]:
         """The parts to run, in their order."""
-        return PARTS if self.part is None else (self.part,)
+        return REPORT_PARTS if self.part is None else (self.part,)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Job:
         return f"{self.space} on {self.dataset}, seed {self.seed}"
 
 
-def jobs(wanted: Wanted, device: Device) -> Iterator[Job]:
+def jobs(wanted: GridRequest, device: Device) -> Iterator[Job]:
     """Yield the searches of the wanted parts on this device."""
     for part in wanted.parts:
         for dataset in ["fashion-mnist"] if part == "devices" else DATASETS:

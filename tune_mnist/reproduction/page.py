@@ -49,10 +49,10 @@ def write_report(root: Path, out: Path) -> None:
         out: the file to write; it appears whole or not at all.
     Raises: InputError: no store, or `out` cannot be written.
     """
-    write_page(out, render(root))
+    write_page(out, render_report(root))
 
 
-def render(root: Path) -> str:
+def render_report(root: Path) -> str:
     """Return the page of a store."""
     trials, reports = read_trials(root), read_reports(root)
     theirs, runs = published_runs(), stored_runs(root)

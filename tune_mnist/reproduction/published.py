@@ -11,7 +11,7 @@ from typing import Literal
 
 import pandas as pd
 
-Table = Literal["resnet", "devices", "svm", "curves", "winners", "methods"]
+PublishedTable = Literal["resnet", "devices", "svm", "curves", "winners", "methods"]
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -23,12 +23,12 @@ def published_folder() -> Path:
     return installed if installed.is_dir() else checkout
 
 
-def published(table: Table) -> pd.DataFrame:
+def published(table: PublishedTable) -> pd.DataFrame:
     """Return one published table.
 
     Args:
         table: "resnet", the 64 configurations of both networks and their rerun; "devices", CPU
-            against GPU; "svm", the 20 configurations, with accuracies where any were printed;
-            "curves", the logs, one row an epoch; "winners", Table 1; "methods", Table 5.
+            against GPU; "svm", the 20 configurations, with accuracies if they were printed;
+            "curves", the logs, one row for each epoch; "winners", Table 1; "methods", Table 5.
     """
     return pd.read_csv(published_folder() / f"{table}.csv", dtype={"gamma": "string"})

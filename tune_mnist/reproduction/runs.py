@@ -23,7 +23,7 @@ from tune_mnist.store.reader import read_trials
 DATASETS = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}
 KINDS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "poly": "SVM poly", "rbf": "SVM rbf"}
 NETWORKS = ("resnet18", "resnet50")
-KERNELS = ("poly", "rbf")
+SVMS = ("poly", "rbf")
 AS_PRINTED = 0.00006
 """Half the last digit of a published accuracy, and what float arithmetic adds."""
 DEVICE_EPOCHS = 10
@@ -174,7 +174,7 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     frame[numbers] = frame[numbers].astype(float)
     frame["setting"] = [setting_text(row) for row in records(frame)]
     at_ten = frame["epochs"] == DEVICE_EPOCHS
-    svm = frame["kind"].isin(KERNELS)
+    svm = frame["kind"].isin(SVMS)
     frame["part"] = np.where(svm, "svm", np.where(at_ten, "devices", "resnet"))
     return frame
 

@@ -19,8 +19,8 @@ from tune_mnist.reproduction.published import published
 from tune_mnist.reproduction.runs import (
     AS_PRINTED,
     DATASETS,
-    KERNELS,
     KINDS,
+    SVMS,
     by_setting,
     records,
 )
@@ -33,7 +33,7 @@ _ALL_RIGHT = 0.99995  # prints as 100.00 %
 
 def c_of_10_is_best(runs: pd.DataFrame) -> Finding:
     """In each data set and kernel, the best accuracy at C = 10 is the best at any C."""
-    groups = ((dataset, kernel) for dataset in DATASETS for kernel in KERNELS)
+    groups = ((dataset, kernel) for dataset in DATASETS for kernel in SVMS)
     return all_of(_best_c(runs, *group) for group in groups)
 
 
@@ -56,7 +56,7 @@ def poly_best_on_mnist_rbf_on_fashion(runs: pd.DataFrame) -> Finding:
 
 def _kernels(runs: pd.DataFrame, dataset: str, claimed: str) -> Finding:
     best: dict[str, float] = {}
-    for kernel in KERNELS:
+    for kernel in SVMS:
         mine, lacking = _whole(runs, dataset, kernel)
         if lacking:
             return lacking
@@ -124,7 +124,7 @@ def many_overfit(runs: pd.DataFrame) -> Finding:
     """Three or more settings reach 100 % on the training images and lose a point on the test."""
     found, lacking = [], None
     for dataset in DATASETS:
-        for kernel in KERNELS:
+        for kernel in SVMS:
             mine, missing = _whole(runs, dataset, kernel)
             lacking = lacking or missing
             found.append(mine)

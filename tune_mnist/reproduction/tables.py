@@ -29,9 +29,9 @@ from tune_mnist.reproduction.published import published
 from tune_mnist.reproduction.runs import (
     AS_PRINTED,
     DATASETS,
-    KERNELS,
     KINDS,
     NETWORKS,
+    SVMS,
     by_setting,
     grid,
     highest,
@@ -329,7 +329,7 @@ def _compared(of: Ours, key: tuple[str, str, str], theirs: float) -> tuple[Cell,
 
 def _noise(of: Ours, mine: dict[str, Any] | None, key: tuple[str, str, str]) -> Cell:
     """Return the standard deviation over seeds, and whose it is."""
-    if key[1] in KERNELS:
+    if key[1] in SVMS:
         return Cell("exact", "noise")
     if mine is not None and mine["runs"] > 1:
         return Cell(f"±{100 * mine['test_sd']:.2f} our seeds", "noise")

@@ -1,4 +1,4 @@
-"""Which trials of a store a table, figure or page is about."""
+"""`Selection`: which trials of a store a table, figure or page is about."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tune_mnist.metrics import Constraint
 
 @dataclass(frozen=True)
 class Selection:
-    """Trials of a store; None selects all.
+    """Some trials of a store. By default it selects all of them.
 
     Args:
-        search: only of this search.
-        dataset: only on this data set.
-        model: only of this model.
-        where: only those that satisfy every one of these constraints.
+        search: only trials of this search.
+        dataset: only trials on this data set.
+        model: only trials of this model.
+        where: only trials that satisfy all of these constraints.
     """
 
     search: str | None = None
@@ -24,7 +24,7 @@ class Selection:
     where: tuple[Constraint, ...] = ()
 
     def __str__(self) -> str:
-        """Return "search a, model svm"; empty where it selects all."""
+        """Return search, data set and model: "search a, model svm"; empty if it names none."""
         parts = {"search": self.search, "data set": self.dataset, "model": self.model}
         return ", ".join(f"{name} {value}" for name, value in parts.items() if value)
 

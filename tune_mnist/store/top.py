@@ -1,12 +1,16 @@
 """The best few of a million trials, without reading the million.
 
-Three bounds, all exact because no row beats them. A file's name promises its best accuracy and
-wall time: files are opened best promise first, until no promise can beat the worst of the best
-found so far; where the metric is another, every file is opened, at about 0.5 ms. A Parquet footer
-holds the range of every column in every row group: a group whose best values still rank behind is
-not read. One that may do better is read in the columns that rank, and the winners alone in full.
+Three bounds make this fast. They are exact, because no row can beat them.
 
-Measured by benchmarks/store.py, which also times a metric that no name promises.
+- A file's name promises its best accuracy and wall time. Files are opened in the order of their
+  promises, until none can beat the worst of the best found so far. For any other metric, every file
+  is opened, which takes about 0.5 ms each.
+- A Parquet footer holds the range of every column in every row group. A row group whose best values
+  still rank behind is not read.
+- A row group that may do better is read only in the columns that rank. Only the winners are read in
+  full.
+
+benchmarks/store.py measures it, also for a metric that no name promises.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from tune_mnist.store.catalog import SEARCH, ForeignFilesError, check_columns, r
 from tune_mnist.store.layout import promise
 from tune_mnist.store.schema import TRIALS
 
-# A row in the running: its keys in the order of ranking, lower is better, and where it is.
+# A candidate: its keys in the order of ranking, lower is better, and its place.
 _KEYS = ("cost", "wall_time_s", "search", "trial")
 _RUNNING = pa.schema(
     [
@@ -44,24 +48,31 @@ _RUNNING = pa.schema(
 
 @dataclass(frozen=True)
 class Query:
-    """The question: which metric, which end of it is best, how many rows, and of what kind."""
+    """What to look for.
+
+    Args:
+        metric: the column that ranks.
+        smaller_is_better: whether its lowest value is the best.
+        top: the most rows to return.
+        wanted: columns, each with the value that a row must have.
+    """
 
     metric: str
     smaller_is_better: bool
     top: int
-    wanted: Mapping[str, str]  # column to the only value that counts
+    wanted: Mapping[str, str]
 
 
 def best_rows(query: Query, files: Sequence[tuple[str, Path]]) -> pa.Table:
     """Return the whole rows of the best trials, best first.
 
     Args:
-        query: failed trials, and those whose metric is null or NaN, never count; ties go to the
-            shorter wall time, then by search and trial.
+        query: what to look for. Failed trials, and those whose metric is null or NaN, never count.
+            Ties go to the shorter wall time, then by search and trial.
         files: search and path of every file to look into.
-    Returns: at most `query.top` rows: `search`, the columns of `TRIALS`, and the files' others.
+    Returns: at most `query.top` rows, with `search` and all columns of their files.
     Raises:
-        FileNotFoundError: a file has gone since it was listed.
+        FileNotFoundError: a file has disappeared since it was listed.
         ForeignFilesError: a file is torn or not ours.
     """
     best = _RUNNING.empty_table()
@@ -84,10 +95,10 @@ def best_rows(query: Query, files: Sequence[tuple[str, Path]]) -> pa.Table:
 def _with_file(
     best: pa.Table, parquet: pq.ParquetFile, place: tuple[str, int], query: Query
 ) -> pa.Table:
-    """Return the best of the rows so far and of a file's."""
+    """Return the best rows so far, after a look into one more file."""
     columns = {name: i for i, name in enumerate(parquet.schema.names)}
     if not {query.metric, *query.wanted} <= columns.keys():
-        return best  # written before these were recorded
+        return best  # the file is older than these columns
     for group in range(parquet.num_row_groups):
         worst = _worst(best, query.top)
         if _may_enter(parquet.metadata.row_group(group), columns, query, worst):
@@ -97,7 +108,7 @@ def _with_file(
 
 
 def _promise(path: Path, query: Query) -> tuple[float, float]:
-    """Return cost and wall time that no row of the file beats, by its name."""
+    """Return the cost and wall time that, by the file's name, none of its rows beats."""
     known = promise(path.name)
     if known is None or query.metric != "val_accuracy" or query.smaller_is_better:
         return -math.inf, -math.inf
@@ -105,7 +116,7 @@ def _promise(path: Path, query: Query) -> tuple[float, float]:
 
 
 def _worst(best: pa.Table, top: int) -> tuple[float, float]:
-    """Return the cost and wall time that a row must not exceed to get in."""
+    """Return the cost and wall time that a new row must not exceed to be among the best."""
     if len(best) < top:
         return math.inf, math.inf
     return best["cost"][-1].as_py(), best["wall_time_s"][-1].as_py()
@@ -114,7 +125,7 @@ def _worst(best: pa.Table, top: int) -> tuple[float, float]:
 def _may_enter(
     group: pq.RowGroupMetaData, columns: Mapping[str, int], query: Query, worst: tuple[float, float]
 ) -> bool:
-    """Say whether a row group's bounds leave room for a row that gets in."""
+    """Return whether, by its bounds, a row group may have a row among the best."""
     for name, value in query.wanted.items():
         low, high = _bounds(group, columns[name])
         if low is not None and not low <= value <= high:
@@ -127,7 +138,7 @@ def _may_enter(
 
 
 def _bounds(group: pq.RowGroupMetaData, column: int) -> tuple[Any, Any]:
-    """Return the lowest and highest value of a column, None where the file does not say."""
+    """Return the lowest and highest value of a column; None if the file does not say."""
     statistics = group.column(column).statistics
     if statistics is None or not statistics.has_min_max:
         return None, None
@@ -137,13 +148,13 @@ def _bounds(group: pq.RowGroupMetaData, column: int) -> tuple[Any, Any]:
 def _entering(
     parquet: pq.ParquetFile, group: int, query: Query, worst: tuple[float, float]
 ) -> pa.Table:
-    """Return trial, cost, wall time and number of the rows of a group that get in."""
+    """Return trial, cost, wall time and number of the rows of a group that are among the best."""
     keys = parquet.read_row_group(group, columns=[query.metric, "wall_time_s"], use_threads=False)
     cost = pc.cast(keys[query.metric], pa.float64()).to_numpy()  # null is NaN
     cost = cost if query.smaller_is_better else -cost
     wall_time_s = np.nan_to_num(keys["wall_time_s"].to_numpy(), nan=math.inf, posinf=math.inf)
     enters = (cost < worst[0]) | ((cost == worst[0]) & (wall_time_s <= worst[1]))
-    if not enters.any():  # most often; the text columns cost more than these two
+    if not enters.any():  # the usual case; reading the text columns takes longer than these two
         return _RUNNING.empty_table()
     names = ["trial", "status", *query.wanted]
     texts = parquet.read_row_group(group, columns=names, use_threads=False)
@@ -162,7 +173,7 @@ def _entering(
 
 
 def _merged(best: pa.Table, rows: pa.Table, place: tuple[str, int, int], top: int) -> pa.Table:
-    """Return the best of the rows so far and of new ones, which are all in one row group."""
+    """Return the best rows so far and the new ones together; these share one row group."""
     if not len(rows):
         return best
     for name, value in zip(("search", "file", "group"), place, strict=True):
@@ -172,7 +183,7 @@ def _merged(best: pa.Table, rows: pa.Table, place: tuple[str, int, int], top: in
 
 
 def _whole(best: pa.Table, files: Sequence[tuple[str, Path]]) -> pa.Table:
-    """Fetch all columns of the winners, each row group once."""
+    """Return all columns of the best rows; each row group is read once."""
     places = [
         (place["file"], place["group"], place["row"], rank)
         for rank, place in enumerate(best.select(["file", "group", "row"]).to_pylist())
