@@ -1,9 +1,9 @@
 """A hash of the code that can change a trial's result; the store's rows carry it.
 
-It is made of syntax trees, not of files. Starting from a model's trainer, it follows names through
-our own modules and hashes every function, class and constant that it reaches. So a moved or
-renamed file, a comment, a docstring or an annotation leaves it as it is, and a changed constant
-does not. The versions of the libraries that compute are hashed too.
+It is made of syntax trees, not of files. It starts at a model's trainer, follows names through our
+own modules, and hashes every function, class and constant that it reaches. A moved or renamed file,
+a comment or a docstring leaves it as it is; a changed constant does not. The versions of the
+libraries that compute are hashed too.
 
 How images are read is left out: the data hash already covers the images, labels and split
 themselves (docs/decisions/012-code-hash.md).
@@ -13,245 +13,350 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from tune_mnist.provenance import versions
+from tune_mnist.sources import (
+    Found,
+    ImportStatement,
+    Module,
+    Modules,
+    add_origins,
+    base_of,
+    dotted_name,
+    is_ours,
+    says_nothing,
+)
 
 Definition = tuple[str, str]
 """A module, dotted, and a name that is defined at its top."""
 
-_LADDER = ("tune_mnist.training.ladder", "train_ladder")
+# A trainer receives a Dataset and TrainOptions, and may call their methods without naming them.
+_EVERY_MODEL: tuple[Definition, ...] = (
+    ("tune_mnist.training.ladder", "train_ladder"),
+    ("tune_mnist.training.options", "TrainOptions"),
+    ("tune_mnist.datasets.dataset", "Dataset"),
+)
 ROOTS: Mapping[str, tuple[Definition, ...]] = {
-    "resnet": (("tune_mnist.training.model", "_train_resnet"), _LADDER),
+    "resnet": (("tune_mnist.training.model", "_train_resnet"), *_EVERY_MODEL),
     "svm": (
         ("tune_mnist.training.model", "_train_svm"),
         ("tune_mnist.training.svm.config", "choose_engine"),
-        _LADDER,
+        *_EVERY_MODEL,
     ),
 }
 """Where a model's training begins."""
 
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "resnet": ("numpy", "torch", "torchvision"),
-    "svm": ("numba", "numpy", "scikit-learn", "scikit-learn-intelex"),
+    "svm": ("daal", "llvmlite", "numba", "numpy", "scikit-learn", "scikit-learn-intelex", "scipy"),
 }
-"""The libraries whose arithmetic is in a model's results."""
+"""The libraries that compute a model's results.
 
-_PACKAGE = Path(__file__).parent
-_WORDS = ("tune_mnist.errors",)  # how a fault is worded changes no result
+scikit-learn-intelex computes in daal, numba in llvmlite, scikit-learn's LIBSVM in SciPy's BLAS.
+torch requires exact versions of the libraries that it computes in.
+"""
+
+_WORDS = "tune_mnist.errors"  # how a fault is worded changes no result
 
 
 @cache
 def code_hash(model: str) -> str:
     """Return the hash of what can change the result of a model's trials: 16 hex digits."""
-    digest = hashlib.sha256(hash_of(_PACKAGE, ROOTS[model]).encode())
-    found = versions()
+    digest = hashlib.sha256(hash_of(Path(__file__).parent, ROOTS[model]).encode())
     for name in LIBRARIES[model]:
-        digest.update(f"{name}={found.get(name)}\0".encode())
+        digest.update(f"{name}={_version(name)}\0".encode())
     return digest.hexdigest()[:16]
 
 
-def hash_of(package: Path, roots: tuple[Definition, ...]) -> str:
-    """Return the hash, in hex, of what the roots reach.
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "none"
 
-    Args:
-        package: the folder of `tune_mnist`.
-        roots: where to begin.
+
+def hash_of(package: Path, roots: Iterable[Definition]) -> str:
+    """Return the hash, in hex, of what the roots reach in the folder of a `tune_mnist`.
 
     Raises: KeyError: a root does not exist.
     """
-    modules = _Modules(package)
-    texts = sorted(_reached(modules, roots))
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    return reach(package, roots).digest
 
 
 @dataclass(frozen=True)
-class _Module:
-    """A module's source: what it defines, what it imports, and what it does when imported.
+class Reach:
+    """What a training reaches.
 
     Args:
-        defined: name to the statements that define it.
-        imported: name to what it stands for: "numpy", "torch.nn", "tune_mnist.training.svm.smo".
-        effects: statements that define nothing, a call that sets something up for example.
+        digest: its hash, in hex.
+        definitions: our functions, classes and constants.
+        libraries: the top-level modules of others that these name.
     """
 
-    defined: Mapping[str, list[ast.stmt]]
-    imported: Mapping[str, str]
-    effects: list[ast.stmt]
+    digest: str
+    definitions: frozenset[Definition]
+    libraries: frozenset[str]
+
+
+def reach(package: Path, roots: Iterable[Definition]) -> Reach:
+    """Follow names from the roots; see `hash_of`."""
+    writer = _Writer(Modules(package))
+    for where, name in roots:
+        module = writer.modules.get(where)
+        if module is None or name not in module.defined:
+            raise KeyError(f"{where} defines no {name}")
+        writer.number((where, name))
+    writer.write_all()
+    text = "\n".join(writer.tokens).encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(text).hexdigest()
+    return Reach(digest, frozenset(writer.numbers), frozenset(writer.libraries))
 
 
 @dataclass(frozen=True)
-class _Modules:
-    """The package's modules, each parsed when it is first asked for."""
+class _Scope:
+    """Where a node stands.
 
-    package: Path
-    parsed: dict[str, _Module | None] = field(default_factory=dict)
-
-    def get(self, name: str) -> _Module | None:
-        """Return a module by its dotted name; None if it is none of ours."""
-        if name not in self.parsed:
-            self.parsed[name] = self._parse(name)
-        return self.parsed[name]
-
-    def _parse(self, name: str) -> _Module | None:
-        first, *rest = name.split(".")
-        if first != "tune_mnist":
-            return None
-        path = self.package.joinpath(*rest)
-        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        return _module(ast.parse(file.read_text("utf-8"))) if file.is_file() else None
-
-    def find(self, dotted: str) -> Definition | None:
-        """Return where a dotted name of ours is defined, re-exports followed."""
-        module, _, name = dotted.rpartition(".")
-        found = self.get(module) if module else None
-        if found is None or module in _WORDS:
-            return None
-        if name in found.defined:
-            return module, name
-        origin = found.imported.get(name)
-        return self.find(origin) if origin else None
-
-
-def _module(tree: ast.Module) -> _Module:
-    defined: dict[str, list[ast.stmt]] = {}
-    effects = []
-    for statement in tree.body:
-        if isinstance(statement, (ast.Import, ast.ImportFrom)) or _says_nothing(statement):
-            continue
-        names = list(_names(statement))
-        for name in names:
-            defined.setdefault(name, []).append(statement)
-        if not names:
-            effects.append(statement)
-    return _Module(defined, _imports(tree.body), effects)
-
-
-def _says_nothing(statement: ast.stmt) -> bool:
-    """Return whether a statement is a docstring or is seen by type checkers alone."""
-    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-        return True
-    return isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test)
-
-
-def _names(statement: ast.stmt) -> Iterator[str]:
-    """Yield the names that a top-level statement defines, in its branches too."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield statement.name
-        return
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-
-
-def _imports(body: list[ast.stmt]) -> dict[str, str]:
-    """Return what each imported name stands for, wherever in these statements it is imported."""
-    found: dict[str, str] = {}
-    for statement in body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Import):
-                for one in node.names:
-                    top = one.name.partition(".")[0]
-                    found[one.asname or top] = one.name if one.asname else top
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
-    return found
-
-
-def _reached(modules: _Modules, roots: tuple[Definition, ...]) -> Iterator[str]:
-    """Yield the normalised text of everything that the roots reach."""
-    left, seen, entered = list(roots), set(roots), set[str]()
-    while left:
-        where, name = left.pop()
-        module = modules.get(where)
-        if module is None:
-            raise KeyError(f"{where} is no module")
-        statements = list(module.defined[name])
-        if where not in entered:  # importing it runs these, whatever is used of it
-            entered.add(where)
-            statements += module.effects
-        for statement in statements:
-            plain = _Plain(modules, where, module, statement)
-            yield ast.unparse(ast.fix_missing_locations(plain.visit(_copy(statement))))
-            new = plain.reached - seen
-            seen |= new
-            left += sorted(new)
-
-
-def _copy(statement: ast.stmt) -> ast.stmt:
-    return ast.parse(ast.unparse(statement)).body[0]
-
-
-class _Plain(ast.NodeTransformer):
-    """Takes away what cannot change a result, and notes which definitions are named.
-
-    Attributes:
-        reached: definitions of ours that the statement names.
+    Args:
+        module: the module.
+        defined: the names that the module defines.
+        imported: name to all that it may stand for, imports inside the statement included.
+        package: what relative imports begin at.
+        worded: inside what says why something failed: its texts change no result.
+        in_class: directly in the body of a class, where annotations can be fields.
+        decorated: in the signature of a decorated function, whose annotations the decorator may
+            read.
     """
 
-    def __init__(self, modules: _Modules, where: str, module: _Module, statement: ast.stmt) -> None:
-        self._modules = modules
-        self._where = where
-        self._module = module
-        self._imported = {**module.imported, **_imports([statement])}
-        self.reached: set[Definition] = set()
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        return ast.Name(self._plain_name(node.id), node.ctx)
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        dotted = _dotted(node)
-        if dotted is not None:
-            first, _, rest = dotted.partition(".")
-            origin = self._imported.get(first)
-            if origin and (found := self._modules.find(f"{origin}.{rest}")):
-                self.reached.add(found)
-                return ast.Name(found[1], node.ctx)
-        return self.generic_visit(node)
-
-    def visit_Import(self, node: ast.Import) -> None:
-        """Leave an import out: what its names stand for is written where they are used."""
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        """Leave it out: see `visit_Import`."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
-
-    def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        """Keep that it raises; what it says changes no result."""
-        return ast.Raise()
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        return ast.arg(node.arg)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def _plain_name(self, name: str) -> str:
-        """Return the name that a definition has where it stands, or what a library calls it."""
-        if name in self._module.defined:
-            self.reached.add((self._where, name))
-            return name
-        origin = self._imported.get(name)
-        if origin is None:
-            return name
-        found = self._modules.find(origin)
-        if found is None:
-            return name if origin.startswith("tune_mnist.") else origin
-        self.reached.add(found)
-        return found[1]
+    module: str
+    defined: Container[str]
+    imported: Mapping[str, Sequence[str]]
+    package: str
+    worded: bool = False
+    in_class: bool = False
+    decorated: bool = False
 
 
-def _dotted(node: ast.expr) -> str | None:
-    """Return "a.b.c" for such an expression, None for any other."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        before = _dotted(node.value)
-        return f"{before}.{node.attr}" if before else None
-    return None
+class _Writer:
+    """Writes what a training reaches, without names of modules.
+
+    A definition is written as its number, in the order of first mention: two of the same name stay
+    apart, and no module's name is needed.
+
+    Attributes:
+        tokens: what is written.
+        numbers: of each definition that was reached.
+        libraries: the top-level modules of others that were named.
+    """
+
+    def __init__(self, modules: Modules) -> None:
+        self.modules = modules
+        self.tokens: list[str] = []
+        self.numbers: dict[Definition, int] = {}
+        self.libraries: set[str] = set()
+        self._left: deque[Definition] = deque()
+        self._imported: set[str] = set()
+        self._effects: list[tuple[str, ast.stmt]] = []
+
+    def number(self, definition: Definition) -> int:
+        """Return the number of a definition; a new one will be written."""
+        if definition not in self.numbers:
+            self.numbers[definition] = len(self.numbers)
+            self._left.append(definition)
+        return self.numbers[definition]
+
+    def write_all(self) -> None:
+        """Write the numbered definitions, all that they reach, and what their modules do."""
+        while self._left or self._effects:
+            while self._left:
+                where, name = definition = self._left.popleft()
+                self._import(where)
+                self.tokens.append(f"definition {self.numbers[definition]}")
+                for statement in self._module(where).defined[name]:
+                    self._statement(where, statement)
+            # Imports are sorted by module, so a renamed module would change any order but this.
+            effects = sorted(self._effects, key=lambda one: ast.unparse(one[1]))
+            self._effects.clear()
+            for where, statement in effects:
+                if (where, getattr(statement, "name", "")) not in self.numbers:
+                    self._statement(where, statement)
+
+    def _module(self, name: str) -> Module:
+        module = self.modules.get(name)
+        assert module is not None
+        return module
+
+    def _import(self, name: str) -> None:
+        """Note what importing a module does: it runs its packages' and its imports' statements."""
+        module = self.modules.get(name)
+        if module is None or name in self._imported:
+            return
+        self._imported.add(name)
+        self._import(name.rpartition(".")[0])
+        for node in module.imports:
+            self._import_all(node, module.package)
+        self._effects += ((name, statement) for statement in module.effects)
+
+    def _import_all(self, node: ImportStatement, package: str) -> None:
+        base = base_of(node, package)
+        for one in node.names:
+            if base is None:
+                self._import(one.name)
+            elif one.name == "*" and self.modules.get(base):
+                self._all_of(base)
+            else:
+                self._import(base)
+                self._import(f"{base}.{one.name}")
+
+    def _all_of(self, name: str) -> str:
+        """Reach everything that a module defines: its object is passed around."""
+        self._import(name)
+        return f"all {[self.number((name, one)) for one in self._module(name).defined]}"
+
+    def _statement(self, where: str, statement: ast.stmt) -> None:
+        module = self._module(where)
+        imported = {name: list(origins) for name, origins in module.imported.items()}
+        for node in ast.walk(statement):
+            if isinstance(node, ImportStatement):
+                add_origins(node, module.package, imported)
+        self._write(statement, _Scope(where, module.defined, imported, module.package))
+
+    def _write(self, node: ast.AST, scope: _Scope) -> None:
+        special = _SPECIAL.get(type(node))
+        if special is None or not special(self, node, scope):
+            self._write_fields(node, scope)
+
+    def _write_fields(self, node: ast.AST, scope: _Scope) -> None:
+        self.tokens.append(f"{type(node).__name__}(")
+        for name, value in ast.iter_fields(node):
+            if name not in _UNSAID and value not in (None, []):
+                self.tokens.append(f"{name}=")
+                self._write_value(value, scope)
+        self.tokens.append(")")
+
+    def _write_value(self, value: object, scope: _Scope) -> None:
+        if isinstance(value, ast.AST):
+            self._write(value, scope)
+        elif isinstance(value, list):
+            self.tokens.append("[")
+            for one in value:
+                if not says_nothing(one):
+                    self._write_value(one, scope)
+            self.tokens.append("]")
+        else:
+            self.tokens.append(repr(value))
+
+    def _write_dotted(self, node: ast.AST, scope: _Scope) -> bool:
+        """Write a name, or attributes of one, as what it stands for."""
+        dotted = dotted_name(node)
+        if dotted is None:
+            return False
+        self.tokens.append(self._meaning(dotted, scope))
+        return True
+
+    def _meaning(self, dotted: str, scope: _Scope) -> str:
+        first, *rest = dotted.split(".")
+        found = [Found(scope.module, first, rest)] if first in scope.defined else []
+        others = []
+        for origin in scope.imported.get(first, ()):
+            whole = ".".join((origin, *rest))
+            if is_ours(origin):
+                found += self.modules.find(whole)
+            else:
+                others.append(f"library {whole}")
+                self.libraries.add(whole.partition(".")[0])
+        meanings = dict.fromkeys([*map(self._say, found), *others])
+        return " or ".join(meanings) if meanings else f"name {dotted}"
+
+    def _say(self, found: Found) -> str:
+        after = "".join(f".{one}" for one in found.attributes)
+        if found.module == _WORDS:
+            return f"words {found.name}{after}"
+        if not found.name:
+            return self._all_of(found.module)
+        return f"ours {self.number((found.module, found.name))}{after}"
+
+    def _write_import(self, node: ImportStatement, scope: _Scope) -> bool:
+        """Write nothing: what its names stand for is written where they are used."""
+        self._import_all(node, scope.package)
+        return True
+
+    def _write_constant(self, node: ast.Constant, scope: _Scope) -> bool:
+        value = node.value
+        if isinstance(value, str) and scope.worded:
+            value = ""
+        elif isinstance(value, str) and is_ours(value) and self.modules.get(value):
+            self.tokens.append(self._all_of(value))  # a module that will be imported by its name
+            return True
+        self.tokens.append(f"constant {value!r}")  # None stands for an absent field too
+        return True
+
+    def _write_joined(self, _node: ast.JoinedStr, scope: _Scope) -> bool:
+        if scope.worded:
+            self.tokens.append("constant ''")
+        return scope.worded
+
+    def _write_raise(self, node: ast.Raise, scope: _Scope) -> bool:
+        self._write_fields(node, replace(scope, worded=True))
+        return True
+
+    def _write_call(self, node: ast.Call, scope: _Scope) -> bool:
+        dotted = dotted_name(node.func)
+        words = dotted is not None and self._meaning(dotted, scope).startswith("words ")
+        if words:
+            self._write_fields(node, replace(scope, worded=True))
+        return words
+
+    def _write_arg(self, node: ast.arg, scope: _Scope) -> bool:
+        self.tokens.append(f"arg {node.arg}")
+        if scope.decorated and node.annotation is not None:
+            self._write(node.annotation, scope)
+        return True
+
+    def _write_function(self, node: ast.FunctionDef, scope: _Scope) -> bool:
+        inside = replace(scope, in_class=False, decorated=False)
+        signature = replace(inside, decorated=bool(node.decorator_list))
+        self.tokens.append(f"{type(node).__name__} {node.name}")
+        self._write_value(node.decorator_list, inside)
+        self._write(node.args, signature)
+        if signature.decorated and node.returns is not None:
+            self._write(node.returns, inside)
+        self._write_value(node.body, inside)
+        return True
+
+    def _write_class(self, node: ast.ClassDef, scope: _Scope) -> bool:
+        self._write_fields(node, replace(scope, in_class=True))
+        return True
+
+    def _write_annotated(self, node: ast.AnnAssign, scope: _Scope) -> bool:
+        if scope.in_class:
+            return False
+        if node.value is not None:
+            self._write(ast.Assign([node.target], node.value), scope)
+        return True
+
+
+_UNSAID = ("ctx", "kind", "type_comment")
+"""Fields of a syntax tree that change nothing: where a node stands says whether it is assigned."""
+
+_SPECIAL: Mapping[type[ast.AST], Callable[[_Writer, Any, _Scope], bool]] = {
+    ast.AnnAssign: _Writer._write_annotated,
+    ast.arg: _Writer._write_arg,
+    ast.AsyncFunctionDef: _Writer._write_function,
+    ast.Attribute: _Writer._write_dotted,
+    ast.Call: _Writer._write_call,
+    ast.ClassDef: _Writer._write_class,
+    ast.Constant: _Writer._write_constant,
+    ast.FunctionDef: _Writer._write_function,
+    ast.Import: _Writer._write_import,
+    ast.ImportFrom: _Writer._write_import,
+    ast.JoinedStr: _Writer._write_joined,
+    ast.Name: _Writer._write_dotted,
+    ast.Raise: _Writer._write_raise,
+}
+"""Nodes that are not written field by field. A writer returns False to leave it at that."""

@@ -12,7 +12,17 @@ from pathlib import Path
 from tune_mnist.version import __version__
 
 _PACKAGE = Path(__file__).parent
-_LIBRARIES = ("torch", "torchvision", "scikit-learn", "scikit-learn-intelex", "numpy", "numba")
+_LIBRARIES = (
+    "torch",
+    "torchvision",
+    "scikit-learn",
+    "scikit-learn-intelex",
+    "daal",
+    "numpy",
+    "scipy",
+    "numba",
+    "llvmlite",
+)
 _SEARCH_LIBRARIES = ("ray", "optuna", "pyarrow")
 
 
