@@ -21,6 +21,7 @@ from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_reports, read_trials, top_trials
 from tune_mnist.store.writer import Writer
 from tune_mnist.training.resnet import state
+from tune_mnist.training.saved_state import FILE
 from tune_mnist.training.svm.gram_svc import GramSVC
 
 
@@ -77,7 +78,7 @@ def test_a_pickle_in_a_model_or_a_state_is_refused_and_not_run(tmp_path: Path) -
     np.savez(tmp_path / "svm.npz", params=np.array([owned], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         GramSVC.load(tmp_path / "svm.npz")
-    torch.save({"format": state.FORMAT, "epoch": owned}, tmp_path / state.FILE)
+    torch.save({"format": state.FORMAT, "epoch": owned}, tmp_path / FILE)
     with pytest.raises(InputError, match="cannot be read"):
         state._load(tmp_path)
     file = rows_folder(tmp_path, "trials", "svm") / "00000000-00000000.parquet"

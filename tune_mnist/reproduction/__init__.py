@@ -1,1 +1,1 @@
-"""The technical report that this project grew out of, beside our own runs of the same grids."""
+"""The technical report that this project grew out of, beside our own runs of its grids."""

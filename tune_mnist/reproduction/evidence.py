@@ -1,7 +1,7 @@
-"""How a claim is judged: intervals, and the three verdicts that they allow.
+"""How claims are judged: intervals, and the three verdicts they allow.
 
-Nothing here knows what is claimed. A verdict takes at least three independent differences or
-ratios; two runs that share their first epochs are one (callers average over epochs first).
+Nothing here knows any claim. A verdict needs at least three independent differences or ratios. Two
+runs that share their first epochs are not independent, so callers average over epochs first.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import pandas as pd
 from scipy import stats
 
 from tune_mnist.analysis.columns import Floats
+from tune_mnist.analysis.confirmation import Interval
 
 Verdict = Literal["holds", "does not hold", "not decidable"]
-Interval = tuple[float, float]
 
 CONFIDENCE = 0.95
 _LEAST = 3
@@ -27,14 +27,14 @@ _NOTHING: Interval = (-math.inf, math.inf)
 
 @dataclass(frozen=True)
 class Finding:
-    """What some runs say of a claim: the verdict and the numbers behind it."""
+    """What some runs say about a claim: the verdict, and the numbers behind it."""
 
     verdict: Verdict
     evidence: str
 
 
 def all_of(findings: Iterable[Finding]) -> Finding:
-    """Return what several findings say together: one that fails fails all, all must hold."""
+    """Return several findings as one: it holds if all hold, and fails if one fails."""
     found = list(findings)
     verdicts = {finding.verdict for finding in found}
     verdict: Verdict = "not decidable"
@@ -46,12 +46,12 @@ def all_of(findings: Iterable[Finding]) -> Finding:
 
 
 def undecided(why: str) -> Finding:
-    """Return that these runs cannot tell, and why."""
+    """Return the finding that these runs cannot decide, and why."""
     return Finding("not decidable", why)
 
 
 def mean_interval(values: Floats) -> tuple[float, Interval]:
-    """Return the mean of (n,) values and Student's 95 % interval; boundless below three."""
+    """Return the mean of (n,) values and Student's 95 % interval; infinite for fewer than three."""
     mean = float(values.mean()) if len(values) else math.nan
     if len(values) < _LEAST:
         return mean, _NOTHING
@@ -63,7 +63,8 @@ def ratio_interval(above: Floats, below: Floats) -> tuple[float, Interval]:
     """Return the ratio of the geometric means of two unpaired groups, with Welch's 95 % interval.
 
     Args:
-        above, below: (n,) and (m,) positive times; boundless where one has fewer than three.
+        above, below: (n,) and (m,) positive times. If either has fewer than three, the interval is
+            infinite.
     """
     if min(len(above), len(below)) < _LEAST:
         ratio = _geometric(above) / _geometric(below) if len(above) and len(below) else math.nan
@@ -85,7 +86,7 @@ def _geometric(values: Floats) -> float:
 
 
 def above_zero(interval: Interval) -> Verdict:
-    """Return whether a difference is positive: all of its interval, none of it, or some."""
+    """Return whether a difference is positive: its whole interval, none of it, or a part."""
     low, high = interval
     if low > 0:
         return "holds"
@@ -93,7 +94,7 @@ def above_zero(interval: Interval) -> Verdict:
 
 
 def within(interval: Interval, band: Interval) -> Verdict:
-    """Return whether a figure is as claimed: its interval inside the band, outside, or across."""
+    """Return whether a figure is as claimed: its interval inside the band, outside, or both."""
     (low, high), (least, most) = interval, band
     if least <= low and high <= most:
         return "holds"
@@ -107,15 +108,16 @@ def paired(
     unit: list[str],
     value: str = "test_accuracy",
 ) -> tuple[Floats, Floats]:
-    """Return a measure under both values of a column, for each unit that has both.
+    """Return a measure under two values of a column, paired by unit.
 
     Args:
         runs: rows of `runs.COLUMNS`.
-        column: whose two values are compared.
-        pair: the two values.
-        unit: columns that say which rows belong together; each unit counts once, at its mean.
+        column: the column to compare by.
+        pair: the two values of that column.
+        unit: the columns that say which rows belong together. Each unit that has both values counts
+            once, with its means.
         value: the measure.
-    Returns: two arrays (n,), the units in one order.
+    Returns: two arrays (n,), with the units in the same order.
     """
     measured = runs[runs[value].notna()]
     means = measured.groupby([*unit, column])[value].mean().unstack(column)
@@ -131,7 +133,7 @@ def points(fraction: float) -> str:
 
 
 def interval_text(interval: Interval, scale: float = 100.0, sign: str = "+") -> str:
-    """Return an interval in points, or in its own unit with `scale` 1 and no sign."""
+    """Return an interval as text, in points; with `scale` 1 and no `sign`, in its own unit."""
     low, high = interval
     if not (math.isfinite(low) and math.isfinite(high)):
         return "no interval: fewer than 3"

@@ -1,4 +1,4 @@
-"""The searches that the technical report's grids consist of, and what of them the store lacks."""
+"""The searches that make up the technical report's grids, and the trials the store still lacks."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ REPORT_PARTS = ("winners", "svm", "resnet", "devices")
 
 @dataclass(frozen=True)
 class GridRequest:
-    """How much of the technical report is to be run.
+    """How much of the technical report's grids to run.
 
     Args:
-        part: one of `REPORT_PARTS`; None for all, in this order.
+        part: one of `REPORT_PARTS`; None for all, in that order.
         dataset: mnist or fashion-mnist; None for both.
-        fraction: part of the training images, in (0, 1].
-        seeds: each configuration runs on the seeds 0, 1, ... below this.
+        fraction: the fraction of the training images to use, in (0, 1].
+        seeds: how many seeds each configuration runs with: 0, 1, ...
 
-    Raises: InputError: a value that does not exist in the technical report, or out of bounds.
+    Raises: InputError: the technical report has no such part or data set, or the fraction is out of
+        bounds.
     """
 
     part: str | None = None
@@ -50,13 +51,13 @@ class GridRequest:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The parts to run, in their order."""
+        """The parts to run, in order."""
         return REPORT_PARTS if self.part is None else (self.part,)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One search of the reproduction: what of a grid, on which data set, on which seed."""
+    """One search of the reproduction: some configurations of a grid, a data set and a seed."""
 
     space: str
     dataset: str
@@ -68,7 +69,7 @@ class Job:
 
 
 def jobs(wanted: GridRequest, device: Device) -> Iterator[Job]:
-    """Yield the searches of the wanted parts on this device."""
+    """Yield the searches of the wanted parts, for a machine whose ResNets run on this device."""
     for part in wanted.parts:
         for dataset in ["fashion-mnist"] if part == "devices" else DATASETS:
             if wanted.dataset not in (None, dataset):
@@ -79,19 +80,19 @@ def jobs(wanted: GridRequest, device: Device) -> Iterator[Job]:
                     configs = _winners(configs, dataset)
                 if wanted.fraction < 1:
                     configs = [{**one, "train_fraction": wanted.fraction} for one in configs]
-                # An SVM is the same for every seed.
+                # An SVM gives the same result for every seed.
                 for seed in range(1 if space == "svm" else wanted.seeds):
                     yield Job(f"report/{space}", dataset, seed, tuple(configs))
 
 
 def _grid(space: str, device: Device) -> list[Config]:
-    """Return a grid's configurations, without those that need a GPU if there is none."""
+    """Return the configurations of a grid; without a GPU, those that need one are left out."""
     listed = configurations(read_space(find_space(f"report/{space}")), device)
     return [config for config in listed if device == "gpu" or config.get("device") != "gpu"]
 
 
 def _winners(configs: Sequence[Config], dataset: str) -> list[Config]:
-    """Return those that the technical report names best on a data set, in its Tables 1 and 2."""
+    """Return those that the technical report's Tables 1 and 2 name as best on a data set."""
     best = best_named(dataset)
     return [config for config in configs if (_family(config), setting_text(config)) in best]
 
@@ -101,14 +102,14 @@ def _family(config: Config) -> str:
 
 
 def lacking(job: Job, device: Device, request: SearchRequest) -> list[Config]:
-    """Return the job's configurations that no completed trial of the store has, by any code.
+    """Return the job's configurations that no completed trial in the store has.
 
-    The page shows a cell whatever code it came from, so what it shows is not run again.
+    A trial counts whatever version of the code ran it, because the page shows it too.
 
     Args:
-        job: what is to be there.
-        device: where trials run that name none.
-        request: whose store and test set count.
+        job: the search to complete.
+        device: where a ResNet runs if its configuration names no device.
+        request: its store and its test set count.
     """
     root = request.results
     if not records_folder(root).is_dir():
@@ -117,7 +118,7 @@ def lacking(job: Job, device: Device, request: SearchRequest) -> list[Config]:
     runs = runs[(runs["dataset"] == job.dataset) & (runs["seed"] == job.seed)]
     runs = runs[runs["test_set"] == request.test_set]
     columns = ["kind", "setting", "fraction", "device", "pin_memory"]
-    # None and NaN are both "not said"; text compares them alike.
+    # `pin_memory` may be None or NaN, which both mean that it was not given.
     done = {
         (*row[:-1], row[-1] is True) for row in runs[columns].itertuples(index=False, name=None)
     }
@@ -141,10 +142,10 @@ def prepare_job(
     """Prepare the search that runs these configurations of a job.
 
     Args:
-        job: which grid, data set and seed.
-        configs: those of the job that are to run.
-        machine: whose GPUs ResNets use.
-        request: whose store, data folder, test set and cores count.
+        job: the grid, data set and seed.
+        configs: the configurations of the job to run.
+        machine: its GPUs run the ResNets.
+        request: its store, data folder, test set and cores are used.
         observer: sees how many image files are decoded.
     """
     grid = read_space(find_space(job.space))
@@ -161,6 +162,6 @@ def prepare_job(
         "dataset": job.dataset,
         "seed": job.seed,
         "gpus": machine.gpus if space.model == "resnet" else 0,
-        "rerun": True,  # what is there already is not among the configurations
+        "rerun": True,  # `lacking` has left out what the store has
     }
     return prepare_space(space, request.model_copy(update=of_job), observer)

@@ -1,7 +1,7 @@
-"""The figures that the technical report published, as it published them: data, one CSV a table.
+"""The figures that the technical report published, unchanged: one CSV file for each table.
 
-`results/reference/published/SOURCE.md` says where each comes from and what is wrong with it.
-Accuracies are fractions, times seconds, as in the store.
+`results/reference/published/SOURCE.md` says where each comes from and what is wrong with it. As in
+the store, accuracies are fractions and times are in seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def published_folder() -> Path:
-    """Return the folder of the published figures: in the wheel, else in the checkout."""
+    """Return the folder of the published figures, in the installed package or in the checkout."""
     installed = _PACKAGE / "published"
     checkout = _PACKAGE.parent / "results" / "reference" / "published"
     return installed if installed.is_dir() else checkout

@@ -172,9 +172,9 @@ def saved_states(folder: Path) -> dict[int, Path]:
     """
     found: dict[int, list[Path]] = defaultdict(list)
     for state in folder.glob(f"*/*/checkpoint_*/{FILE}"):
-        number = state.parents[1].name.partition(".")[0]
-        if number.isdigit():
-            found[int(number)].append(state)
+        trial = state.parents[1].name.partition(".")[0]
+        if trial.isdigit():
+            found[int(trial)].append(state)
     newest = {}
     for number, states in found.items():
         states.sort(key=lambda state: state.stat().st_mtime_ns, reverse=True)
