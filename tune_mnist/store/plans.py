@@ -62,7 +62,9 @@ class Observation(Part):
 class WarmStarted(Part):
     """What the search learned from others before its first proposal."""
 
-    observations: tuple[Observation, ...] = Field(default=(), description="told to the sampler")
+    observations: tuple[Observation, ...] = Field(
+        default=(), description="past trials that the sampler received"
+    )
     first: tuple[dict[str, Any], ...] = Field(default=(), description="configurations tried first")
     notes: tuple[str, ...] = Field(default=(), description="what was taken, what was left out")
 
@@ -71,11 +73,11 @@ class Expected(Part):
     """How long the search was expected to take, from the trials in the store."""
 
     seconds: float = Field(description="median")
-    low: float = Field(description="seconds; 8 of 10 such searches end between this ...")
-    high: float = Field(description="... and this")
+    low: float = Field(description="seconds: one in ten such searches takes less")
+    high: float = Field(description="seconds: one in ten such searches takes more")
     trials: int = Field(description="trials to train")
-    timed: int = Field(description="trials among them that the store had timed")
-    past: int = Field(description="finished trials that it rests on")
+    timed: int = Field(description="how many of them the store had timed before")
+    past: int = Field(description="finished trials that it is based on")
 
 
 class Ended(Part):

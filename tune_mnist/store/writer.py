@@ -121,7 +121,7 @@ class Writer:
     def write_search(self, record: SearchRecord) -> None:
         """Write the record; the search is in the store from here on.
 
-        Raises: StoreError: the disk does not take it.
+        Raises: StoreError: the disk refuses it.
         """
         with (
             self._writing("the record of the search"),
