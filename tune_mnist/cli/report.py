@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,8 +24,15 @@ def html(
     """Write the technical report's tables, figures and claims beside ours."""
     from tune_mnist.reproduction.page import write_report
 
-    write_report(results, file)
+    write_report(results, file, partial(_run_command, results))
     print(f"wrote {file}")
+
+
+def _run_command(results: Path, part: str) -> str:
+    """Return the command that runs what a store still lacks of a part of the grids, or of "all"."""
+    options = "" if part == "all" else f" --part {part}"
+    options += "" if results == Path("results") else f" --results {results}"
+    return f"python -m tune_mnist report run{options}"
 
 
 @report_app.command()

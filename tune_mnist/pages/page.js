@@ -1,11 +1,11 @@
 "use strict";
 
-// Draws each figure from the JSON that stands beside it, and sorts tables by their headings.
+// Draws each figure from the JSON beside it, and sorts tables by their headings.
 
 const CONFIG = {
   responsive: true,
   displaylogo: false,
-  // Named one by one: the default has a button that shares the chart on Plotly's server.
+  // A list of buttons, because the default has one that uploads the chart to Plotly's server.
   modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
 };
 const TOUCH = matchMedia("(pointer: coarse)").matches;
@@ -14,9 +14,9 @@ async function draw(view) {
   const plot = view.querySelector(".plot");
   if (plot.classList.contains("js-plotly-plot")) return;
   const figure = JSON.parse(view.querySelector("script").textContent);
-  if (TOUCH) figure.layout.dragmode = false; // a finger on a chart scrolls the page
+  if (TOUCH) figure.layout.dragmode = false; // so that a finger on a chart scrolls the page
   await Plotly.newPlot(plot, figure.data, figure.layout, CONFIG);
-  // A line under the pointer comes forward; a style, because redrawing hundreds of lines is slow.
+  // Highlight the line under the pointer with a style: redrawing hundreds of lines is slow.
   const line = (event) => plot.querySelector(`.trace${event.points[0].fullData.uid}`);
   plot.on("plotly_hover", (event) => line(event)?.classList.add("hot"));
   plot.on("plotly_unhover", (event) => line(event)?.classList.remove("hot"));
@@ -34,7 +34,7 @@ function sort(event) {
   const heading = event.currentTarget.closest("th");
   const column = heading.cellIndex;
   const number = heading.classList.contains("number");
-  const first = heading.dataset.first; // what puts the best on top
+  const first = heading.dataset.first; // the order that puts the best on top
   const other = first === "ascending" ? "descending" : "ascending";
   const order = heading.getAttribute("aria-sort") === first ? other : first;
   for (const th of heading.parentElement.cells) th.removeAttribute("aria-sort");
@@ -47,7 +47,7 @@ function sort(event) {
     number ? Number(a) - Number(b) : a.localeCompare(b, undefined, { numeric: true });
   const rows = [...body.rows].sort((a, b) => {
     const [x, y] = [value(a), value(b)];
-    if (x === "" || y === "") return (x === "") - (y === ""); // what is missing comes last
+    if (x === "" || y === "") return (x === "") - (y === ""); // missing values come last
     return sign * compare(x, y);
   });
   body.append(...rows);
@@ -81,7 +81,7 @@ for (const button of document.querySelectorAll(".sortable button")) {
 addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
 addEventListener("scroll", hideTip, { passive: true, capture: true });
 
-// On paper a chart is as wide as the sheet, not as the screen; its height is the style sheet's.
+// On paper, a chart must be as wide as the sheet, not as the screen.
 addEventListener("beforeprint", () => {
   for (const plot of document.querySelectorAll(".js-plotly-plot"))
     Plotly.relayout(plot, { width: 660, height: 380, autosize: false });

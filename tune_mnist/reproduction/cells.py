@@ -1,4 +1,4 @@
-"""Cells and tables of the technical report's page: texts, and CSS classes that say what they are."""
+"""Cells and tables of the technical report's page: texts, and the CSS classes of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tune_mnist.wording import duration
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell's text, and its CSS classes: "" (words), "number", "number part", "missing", "noise"."""
+    """A cell's text and CSS classes: "" (words), "number", "number part", "missing" or "noise"."""
 
     text: str
     css: str = "number"

@@ -1,8 +1,8 @@
 """The audit: each key finding of the technical report, judged on its own figures and on ours.
 
-A claim is a check of runs; it hard-codes no verdict. The same check reads the technical report's
-published figures, our runs at full size, and ours at each fraction of the training images: a
-fraction decides nothing about the full size, so it stands beside, under its own name.
+Each claim is a check of runs, with no verdict written into it. The same check judges the technical
+report's published figures, our runs on all training images, and our runs on each fraction of them.
+Runs on a fraction decide nothing about the full size, so they are judged and shown separately.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class Claim:
     """A finding of the technical report.
 
     Args:
-        name: short, unique.
-        said: what the technical report says, in its words as far as they fit.
-        section: where.
-        test: how runs judge it.
-        check: the judge.
-        every_test_set: it needs runs on the held-out images too, not the standard ones alone.
+        name: a short, unique name.
+        said: the technical report's words, shortened if need be.
+        section: where it says so.
+        test: what decides, for people.
+        check: the function that judges runs.
+        every_test_set: whether it also needs the runs that were tested on the held-out images.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Audit:
-    """A claim and what each body of runs says of it; `at_fraction` the largest fraction first."""
+    """A claim and the findings about it; in `at_fraction`, the largest fraction comes first."""
 
     claim: Claim
     published: Finding
@@ -50,14 +50,18 @@ class Audit:
 
 
 _PAIRS = (
-    "paired differences of test accuracy over the grid, epochs averaged; Student's 95 % interval"
+    "paired differences of test accuracy over the grid, averaged over epochs, with Student's 95 %"
+    " interval"
 )
 _BEST = (
-    "the best setting of each optimizer by validation, their difference on the test images"
-    " against the pooled seed noise"
+    "the test accuracies of each optimizer's best setting by validation; their difference must"
+    " exceed the pooled seed noise"
 )
-_RATIO = "geometric mean of paired wall times on one machine, 95 % interval within 10 % of that"
-_EXACT = "exact: SVM results do not depend on a seed"
+_RATIO = (
+    "the geometric mean ratio of paired wall times on one machine; its 95 % interval must lie"
+    " within 10 % of the claim"
+)
+_EXACT = "the accuracies themselves, because an SVM's result does not depend on the seed"
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -85,7 +89,7 @@ CLAIMS: tuple[Claim, ...] = (
         "FashionMNIST 10 points harder",
         "FashionMNIST proved significantly more challenging (10% lower accuracy)",
         "2.3",
-        _PAIRS + " within 8 to 12 points",
+        _PAIRS + ", which must lie within 8 to 12 points",
         resnet_claims.fashion_ten_points_harder,
     ),
     Claim(
@@ -99,21 +103,23 @@ CLAIMS: tuple[Claim, ...] = (
         "Winners do not depend on choosing by test accuracy",
         "Table 1 names the configurations of highest test accuracy",
         "2.2",
-        "the run that test accuracy picks against the one that validation picks, on the test set",
+        "the test accuracies of the run that test accuracy picks and of the one that validation"
+        " accuracy picks",
         resnet_claims.test_would_choose_the_same,
     ),
     Claim(
         "11.7 M and 25.6 M parameters",
         "ResNet-18: 11.7M parameters, ResNet-50: 25.6M, with a 10-class layer",
         "2.1.2",
-        "exact: counted in the network that trained",
+        "the exact count in the network that trained",
         resnet_claims.has_parameters,
     ),
     Claim(
         "37.2 M and 84.3 M FLOPs",
         "ResNet-50 requires 2.27× more FLOPs than ResNet-18 (84.3M vs 37.2M)",
         "4.2.2",
-        "exact: multiply-adds of one image forward, to 2 %: what counting BatchNorm makes",
+        "the multiply-adds of one image's forward pass, within 2 % because the technical report"
+        " also counts BatchNorm",
         resnet_claims.has_flops,
     ),
     Claim(
@@ -141,7 +147,8 @@ CLAIMS: tuple[Claim, ...] = (
         "RBF 9 % faster than poly",
         "RBF and Poly kernels achieve similar accuracy, with RBF being 9% faster",
         "3.2",
-        "ratio of geometric mean wall times on one machine, Welch's 95 % interval within 4 to 14 %",
+        "the ratio of geometric mean wall times on one machine; the saving's Welch 95 % interval"
+        " must lie within 4 to 14 %",
         svm_claims.rbf_faster_than_poly,
     ),
     Claim(
@@ -155,7 +162,7 @@ CLAIMS: tuple[Claim, ...] = (
         "Tested on 12,000 images",
         "Split: 70% train (42,000), 10% validation (6,000), 20% test (12,000)",
         "1.1",
-        "exact: the printed accuracies of the two best SVMs against ours on either test set",
+        "the printed accuracies of the two best SVMs, compared with ours on either test set",
         svm_claims.tested_on_12000,
         every_test_set=True,
     ),
@@ -163,35 +170,36 @@ CLAIMS: tuple[Claim, ...] = (
         "Accuracy equal on CPU and GPU",
         "CPU and GPU achieve nearly identical accuracy",
         "4.2.2",
-        "paired differences, 95 % interval within ±0.55 points",
+        "paired differences of test accuracy; their 95 % interval must lie within ±0.55 points",
         device_claims.equal_on_cpu_and_gpu,
     ),
     Claim(
         "Deterministic training",
         "Negligible difference (0.55%) between CPU and GPU, demonstrating deterministic training",
         "4.3",
-        "exact: any pair that differs refutes it",
+        "pairs of equal trainings; a single pair that differs refutes it",
         device_claims.deterministic,
     ),
     Claim(
         "Larger models gain more from the GPU",
         "Larger models benefit more from GPU acceleration",
         "4.3",
-        "speed-up of ResNet-50 above that of ResNet-18 with either optimizer",
+        "the GPU's speed-up of ResNet-50, which must exceed that of ResNet-18 with both optimizers",
         device_claims.gpu_speedup_grows,
     ),
     Claim(
         "2.25× time for 2.27× FLOPs",
         "ResNet-50's 2.27× FLOPs increase translates to 2.25× longer training time",
         "4.3",
-        _RATIO + ", on each device",
+        _RATIO + " on each device",
         device_claims.time_follows_flops,
     ),
     Claim(
         "ResNet-18 trains 11.5× faster than SVM",
         "ResNet-18 trained 11.5× faster than SVM, demonstrating superior scalability",
         "5.2.2",
-        "ratio of geometric mean wall times on one machine, Welch's 95 % interval within 10 %",
+        "the ratio of geometric mean wall times on one machine; its Welch 95 % interval must lie"
+        " within 10 % of the claim",
         svm_claims.resnet18_faster_than_svm,
     ),
 )
@@ -201,8 +209,8 @@ def audit(published: pd.DataFrame, ours: pd.DataFrame) -> list[Audit]:
     """Judge every claim.
 
     Args:
-        published: `runs.published_runs`.
-        ours: `runs.stored_runs`, of any fractions.
+        published: the technical report's own runs (`runs.published_runs`).
+        ours: our runs, on any fractions of the training images (`runs.stored_runs`).
     """
     fractions = sorted(set(ours["fraction"]) - {1.0}, reverse=True)
     return [
@@ -217,5 +225,5 @@ def audit(published: pd.DataFrame, ours: pd.DataFrame) -> list[Audit]:
 
 
 def judged(claim: Claim, runs: pd.DataFrame) -> Finding:
-    """Return what runs of one fraction say of a claim."""
+    """Return what the runs on one fraction of the training images say about a claim."""
     return claim.check(runs if claim.every_test_set else runs[runs["test_set"] == "standard"])

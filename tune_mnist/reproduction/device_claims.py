@@ -1,4 +1,4 @@
-"""What the technical report's section 4 says of CPU against GPU: four trainings of ten epochs."""
+"""The technical report's claims about CPU and GPU (section 4): four trainings of ten epochs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tune_mnist.reproduction.evidence import (
     mean_interval,
     paired,
     paired_ratio,
+    pairs_text,
     points,
     undecided,
     within,
@@ -25,30 +26,30 @@ _ONE_DEVICE = "no training ran on both a CPU and a GPU"
 
 
 def equal_on_cpu_and_gpu(runs: pd.DataFrame) -> Finding:
-    """Accuracy is the same on CPU and GPU, up to the 0.55 points that are called negligible."""
+    """Accuracy is equal on CPU and GPU, up to the 0.55 points that it calls negligible."""
     gpu, cpu = paired(_part(runs), "device", ("gpu", "cpu"), _UNIT)
     if not len(gpu):
         return undecided(_ONE_DEVICE)
     mean, interval = mean_interval(gpu - cpu)
-    text = f"GPU {points(mean)} points over {len(gpu)} pairs, {interval_text(interval)}"
+    text = f"GPU {points(mean)} points over {pairs_text(gpu)}, {interval_text(interval)}"
     return Finding(within(interval, _EQUAL), text)
 
 
 def deterministic(runs: pd.DataFrame) -> Finding:
-    """Training is deterministic: CPU and GPU give the very same accuracy."""
+    """Training is deterministic: CPU and GPU give exactly the same accuracy."""
     gpu, cpu = paired(_part(runs), "device", ("gpu", "cpu"), [*_UNIT, "seed"])
     if not len(gpu):
         return undecided(_ONE_DEVICE)
     differences = np.abs(gpu - cpu)
     most = 100 * differences.max()
-    text = f"{(differences > 0).sum()} of {len(gpu)} pairs differ, by up to {most:.2f} points"
+    text = f"{(differences > 0).sum()} of {pairs_text(gpu)} differ, by up to {most:.2f} points"
     if differences.max() > 0:
         return Finding("does not hold", text)
     return Finding("holds", text) if len(gpu) >= 3 else undecided(text)
 
 
 def gpu_speedup_grows(runs: pd.DataFrame) -> Finding:
-    """With either optimizer the GPU speeds the larger network up more than the smaller one."""
+    """With either optimizer, the GPU speeds up the larger network more than the smaller one."""
     ratios: dict[str, dict[str, float]] = {}
     for optimizer in ("sgd", "adam"):
         mine = _part(runs)[_part(runs)["optimizer"] == optimizer]
@@ -65,7 +66,7 @@ def gpu_speedup_grows(runs: pd.DataFrame) -> Finding:
 
 
 def time_follows_flops(runs: pd.DataFrame) -> Finding:
-    """On each device ResNet-50 takes 2.25 times ResNet-18's time, give or take 10 %."""
+    """On each device, ResNet-50 takes 2.25 times as long as ResNet-18, within 10 %."""
     networks = runs[runs["kind"].isin(NETWORKS)]
     unit = ["where", "dataset", "batch_size", "optimizer", "learning_rate"]
     found = []
@@ -75,7 +76,7 @@ def time_follows_flops(runs: pd.DataFrame) -> Finding:
             continue
         ratio, interval = paired_ratio(*pairs)
         spread = interval_text(interval, 1, "")
-        text = f"{str(device).upper()}: {ratio:.2f}× over {len(pairs[0])} pairs, {spread}"
+        text = f"{str(device).upper()}: {ratio:.2f}× over {pairs_text(pairs[0])}, {spread}"
         found.append(Finding(within(interval, _TIME), text))
     return all_of(found) if found else undecided("no pair was timed on one machine")
 

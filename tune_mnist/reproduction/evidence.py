@@ -94,7 +94,7 @@ def above_zero(interval: Interval) -> Verdict:
 
 
 def within(interval: Interval, band: Interval) -> Verdict:
-    """Return whether a figure is as claimed: its interval inside the band, outside, or both."""
+    """Return whether a figure is as claimed: its interval inside the band, outside, or across."""
     (low, high), (least, most) = interval, band
     if least <= low and high <= most:
         return "holds"
@@ -125,6 +125,11 @@ def paired(
         return np.empty(0), np.empty(0)
     both = means[list(pair)].dropna()
     return both[pair[0]].to_numpy(float), both[pair[1]].to_numpy(float)
+
+
+def pairs_text(values: Floats) -> str:
+    """Return how many pairs there are: "1 pair", "16 pairs"."""
+    return "1 pair" if len(values) == 1 else f"{len(values)} pairs"
 
 
 def points(fraction: float) -> str:

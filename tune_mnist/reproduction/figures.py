@@ -1,4 +1,4 @@
-"""The technical report's Figures 1 to 3 and what it left out: published and ours."""
+"""The technical report's Figures 1 to 3, and figures it left out: published and ours."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CLASSES = {
 
 
 def published_curves() -> pd.DataFrame:
-    """Return the technical report's logs, one row an epoch, in the form of `curves_chart`."""
+    """Return the technical report's logs for `curves_chart`, one row for each epoch."""
     logs = published("curves").rename(columns={"architecture": "kind"})
     logs = logs.query("run == 'grid'")
     named: pd.DataFrame = logs.assign(setting=[setting_text(row) for row in records(logs)])
@@ -46,11 +46,11 @@ def published_curves() -> pd.DataFrame:
 
 
 def our_curves(runs: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:
-    """Return the reports of ResNet runs, one row an epoch; of prefixes only the whole counts.
+    """Return the measurements of ResNet runs for `curves_chart`, one row for each epoch.
 
     Args:
-        runs: `runs.stored_runs` of one fraction.
-        reports: the store's reports.
+        runs: our runs on one fraction of the training images (`runs.stored_runs`).
+        reports: measurements from the store; those of other trials are ignored.
     """
     named = reports.assign(origin=reports["search"] + "/" + reports["trial"])
     columns = ["origin", "dataset", "kind", "setting", *("optimizer", "learning_rate", "seed")]
@@ -60,9 +60,10 @@ def our_curves(runs: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves_chart(curves: pd.DataFrame, anchor: str, title: str, note: str) -> Chart | None:
-    """Return Figure 1 of some curves: a view a data set, network and measure; None without any."""
+    """Return Figure 1, with a view for each data set, network and measure; None without curves."""
     views = []
-    for dataset, name in reversed(DATASETS.items()):  # the technical report shows FashionMNIST
+    # FashionMNIST comes first, as in the technical report.
+    for dataset, name in reversed(DATASETS.items()):
         for kind in NETWORKS:
             mine = curves[(curves["dataset"] == dataset) & (curves["kind"] == kind)]
             if mine.empty:
@@ -125,13 +126,16 @@ def kernels_chart(runs: pd.DataFrame) -> Chart:
 
 
 def effects_chart(runs: pd.DataFrame) -> Chart | None:
-    """Return Figure 2, right: what C and degree do in our runs; none were published."""
+    """Return Figure 2, right: the effects of C, gamma and degree in our runs; None without runs.
+
+    The technical report printed a picture of its own, without numbers.
+    """
     views = []
     for dataset, name in DATASETS.items():
         settings = by_setting(runs[(runs["dataset"] == dataset) & (runs["part"] == "svm")])
         if settings.empty:
             continue
-        note = "Test accuracy of our runs; the technical report printed only a picture of its own."
+        note = "Test accuracy of our runs. The technical report printed no numbers for its figure."
         views.append(_view(name, f"SVM accuracy on {name} over C", _effects(settings), note))
     title = "Figure 2: C, gamma and degree"
     return Chart("figure-2-effects", title, tuple(views)) if views else None
@@ -176,14 +180,14 @@ def devices_chart(runs: pd.DataFrame) -> Chart:
                 for of, whose in zip(values, (theirs, mine), strict=True):
                     same = (whose["kind"] == kind) & (whose["optimizer"] == optimizer)
                     of.append(whose[same & (whose["device"] == device)]["test_accuracy"].mean())
-    note = "Ten epochs on FashionMNIST; a bar that is not there did not run."
+    note = "Ten epochs on FashionMNIST. Where a bar is missing, nothing ran."
     figure = _bars(labels, *values, "test accuracy", percent=True)
     view = _view("", "Test accuracy on CPU and GPU", figure, note)
     return Chart("figure-3-devices", "Figure 3: CPU and GPU", (view,))
 
 
 def cost_chart(runs: pd.DataFrame) -> Chart:
-    """Return Figure 3, right: multiply-adds an image, published and ours; and parameters."""
+    """Return Figure 3, right: multiply-adds for an image, and parameters, published and ours."""
     theirs = published("devices").groupby("architecture")["flops"].first()
     names = [KINDS[kind] for kind in NETWORKS]
     views = []
@@ -193,8 +197,8 @@ def cost_chart(runs: pd.DataFrame) -> Chart:
     ):
         mine = [runs[runs["kind"] == kind][column].mean() / 1e6 for kind in NETWORKS]
         note = (
-            "Counted in the network that trained, at 3×32×32 with 10 classes; the published"
-            " figures count BatchNorm too (multiply-adds) and 1,000 classes (parameters)."
+            "Ours are counted in the network that trained, for 3×32×32 images and 10 classes. The"
+            " published multiply-adds include BatchNorm, the published parameters 1,000 classes."
         )
         figure = _bars(names, published_millions, mine, text, percent=False)
         views.append(_view(column.replace("_", "-"), text, figure, note))
@@ -217,11 +221,11 @@ def _bars(
 
 
 def confusion_charts(runs: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Chart]:
-    """Yield, a data set each, the confusion matrices of the best run of every kind.
+    """Yield a chart for each data set: the confusion matrix of the best run of each kind.
 
     Args:
-        runs: `runs.stored_runs` on the standard test images, of any fraction.
-        trials: origin and `confusion` of the store's trials, those that have one.
+        runs: our runs on the standard test images, on any fraction (`runs.stored_runs`).
+        trials: the columns origin and confusion of the store's trials that have a matrix.
     """
     known = runs.merge(trials, on="origin")
     known = known[known["val_accuracy"].notna()]
@@ -237,8 +241,8 @@ def confusion_charts(runs: pd.DataFrame, trials: pd.DataFrame) -> Iterator[Chart
                 "" if best["fraction"] == 1 else f" on {100 * best['fraction']:g} % of the images"
             )
             note = (
-                f"{kind_name}{size}, {best['setting']}: best by validation; test accuracy"
-                f" {best['test_accuracy']:.2%}. Colour on a log scale, errors alone."
+                f"{kind_name}{size}, {best['setting']}: the best by validation, with test accuracy"
+                f" {best['test_accuracy']:.2%}. Only errors are coloured, on a log scale."
             )
             figure = _confusion(best["confusion"], _CLASSES[dataset])
             views.append(_view(kind_name, f"Confusion of {kind_name} on {name}", figure, note))
@@ -281,5 +285,5 @@ def _confusion(counts: list[int], classes: list[str]) -> go.Figure:
 
 
 def _view(name: str, alt: str, figure: go.Figure, note: str) -> View:
-    # Plotly escapes <, > and /, so the JSON can stand in a script element.
+    # Plotly escapes <, > and /, so the JSON is safe in a script element.
     return View(name, alt, Markup(figure.to_json()), note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +23,21 @@ from tune_mnist.store.reader import read_reports, read_trials
 _HERE = Path(__file__).parent
 
 _MARKS: dict[Verdict, str] = {"holds": "✓", "does not hold": "✗", "not decidable": "?"}
+_COUNTS: dict[Verdict, str] = {
+    "holds": "Claims that hold",
+    "does not hold": "Claims that do not hold",
+    "not decidable": "Claims not decidable",
+}
 _PUBLISHED = (
     "Published figures",
-    "the technical report and its repository's logs; results/reference/published/SOURCE.md",
+    "the technical report and its repository's logs (results/reference/published/SOURCE.md)",
 )
 _CLASSES: dict[Verdict, str] = {"holds": "yes", "does not hold": "no", "not decidable": "open"}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A finding as the page shows it: by whose runs, the verdict with its mark, the evidence."""
+    """A finding as the page shows it: whose runs, the verdict with its mark, the evidence."""
 
     by: str
     verdict: str
@@ -41,19 +46,21 @@ class Judged:
     evidence: tuple[str, ...]
 
 
-def write_report(root: Path, out: Path) -> None:
-    """Write the page of a store.
+def write_report(root: Path, out: Path, fill_with: Callable[[str], str]) -> None:
+    """Write the technical report's page, with our figures from a store.
 
     Args:
-        root: the results folder.
+        root: the store's folder.
         out: the file to write; it appears whole or not at all.
-    Raises: InputError: no store, or `out` cannot be written.
+        fill_with: returns the command that runs what a part of the grids still lacks, for one of
+            `jobs.REPORT_PARTS` or "all"; the page shows it below a table with missing cells.
+    Raises: InputError: there is no store, or `out` cannot be written.
     """
-    write_page(out, render_report(root))
+    write_page(out, render_report(root, fill_with))
 
 
-def render_report(root: Path) -> str:
-    """Return the page of a store."""
+def render_report(root: Path, fill_with: Callable[[str], str]) -> str:
+    """Return the page that `write_report` writes."""
     trials, reports = read_trials(root), read_reports(root)
     theirs, runs = published_runs(), stored_runs(root)
     claims = audit(theirs, runs)
@@ -61,10 +68,11 @@ def render_report(root: Path) -> str:
     return fill(
         _HERE / "report.html",
         _HERE / "report.css",
-        lede=lede(mine) if len(mine) else "No run of the technical report's configurations yet.",
+        lede=lede(mine) if len(mine) else "None of the technical report's configurations ran yet.",
         tiles=_tiles(claims, runs),
         claims=[(one.claim, _judged(one)) for one in claims],
         tables=_tables(runs, theirs),
+        fill_with=fill_with,
         charts=_charts(runs, trials, reports),
         fractions=[f"{100 * part:g} %" for part in sorted(set(runs["fraction"]) - {1.0})],
         provenance=[_PUBLISHED, *(provenance(mine) if len(mine) else [])],
@@ -76,20 +84,20 @@ def _origins(trials: pa.Table) -> pa.ChunkedArray:
 
 
 def _tiles(claims: Sequence[Audit], runs: pd.DataFrame) -> list[Figure]:
-    counts = dict.fromkeys(_MARKS, 0)
+    counts = dict.fromkeys(_COUNTS, 0)
     for one in claims:
         counts[one.ours.verdict] += 1
     full = runs[runs["fraction"] == 1.0]
     return [
-        Figure("Our full-size runs", f"{len(full):,}"),
-        Figure("On a part of the images", f"{len(runs) - len(full):,}"),
-        *(Figure(f"Claims: {verdict}", str(count)) for verdict, count in counts.items()),
+        Figure("Our runs on all images", f"{len(full):,}"),
+        Figure("Our runs on a part", f"{len(runs) - len(full):,}"),
+        *(Figure(_COUNTS[verdict], str(count)) for verdict, count in counts.items()),
     ]
 
 
 def _judged(one: Audit) -> list[Judged]:
-    found = [("Published figures", one.published), ("Our runs, full size", one.ours)]
-    found += [(f"Ours on {100 * part:g} % of the images", of) for part, of in one.at_fraction]
+    found = [("Published figures", one.published), ("Our runs on all images", one.ours)]
+    found += [(f"Our runs on {100 * part:g} % of the images", of) for part, of in one.at_fraction]
     return [_shown(by, finding) for by, finding in found]
 
 
@@ -118,13 +126,13 @@ def _charts(runs: pd.DataFrame, trials: pa.Table, reports: pa.Table) -> list[Cha
     standard = runs[runs["test_set"] == "standard"]
     full = standard[standard["fraction"] == 1.0]
     epochs = reports.to_pandas()
-    told = "Solid on validation images, dotted on training images."
+    note = "Solid: validation images. Dotted: training images."
     theirs = figures.published_curves()
-    charts = [figures.curves_chart(theirs, "figure-1-published", "Figure 1: published", told)]
+    charts = [figures.curves_chart(theirs, "figure-1-published", "Figure 1: published", note)]
     for part in sorted(set(standard["fraction"]), reverse=True):
         of = figures.our_curves(standard[standard["fraction"] == part], epochs)
         size = "" if part == 1 else f" on {100 * part:g} % of the images"
-        charts.append(figures.curves_chart(of, f"figure-1-{part}", f"Figure 1: ours{size}", told))
+        charts.append(figures.curves_chart(of, f"figure-1-{part}", f"Figure 1: ours{size}", note))
     charts += [figures.kernels_chart(full), figures.effects_chart(full)]
     charts += [figures.devices_chart(full), figures.cost_chart(standard)]
     confusions = pd.DataFrame(

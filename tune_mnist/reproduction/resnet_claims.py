@@ -1,6 +1,7 @@
-"""What the technical report says of its ResNets, section 2, as checks of any runs of the same grid.
+"""The technical report's claims about ResNets (section 2), as checks of any runs of its grid.
 
-Two and three epochs of one configuration share a training, so both count as one, at their mean.
+Trainings of two and of three epochs of one configuration share their first epochs, so they count
+as one pair, with their mean.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tune_mnist.reproduction.evidence import (
     mean_interval,
     paired,
     paired_ratio,
+    pairs_text,
     points,
     undecided,
     within,
@@ -43,7 +45,7 @@ def _networks(runs: pd.DataFrame, dataset: str) -> Finding:
     if not len(differences):
         return undecided(f"{DATASETS[dataset]}: no pair")
     mean, interval = mean_interval(differences)
-    won = f"{(differences > 0).sum()} of {len(differences)} pairs"
+    won = f"{(differences > 0).sum()} of {pairs_text(differences)}"
     text = f"{DATASETS[dataset]}: {points(mean)} points, {interval_text(interval)}, {won}"
     return Finding(above_zero(interval), text)
 
@@ -59,9 +61,9 @@ def adam_best_on_fashion(runs: pd.DataFrame) -> Finding:
 
 
 def _best_optimizer(runs: pd.DataFrame, dataset: str, claimed: str, other: str) -> Finding:
-    """Compare the best of each optimizer, chosen by validation, on the test images.
+    """Compare the test accuracies of each optimizer's best setting by validation.
 
-    The noise is that of their networks' repeated settings, pooled.
+    The noise is pooled over the repeated settings of both networks.
     """
     settings = by_setting(runs[(runs["dataset"] == dataset) & runs["val_accuracy"].notna()])
     groups = [settings[settings["optimizer"] == name] for name in (claimed, other)]
@@ -70,8 +72,8 @@ def _best_optimizer(runs: pd.DataFrame, dataset: str, claimed: str, other: str) 
         return undecided(f"{counts} of the grid's {_GRID} settings of each optimizer ran")
     best = [highest(group, "val_accuracy") for group in groups]
     difference = best[0]["test_accuracy"] - best[1]["test_accuracy"]
-    told = ", ".join(f"{KINDS[row['kind']]} {row['setting']}" for row in best)
-    text = f"{points(difference)} points between the best of each ({told})"
+    both = ", ".join(f"{KINDS[row['kind']]} {row['setting']}" for row in best)
+    text = f"{points(difference)} points between the best of each ({both})"
     alike = runs["kind"].isin([row["kind"] for row in best])
     sd, freedom = pooled_noise(runs[alike & (runs["dataset"] == dataset)])
     if not freedom:
@@ -84,7 +86,7 @@ def _best_optimizer(runs: pd.DataFrame, dataset: str, claimed: str, other: str) 
 
 
 def pooled_noise(runs: pd.DataFrame) -> tuple[float, int]:
-    """Return the standard deviation of the test accuracy over repeated runs, and its freedom."""
+    """Return the pooled standard deviation of repeated runs' test accuracy, and its freedom."""
     groups = runs.groupby(["dataset", "kind", "setting"])["test_accuracy"]
     counts, variances = groups.count(), groups.var()
     repeated = counts > 1
@@ -95,40 +97,40 @@ def pooled_noise(runs: pd.DataFrame) -> tuple[float, int]:
 
 
 def fashion_ten_points_harder(runs: pd.DataFrame) -> Finding:
-    """FashionMNIST's accuracy is lower by about 10 points, in pairs of equal configurations."""
+    """Accuracy on FashionMNIST is about 10 points lower, in pairs of equal configurations."""
     pairs = paired(_grid(runs), "dataset", ("mnist", "fashion-mnist"), ["kind", *_TRAINING])
     if not len(pairs[0]):
         return undecided("no configuration ran on both")
     mean, interval = mean_interval(pairs[0] - pairs[1])
-    text = f"{100 * mean:.2f} points lower over {len(pairs[0])} pairs, "
+    text = f"{100 * mean:.2f} points lower over {pairs_text(pairs[0])}, "
     text += interval_text(interval, sign="")
     return Finding(within(interval, _HARDER), text)
 
 
 def resnet18_trains_faster(runs: pd.DataFrame) -> Finding:
-    """ResNet-18 trains 2.65 times as fast on average: pairs on one machine, within 10 %."""
+    """ResNet-18 trains 2.65 times as fast on average, within 10 %, in pairs on one machine."""
     unit = ["where", "dataset", *_TRAINING]
     pairs = paired(_grid(runs), "kind", ("resnet50", "resnet18"), unit, "wall_time_s")
     if not len(pairs[0]):
         return undecided("no pair was timed on one machine")
     ratio, interval = paired_ratio(*pairs)
-    text = f"{ratio:.2f}× over {len(pairs[0])} pairs, {interval_text(interval, 1, '')}"
+    text = f"{ratio:.2f}× over {pairs_text(pairs[0])}, {interval_text(interval, 1, '')}"
     return Finding(within(interval, _FASTER), text)
 
 
 def test_would_choose_the_same(runs: pd.DataFrame) -> Finding:
-    """Choosing by test accuracy names the winners that validation would, and no higher figure."""
+    """Choosing by test accuracy gives no higher test accuracy than choosing by validation."""
     known = _grid(runs)
     known = known[known["val_accuracy"].notna()]
     groups = ((dataset, kind) for dataset in DATASETS for kind in NETWORKS)
     return all_of(_optimism(known, runs, *group) for group in groups)
 
 
-test_would_choose_the_same.__test__ = False  # type: ignore[attr-defined]  # no test of pytest's
+test_would_choose_the_same.__test__ = False  # type: ignore[attr-defined]  # pytest must skip it
 
 
 def _optimism(known: pd.DataFrame, runs: pd.DataFrame, dataset: str, kind: str) -> Finding:
-    """Compare the single run that test accuracy picks with the one that validation picks."""
+    """Compare the run that test accuracy picks with the one that validation accuracy picks."""
     name = f"{KINDS[kind]} on {DATASETS[dataset]}"
     mine = known[(known["dataset"] == dataset) & (known["kind"] == kind)]
     if mine["setting"].nunique() < _GRID:
@@ -147,19 +149,19 @@ def _optimism(known: pd.DataFrame, runs: pd.DataFrame, dataset: str, kind: str) 
 
 
 def has_parameters(runs: pd.DataFrame) -> Finding:
-    """The networks have 11.7 and 25.6 million parameters, as printed."""
+    """The networks have 11.7 and 25.6 million parameters, to the printed digits."""
     claimed = {"resnet18": 11.7, "resnet50": 25.6}
     return all_of(
-        _size(runs, kind, "parameters", millions, 0.051)  # as many digits as printed
+        _size(runs, kind, "parameters", millions, 0.051)  # half the last printed digit
         for kind, millions in claimed.items()
     )
 
 
 def has_flops(runs: pd.DataFrame) -> Finding:
-    """The networks take 37.2 and 84.3 million multiply-adds an image, to 2 %.
+    """The networks need 37.2 and 84.3 million multiply-adds for an image, within 2 %.
 
-    The technical report's figures are convolutions and last layer, and 4 operations a number that a
-    BatchNorm puts out; the store's leave BatchNorm out, which is 1 % less.
+    The technical report counts convolutions, the last layer, and 4 operations for each number that
+    a BatchNorm puts out. The store leaves out BatchNorm, which makes 1 % less.
     """
     claimed = {"resnet18": 37.2, "resnet50": 84.3}
     return all_of(
@@ -173,8 +175,8 @@ def _size(runs: pd.DataFrame, kind: str, column: str, millions: float, within: f
     if not len(counted):
         return undecided(f"{KINDS[kind]}: no run recorded it")
     right = bool(np.all(np.abs(counted / 1e6 - millions) <= within))
-    told = " and ".join(f"{count / 1e6:.2f} M" for count in counted)
-    return Finding("holds" if right else "does not hold", f"{KINDS[kind]}: {told}")
+    counts = " and ".join(f"{count / 1e6:.2f} M" for count in counted)
+    return Finding("holds" if right else "does not hold", f"{KINDS[kind]}: {counts}")
 
 
 def _grid(runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,8 @@
-"""Trainings of the technical report's grids as rows of one shape, whether the technical report's
-own or ours.
+"""Trainings of the technical report's grids as rows of one form, whether its own or ours.
 
-One check can so judge both. Only what the technical report ran is let in: its hyperparameters, its
-values, its data sets and split. A training on a part of the images keeps its fraction, and nothing
-here mixes fractions.
+So one check can judge both. Only trainings of the technical report's own hyperparameters, values,
+data sets and split are included. A training on a fraction of the images keeps that fraction, and
+nothing here mixes fractions.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ KINDS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50", "poly": "SVM poly", "
 NETWORKS = ("resnet18", "resnet50")
 SVMS = ("poly", "rbf")
 AS_PRINTED = 0.00006
-"""Half the last digit of a published accuracy, and what float arithmetic adds."""
+"""How close an accuracy must be to print the same: half the last digit, and a rounding error."""
 DEVICE_EPOCHS = 10
-"""Epochs of section 4, CPU against GPU; the grid of section 2 has 2 and 3."""
+"""Epochs of the trainings in section 4, CPU against GPU; those in section 2 have 2 or 3."""
 
 RESNET = ["batch_size", "optimizer", "learning_rate", "epochs"]
 SVM = ["C", "gamma", "degree"]
 SETTING = ["dataset", "kind", "setting"]
-"""What tells one training of the grids from another, but for seed, device and fraction."""
+"""The columns that together identify a training of the grids, besides its `_RUN`."""
 
 _ACCURACIES = ["train_accuracy", "val_accuracy", "test_accuracy"]
 _MEASURED = [*_ACCURACIES, "wall_time_s", "multiply_adds", "parameters"]
@@ -40,19 +39,20 @@ _RUN = ["seed", "fraction", "device", "where", "test_set"]
 COLUMNS = [*SETTING, "part", *RESNET, *SVM, *_RUN, *_MEASURED, "origin", "pin_memory"]
 
 _SPLIT = "report-70/10/20 seed 42, test "
-_UNSAID = {"device", "pin_memory", "train_fraction"}
+_NO_SETTING = {"device", "pin_memory", "train_fraction"}
 
 
 def stored_runs(root: Path) -> pd.DataFrame:
-    """Return the store's completed trainings of the technical report's configurations, one row
-    each.
+    """Return the store's completed trainings of the technical report's configurations.
+
+    Left out are rows copied from another row of this store, and trainings that are in no grid of
+    the technical report.
 
     Args:
         root: the store's folder.
-    Returns: `COLUMNS`; `where` names host, processor and cores, within which times compare;
-        `origin` is "search/trial". A row copied from another of this store is left out, and so
-        is what is in no grid of the technical report.
-    Raises: InputError: no store.
+    Returns: one row for each, with `COLUMNS`. `where` names host, processor and cores; times
+        compare only within one. `origin` is "search/trial".
+    Raises: InputError: there is no store.
     """
     trials = read_trials(root)
     ended = pc.equal(trials["status"], "completed")
@@ -69,11 +69,11 @@ def stored_runs(root: Path) -> pd.DataFrame:
 
 
 def published_runs() -> pd.DataFrame:
-    """Return the technical report's own trainings in the same shape; what it did not print is
-    missing.
+    """Return the technical report's own trainings, in the same form.
 
-    Each configuration of the ResNet grid ran up to three times: with pinned memory, without, and
-    in a rerun with it; they stand as seeds 0, 1 and 2, though the technical report set no seed.
+    What it did not print is missing. Each configuration of the ResNet grid ran up to three times:
+    with pinned memory, without, and again with it. They are seeds 0, 1 and 2 here, although the
+    technical report set no seed.
     """
     resnet, svm = published("resnet"), published("svm")
     devices = published("devices")
@@ -104,22 +104,22 @@ def grid() -> pd.DataFrame:
 
 def setting_text(values: dict[str, Any]) -> str:
     """Return a configuration without its kind: "batch 16, sgd, lr 0.001, 2 epochs"."""
-    if _said(values.get("optimizer")):
+    if _given(values.get("optimizer")):
         rate, epochs = float(values["learning_rate"]), int(values["epochs"])
         batch = f"batch {int(values['batch_size'])}, {values['optimizer']}"
         return f"{batch}, lr {rate:g}, {epochs} epochs"
-    degree = f" degree={int(values['degree'])}" if _said(values.get("degree")) else ""
+    degree = f" degree={int(values['degree'])}" if _given(values.get("degree")) else ""
     return f"C={float(values['C']):g} gamma={values['gamma']}{degree}"
 
 
 def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a training of the grids: the means over its seeds.
+    """Return one row for each training of the grids, with the means over its seeds.
 
     Args:
-        runs: of one fraction and one set of test images; runs of one seed count as one.
-    Returns: `SETTING` as columns, the means of what was measured, `runs` (how many seeds),
-        `test_sd` (standard deviation over them, n - 1; NaN for one), `test_low`, `test_high`, and
-        the settings' own values.
+        runs: runs on one fraction and one test set. Several runs with one seed count as one.
+    Returns: the columns `SETTING`, the means of all measures, runs (how many seeds), test_sd (the
+        standard deviation over seeds, n - 1; NaN for one), test_low, test_high, and the setting's
+        values.
     """
     seeds = (
         runs.groupby([*SETTING, "seed"], sort=False)[_MEASURED].mean().groupby(SETTING, sort=False)
@@ -145,10 +145,10 @@ def highest(frame: pd.DataFrame, column: str) -> dict[str, Any]:
 
 
 def _stored(row: dict[str, Any]) -> dict[str, Any] | None:
-    """Return a row of the store in our shape; None if the technical report has no such training."""
+    """Return a row of the store in this form; None if it is no training of the grids."""
     config = json.loads(row["config"])
     kind = config.pop("architecture", None) or config.pop("kernel", None)
-    known = (set(RESNET) if kind in NETWORKS else set(SVM)) | _UNSAID
+    known = (set(RESNET) if kind in NETWORKS else set(SVM)) | _NO_SETTING
     split = row["split"] or ""
     if kind not in KINDS or row["dataset"] not in DATASETS or set(config) - known:
         return None
@@ -179,7 +179,7 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return frame
 
 
-def _said(value: Any) -> bool:
+def _given(value: Any) -> bool:
     return (
         value is not None
         and not (isinstance(value, float) and np.isnan(value))

@@ -1,4 +1,4 @@
-"""What the technical report's section 3 says of its SVMs. No seed changes their results."""
+"""The technical report's claims about SVMs (section 3), whose results depend on no seed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tune_mnist.reproduction.evidence import (
     all_of,
     interval_text,
     paired,
+    pairs_text,
     points,
     ratio_interval,
     undecided,
@@ -25,14 +26,14 @@ from tune_mnist.reproduction.runs import (
     records,
 )
 
-_SIZES = {"poly": 12, "rbf": 8}  # settings of the grid
-_FASTER = (0.04, 0.14)  # "9 % faster", give or take 5 points
+_SIZES = {"poly": 12, "rbf": 8}  # settings in the grid
+_FASTER = (0.04, 0.14)  # "9 % faster", within 5 points
 _SPEEDUP = (11.5 / 1.1, 11.5 * 1.1)
 _ALL_RIGHT = 0.99995  # prints as 100.00 %
 
 
 def c_of_10_is_best(runs: pd.DataFrame) -> Finding:
-    """In each data set and kernel, the best accuracy at C = 10 is the best at any C."""
+    """For each data set and kernel, no other C gives a higher accuracy than C = 10."""
     groups = ((dataset, kernel) for dataset in DATASETS for kernel in SVMS)
     return all_of(_best_c(runs, *group) for group in groups)
 
@@ -50,7 +51,7 @@ def _best_c(runs: pd.DataFrame, dataset: str, kernel: str) -> Finding:
 
 
 def poly_best_on_mnist_rbf_on_fashion(runs: pd.DataFrame) -> Finding:
-    """The best poly beats the best rbf on MNIST, and the other way round on FashionMNIST."""
+    """The best poly beats the best rbf on MNIST; on FashionMNIST, the best rbf wins."""
     return all_of([_kernels(runs, "mnist", "poly"), _kernels(runs, "fashion-mnist", "rbf")])
 
 
@@ -67,18 +68,18 @@ def _kernels(runs: pd.DataFrame, dataset: str, claimed: str) -> Finding:
 
 
 def degree_3_beats_2(runs: pd.DataFrame) -> Finding:
-    """On FashionMNIST degree 3 is better than 2 at the best of C and gamma, and on average."""
+    """On FashionMNIST, degree 3 beats degree 2, both at its best C and gamma and on average."""
     mine, lacking = _whole(runs, "fashion-mnist", "poly")
     if lacking:
         return lacking
     three, two = paired(mine, "degree", (3.0, 2.0), ["C", "gamma"])
     best, mean = three.max() - two.max(), (three - two).mean()
-    text = f"best {points(best)} points, mean {points(mean)} over {len(two)} pairs"
+    text = f"best {points(best)} points, mean {points(mean)} over {pairs_text(two)}"
     return Finding("holds" if min(best, mean) > 0 else "does not hold", text)
 
 
 def rbf_faster_than_poly(runs: pd.DataFrame) -> Finding:
-    """On FashionMNIST an rbf trains about 9 % faster than a poly, on one machine."""
+    """On FashionMNIST, rbf trains about 9 % faster than poly, on one machine."""
     times = _times(runs, "fashion-mnist", "poly", "rbf")
     if isinstance(times, Finding):
         return times
@@ -107,7 +108,10 @@ def resnet18_faster_than_svm(runs: pd.DataFrame) -> Finding:
 def _times(
     runs: pd.DataFrame, dataset: str, first: str, second: str
 ) -> tuple[Floats, Floats] | Finding:
-    """Return both kinds' wall times where most of both ran, a setting each; or why not."""
+    """Return the wall times of two kinds by setting, on the machine where most of both ran.
+
+    If no machine ran both, return the finding that says so.
+    """
     mine = runs[(runs["dataset"] == dataset) & runs["wall_time_s"].notna()]
     both = []
     for _, here in mine.groupby("where"):
@@ -121,7 +125,7 @@ def _times(
 
 
 def many_overfit(runs: pd.DataFrame) -> Finding:
-    """Three or more settings reach 100 % on the training images and lose a point on the test."""
+    """At least 3 settings reach 100 % on the training images, and over a point less on the test."""
     found, lacking = [], None
     for dataset in DATASETS:
         for kernel in SVMS:
@@ -138,9 +142,9 @@ def many_overfit(runs: pd.DataFrame) -> Finding:
 
 
 def tested_on_12000(runs: pd.DataFrame) -> Finding:
-    """The accuracies printed for the two best SVMs are those on the 12,000 images held out."""
+    """The printed accuracies of the two best SVMs were measured on the 12,000 held-out images."""
     printed = published("svm").dropna(subset=["test_accuracy"])
-    told, matches = [], {}
+    texts, matches = [], {}
     for test_set, images in (("standard", "10,000"), ("holdout", "12,000")):
         found = []
         for row in records(printed):
@@ -153,9 +157,9 @@ def tested_on_12000(runs: pd.DataFrame) -> Finding:
         if len(found) == len(printed):
             matches[test_set] = all(abs(ours - theirs) <= AS_PRINTED for theirs, ours in found)
             numbers = " and ".join(f"{ours:.2%}" for _, ours in found)
-            told.append(f"{numbers} on the {images}")
+            texts.append(f"{numbers} on the {images}")
     text = "; ".join(
-        [*told, "printed: " + " and ".join(f"{a:.2%}" for a in printed["test_accuracy"])]
+        [*texts, "printed: " + " and ".join(f"{a:.2%}" for a in printed["test_accuracy"])]
     )
     if len(matches) < 2 or len(set(matches.values())) == 1:
         return undecided(text)
@@ -163,7 +167,7 @@ def tested_on_12000(runs: pd.DataFrame) -> Finding:
 
 
 def _whole(runs: pd.DataFrame, dataset: str, kernel: str) -> tuple[pd.DataFrame, Finding | None]:
-    """Return a kernel's settings on a data set, and what lacks where the grid is not complete."""
+    """Return a kernel's settings on a data set, and a finding if some of the grid are missing."""
     mine = runs[(runs["dataset"] == dataset) & (runs["kind"] == kernel)]
     settings = by_setting(mine)
     of = _SIZES[kernel]

@@ -1,10 +1,9 @@
-"""The technical report's Tables 1 to 5 and its whole grid, published and ours side by side: numbers
-as text.
+"""The technical report's Tables 1 to 5 and its grids as text, published and ours side by side.
 
-A cell of ours is the mean over the seeds that ran at full size. What ran on a part of the images
-stands in a column of its own. A difference is ours less published, in points; beside it stands the
-noise that it must be read against: our seeds' where there are several, else the technical report's
-own repeats of the configuration, else none is known. docs/decisions says why.
+Our figures are means over the seeds that ran on all training images; runs on a part of them have
+their own column. A difference is ours minus published, in points. Beside it is the noise to compare
+it with: that of our seeds if there are several, else that of the technical report's own repeats of
+the configuration, else "unknown". docs/decisions/009-report-differences.md says why.
 """
 
 from __future__ import annotations
@@ -40,17 +39,17 @@ from tune_mnist.reproduction.runs import (
 )
 
 Settings = pd.DataFrame
-"""`runs.by_setting`."""
+"""A frame with one row for each setting (`runs.by_setting`)."""
 
 
 @dataclass(frozen=True)
 class Ours:
-    """Our runs, ready to be looked up.
+    """Our runs and the published ones by setting, ready to be looked up.
 
     Args:
-        full: `by_setting` of those on all training images.
-        parts: of those on a fraction, by fraction, the largest first.
-        published: of the technical report's own.
+        full: our runs on all training images.
+        parts: our runs on each fraction of the training images, the largest fraction first.
+        published: the technical report's own runs.
     """
 
     full: Settings
@@ -59,11 +58,11 @@ class Ours:
 
 
 def ours(runs: pd.DataFrame, theirs: pd.DataFrame) -> Ours:
-    """Return the runs by setting and fraction; those on the standard test images alone.
+    """Return the runs on the standard test images, by setting and fraction.
 
     Args:
-        runs: `runs.stored_runs`.
-        theirs: `runs.published_runs`.
+        runs: our runs (`runs.stored_runs`).
+        theirs: the technical report's own runs (`runs.published_runs`).
     """
     standard = runs[runs["test_set"] == "standard"]
     fractions = sorted(set(standard["fraction"]) - {1.0}, reverse=True)
@@ -81,7 +80,7 @@ def best_named(dataset: str) -> set[tuple[str, str]]:
 
 
 def look_up(settings: Settings, dataset: str, kind: str, setting: str) -> dict[str, Any] | None:
-    """Return the row of one training, None if it did not run."""
+    """Return the row of one training; None if it did not run."""
     same = (settings["dataset"] == dataset) & (settings["kind"] == kind)
     found = settings[same & (settings["setting"] == setting)]
     return None if found.empty else records(found)[0]
@@ -90,61 +89,62 @@ def look_up(settings: Settings, dataset: str, kind: str, setting: str) -> dict[s
 def table_1(of: Ours) -> Table:
     """Return the four winning ResNets."""
     heads = ("dataset", "model", "setting", "published %", "its repeats %", *_OURS)
-    rows, lacks = [], False
+    rows, incomplete = [], False
     for row in records(published("winners")):
         setting = setting_text(row)
         key = row["dataset"], row["architecture"], setting
         cells = _compared(of, key, row["test_accuracy"])
-        lacks |= any(cell.css == "missing" for cell in cells[:1])
+        incomplete |= any(cell.css == "missing" for cell in cells[:1])
         named = (DATASETS[row["dataset"]], KINDS[row["architecture"]], setting)
         rows.append((*words(named), percent_cell(row["test_accuracy"]), _repeats(of, key), *cells))
     notes = (
-        "These winners were chosen by test accuracy: the published figures are the luckiest runs of"
-        " their configurations; “its repeats” are the same configuration run with pinned memory,"
-        " without, and in the rerun. It leaves out pin_memory.",
+        "These winners were chosen by test accuracy, so the published figures are the luckiest runs"
+        " of their configurations. “Its repeats” are the technical report's other runs of the same"
+        " configuration: with pinned memory, without, and again with it. Table 1 does not print"
+        " which of them it shows.",
     )
-    return Table("Table 1: best ResNets", heads, tuple(rows), notes, _fill(lacks, "winners"))
+    return Table("Table 1: best ResNets", heads, tuple(rows), notes, _fill(incomplete, "winners"))
 
 
 def table_2(of: Ours) -> Table:
-    """Return the two best SVMs, the published row as printed and what it must have meant."""
+    """Return the two best SVMs: the published rows as printed, and what they must mean."""
     heads = ("dataset", "as printed", "as meant", "train %", "ours train %", "published %", *_OURS)
     printed = {
         "mnist": "Poly | 1.0 | 0.01 | 3 | 100.0",
         "fashion-mnist": "RBF | 10.0 | scale | - | 98.4",
     }
-    rows, lacks = [], False
+    rows, incomplete = [], False
     for row in records(published("svm").dropna(subset=["test_accuracy"])):
         key = row["dataset"], row["kernel"], setting_text(row)
         mine = look_up(of.full, *key)
         train = missing() if mine is None else percent_cell(mine["train_accuracy"])
         cells = _compared(of, key, row["test_accuracy"])
-        lacks |= mine is None
+        incomplete |= mine is None
         named = (DATASETS[key[0]], printed[key[0]], f"{key[1]} {key[2]}")
         accuracies = percent_cell(row["train_accuracy"]), train, percent_cell(row["test_accuracy"])
         rows.append((*words(named), *accuracies, *cells))
     notes = (
-        "The published table is defective. Its head reads Dataset, Kernel, C, Degree, Train, Test,"
-        " but a gamma column is missing from it, so that every value from gamma on stands one"
-        " column to the left: under “Degree” stands gamma, under “Train” the degree, under “Test”"
-        " the training accuracy, and the test accuracy fell off the end. The test accuracies here"
-        " are those of the technical report's text (section 3.3) and Table 5.",
+        "The published table is defective. Its header reads Dataset, Kernel, C, Degree, Train,"
+        " Test: gamma is missing, so every value after C has the wrong heading. Gamma is under"
+        " “Degree”, the degree under “Train”, the training accuracy under “Test”, and the test"
+        " accuracy is not printed. The test accuracies shown here are from the technical report's"
+        " text (section 3.3) and its Table 5.",
         "SVM results are exact: they have no seed noise.",
     )
-    return Table("Table 2: best SVMs", heads, tuple(rows), notes, _fill(lacks, "svm"))
+    return Table("Table 2: best SVMs", heads, tuple(rows), notes, _fill(incomplete, "svm"))
 
 
 def svm_grid(of: Ours) -> Table:
-    """Return all SVM settings, of which the technical report printed two."""
+    """Return all SVM settings; the technical report printed two of them."""
     heads = ("dataset", "kernel", "setting", "train %", "val %", "published %", *_OURS, "time")
     settings = grid()
-    rows, lacks = [], False
+    rows, incomplete = [], False
     printed = published("svm").rename(columns={"kernel": "kind"})
     printed["setting"] = [setting_text(row) for row in records(printed)]
     for row in records(settings[settings["part"] == "svm"]):
         key = row["dataset"], row["kind"], row["setting"]
         mine = look_up(of.full, *key)
-        lacks |= mine is None
+        incomplete |= mine is None
         theirs = look_up(printed, *key)
         accuracy = math.nan if theirs is None else theirs["test_accuracy"]
         values = mine or {}
@@ -154,52 +154,60 @@ def svm_grid(of: Ours) -> Table:
         rows.append(
             (*words(named), *parts, percent_cell(accuracy), *_compared(of, key, accuracy), time)
         )
-    notes = ("The technical report ran these 20 configurations on both data sets and printed two.",)
+    notes = (
+        "The technical report ran these 20 configurations on both data sets, and printed its best"
+        " on each.",
+    )
     title = "All SVM configurations"
-    return Table(title, heads, tuple(rows), notes, _fill(lacks, "svm"), folded=True)
+    return Table(title, heads, tuple(rows), notes, _fill(incomplete, "svm"), folded=True)
 
 
 def resnet_grid(of: Ours) -> Table:
-    """Return all ResNet settings beside the mean of the technical report's runs of each."""
+    """Return all ResNet settings, each with the mean of the technical report's runs of it."""
     heads = ("dataset", "model", "setting", "published mean %", "its repeats %", *_OURS, "time")
     settings = grid()
-    rows, lacks = [], False
+    rows, incomplete = [], False
     for row in records(settings[settings["part"] == "resnet"]):
         key = row["dataset"], row["kind"], row["setting"]
         theirs = look_up(of.published, *key) or {}
         mine = look_up(of.full, *key)
-        lacks |= mine is None
+        incomplete |= mine is None
         named = (DATASETS[key[0]], KINDS[key[1]], key[2])
         accuracy = theirs["test_accuracy"]
         time = time_cell((mine or {}).get("wall_time_s"))
         cells = _compared(of, key, accuracy)
         rows.append((*words(named), percent_cell(accuracy), _repeats(of, key), *cells, time))
     title = "All ResNet configurations of the grid"
-    return Table(title, heads, tuple(rows), (), _fill(lacks, "resnet"), folded=True)
+    return Table(title, heads, tuple(rows), (), _fill(incomplete, "resnet"), folded=True)
 
 
 def table_3(runs: pd.DataFrame) -> Table:
-    """Return wall times on CPU and GPU, and the speed-up. `runs`: full size, standard test."""
+    """Return wall times on CPU and GPU, and the speed-up.
+
+    Args:
+        runs: our runs on all training images and the standard test images.
+    """
 
     def text(values: dict[str, float]) -> Cell:
         return time_cell(values.get("wall_time_s"))
 
-    notes = (
-        "Ten epochs on FashionMNIST. Times compare within one machine alone; a speed-up of ours"
-        " needs both halves on one host.",
-    )
+    notes = ("Ten epochs on FashionMNIST. Times compare only on one machine.",)
     return _devices("Table 3: wall time, CPU against GPU", runs, "wall_time_s", text, notes)
 
 
 def table_4(runs: pd.DataFrame) -> Table:
-    """Return test accuracies on CPU and GPU. `runs`: full size, standard test images."""
+    """Return test accuracies on CPU and GPU.
+
+    Args:
+        runs: our runs on all training images and the standard test images.
+    """
 
     def text(values: dict[str, float]) -> Cell:
         return percent_cell(values.get("test_accuracy"))
 
     notes = (
-        "The technical report calls its mean difference of 0.55 points “deterministic training”; a"
-        " deterministic training would differ by nothing.",
+        "The technical report calls its mean difference of 0.55 points “deterministic training”. A"
+        " deterministic training would show no difference at all.",
     )
     return _devices("Table 4: test accuracy, CPU against GPU", runs, "test_accuracy", text, notes)
 
@@ -214,7 +222,7 @@ def _devices(
     heads = ("optimizer", "model", "published CPU", "published GPU", "", "ours CPU", "ours GPU", "")
     theirs = published("devices").rename(columns={"architecture": "kind"})
     mine = runs[runs["part"] == "devices"]
-    rows, lacks = [], {"cpu": False, "gpu": False}
+    rows, incomplete = [], {"cpu": False, "gpu": False}
     for optimizer in ("sgd", "adam"):
         for kind in NETWORKS:
             cells: list[Cell] = [*words((optimizer, KINDS[kind]))]
@@ -223,13 +231,13 @@ def _devices(
                 means = of.groupby("device")[column].mean()
                 for device in ("cpu", "gpu"):
                     there = device in means.index
-                    lacks[device] |= not there
+                    incomplete[device] |= not there
                     cells.append(text({column: means[device]}) if there else missing())
                 cells.append(_between(means, column))
             rows.append(tuple(cells))
-    if lacks["gpu"]:
-        notes += ("Our GPU column is missing: no run on a GPU is in this store.",)
-    return Table(title, heads, tuple(rows), notes, _fill(any(lacks.values()), "devices"))
+    if incomplete["gpu"]:
+        notes += ("This store has no run on a GPU for our GPU column.",)
+    return Table(title, heads, tuple(rows), notes, _fill(any(incomplete.values()), "devices"))
 
 
 def _between(means: pd.Series, column: str) -> Cell:
@@ -241,7 +249,7 @@ def _between(means: pd.Series, column: str) -> Cell:
 
 
 def table_5(of: Ours) -> Table:
-    """Return the best of each method, chosen by test accuracy as published and by validation."""
+    """Return the best of each method, chosen by test accuracy (as published) and by validation."""
     heads = (
         "method",
         "dataset",
@@ -253,7 +261,7 @@ def table_5(of: Ours) -> Table:
         "published time",
         "our time",
     )
-    rows, lacks = [], False
+    rows, incomplete = [], False
     for method in records(published("methods")):
         kind = method["kind"]
         whole = grid()
@@ -262,7 +270,7 @@ def table_5(of: Ours) -> Table:
             mine = of.full[there & (of.full["part"] != "devices")]
             wanted = (whole["dataset"] == dataset) & (whole["kind"] == kind)
             size = int((wanted & (whole["part"] != "devices")).sum())
-            lacks |= len(mine) < size
+            incomplete |= len(mine) < size
             theirs = method[dataset.replace("-", "_")]
             cells = [*words((KINDS[kind], name)), percent_cell(theirs)]
             rows.append(
@@ -273,17 +281,18 @@ def table_5(of: Ours) -> Table:
                     _best_time(mine),
                 )
             )
-    notes = (
-        "The technical report chose by test accuracy. Choosing by validation is fair; both stand"
-        " here. A best of fewer settings than the grid has is a lower bound. Its times are minutes"
-        " on a GPU for ResNets and on a CPU for SVMs, which says nothing of the methods.",
+    notes: tuple[str, ...] = (
+        "The technical report chose by test accuracy. Choosing by validation accuracy is fair; both"
+        " are shown here. If only some settings of the grid ran, our best is a lower bound. The"
+        " published times were measured on a GPU for ResNets and on a CPU for SVMs, so they do not"
+        " compare the methods.",
     )
-    said = (*notes, *_not_its_best(of.full))
-    return Table("Table 5: best of each method", heads, tuple(rows), said, _fill(lacks, ""))
+    notes = (*notes, *_not_its_best(of.full))
+    return Table("Table 5: best of each method", heads, tuple(rows), notes, _fill(incomplete, ""))
 
 
 def _not_its_best(full: Settings) -> Iterator[str]:
-    """Yield, where an exact method's published best is not the best of its grid, what it is."""
+    """Yield a note for each SVM kernel whose published best is not the best of its grid."""
     for method in records(published("methods").query("device == 'cpu'")):
         for dataset, name in DATASETS.items():
             theirs = method[dataset.replace("-", "_")]
@@ -292,10 +301,11 @@ def _not_its_best(full: Settings) -> Iterator[str]:
                 continue
             best = highest(mine, "test_accuracy")
             same = mine[(mine["test_accuracy"] - theirs).abs() <= AS_PRINTED]["setting"]
+            by = " and ".join(same) or "no setting"
             yield (
-                f"{KINDS[method['kind']]} on {name}: the published {theirs:.2%} is in our grid the"
-                f" accuracy of {' and '.join(same) or 'no setting'}; the grid's best by test is"
-                f" {best['test_accuracy']:.2%} with {best['setting']}."
+                f"{KINDS[method['kind']]} on {name}: in our grid, {by} gives the published"
+                f" {theirs:.2%}. The grid's best test accuracy is {best['test_accuracy']:.2%},"
+                f" with {best['setting']}."
             )
 
 
@@ -318,7 +328,7 @@ _OURS = ("ours %", "difference", "noise", "on a part %")
 
 
 def _compared(of: Ours, key: tuple[str, str, str], theirs: float) -> tuple[Cell, ...]:
-    """Return ours at full size, its difference to the published, the noise, ours on a part."""
+    """Return the cells of `_OURS`: ours at full size, difference, noise, ours on a part."""
     mine, part = look_up(of.full, *key), _on_a_part(of, key)
     if mine is None:
         return missing(), Cell("–"), _noise(of, None, key), part
@@ -328,7 +338,7 @@ def _compared(of: Ours, key: tuple[str, str, str], theirs: float) -> tuple[Cell,
 
 
 def _noise(of: Ours, mine: dict[str, Any] | None, key: tuple[str, str, str]) -> Cell:
-    """Return the standard deviation over seeds, and whose it is."""
+    """Return the standard deviation over seeds, and whose seeds they are."""
     if key[1] in SVMS:
         return Cell("exact", "noise")
     if mine is not None and mine["runs"] > 1:
@@ -340,7 +350,7 @@ def _noise(of: Ours, mine: dict[str, Any] | None, key: tuple[str, str, str]) -> 
 
 
 def _on_a_part(of: Ours, key: tuple[str, str, str]) -> Cell:
-    """Return ours on the largest fraction that ran, named with it."""
+    """Return ours on the largest fraction that ran, with that fraction."""
     for fraction, settings in of.parts:
         if (row := look_up(settings, *key)) is not None:
             sd = f" ±{100 * row['test_sd']:.2f}" if row["runs"] > 1 else ""
@@ -358,6 +368,6 @@ def _repeats(of: Ours, key: tuple[str, str, str]) -> Cell:
     return Cell(f"{low:.2f}–{high:.2f} ({theirs['runs']:.0f} runs)")
 
 
-def _fill(lacks: bool, part: str) -> str:
-    """Return the part that fills a table's missing cells ("all": any of them), "" if none is."""
-    return (part or "all") if lacks else ""
+def _fill(incomplete: bool, part: str) -> str:
+    """Return the part that would fill a table's missing cells, "" if no cell is missing."""
+    return (part or "all") if incomplete else ""
