@@ -250,13 +250,13 @@ def test_every_claim_is_tried_each_way() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_claim_comes_out_each_way(name: str) -> None:
+def test_a_claim_can_come_out_each_way(name: str) -> None:
     wanted = list(get_args(Verdict))
     found = [judged(KNOWN[name], make()).verdict for make in CASES[name]]
     assert found == wanted
 
 
-def test_nothing_is_decided_without_a_run() -> None:
+def test_without_runs_no_claim_is_decidable() -> None:
     found = audit(published_runs(), published_runs()[:0])
     assert {one.ours.verdict for one in found} == {"not decidable"}
     assert all(one.ours.evidence for one in found)
@@ -274,7 +274,7 @@ def test_shared_epochs_count_as_one_pair() -> None:
     assert "8 of 8 pairs" in first.ours.evidence  # of 16 settings, two epochs each
 
 
-def test_the_reports_own_figures_are_judged_by_the_same_checks() -> None:
+def test_the_technical_reports_own_figures_are_judged_by_the_same_checks() -> None:
     found = {
         one.claim.name: one.published.verdict
         for one in audit(published_runs(), published_runs()[:0])
@@ -285,7 +285,7 @@ def test_the_reports_own_figures_are_judged_by_the_same_checks() -> None:
     assert found["ResNet-18 trains 11.5× faster than SVM"] == "not decidable"  # GPU against CPU
 
 
-def test_choosing_by_test_accuracy_is_shown_with_what_repeats_gave() -> None:
+def test_choosing_by_test_accuracy_is_compared_with_the_repeats() -> None:
     found = {one.claim.name: one.published for one in audit(published_runs(), published_runs()[:0])}
     told = found["Winners do not depend on choosing by test accuracy"].evidence
     grid = published_runs().query("dataset == 'mnist' and kind == 'resnet18' and val_accuracy > 0")

@@ -28,7 +28,7 @@ def test_the_published_grids_are_those_of_the_shipped_spaces() -> None:
         }
 
 
-def test_the_report_ran_every_network_up_to_three_times() -> None:
+def test_the_technical_report_ran_every_network_up_to_three_times() -> None:
     runs = published_runs().query("part == 'resnet'")
     counts = runs.groupby(["dataset", "kind", "setting"]).size()
     assert len(counts) == 64
@@ -49,7 +49,7 @@ def test_a_fraction_is_kept_apart(tmp_path: Path) -> None:
     assert sorted(runs["fraction"]) == [0.05, 1.0]
 
 
-def test_what_the_report_did_not_run_is_left_out(tmp_path: Path) -> None:
+def test_a_training_outside_the_technical_reports_grids_is_left_out(tmp_path: Path) -> None:
     trials = [
         stored_trial(0, SVM[0], extra={"C": 3.0}),
         stored_trial(1, SVM[0], extra={"kernel": "linear"}),

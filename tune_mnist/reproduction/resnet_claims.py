@@ -63,13 +63,14 @@ def adam_best_on_fashion(runs: pd.DataFrame) -> Finding:
 def _best_optimizer(runs: pd.DataFrame, dataset: str, claimed: str, other: str) -> Finding:
     """Compare the test accuracies of each optimizer's best setting by validation.
 
-    The noise is pooled over the repeated settings of both networks.
+    The noise is pooled over the repeated settings of the networks that these two use.
     """
     settings = by_setting(runs[(runs["dataset"] == dataset) & runs["val_accuracy"].notna()])
     groups = [settings[settings["optimizer"] == name] for name in (claimed, other)]
     if min(map(len, groups)) < _GRID:
-        counts = " and ".join(str(len(group)) for group in groups)
-        return undecided(f"{counts} of the grid's {_GRID} settings of each optimizer ran")
+        pairs = zip(groups, (claimed, other), strict=True)
+        counts = " and ".join(f"{len(group)} with {name}" for group, name in pairs)
+        return undecided(f"only {counts} ran, of {_GRID} settings each")
     best = [highest(group, "val_accuracy") for group in groups]
     difference = best[0]["test_accuracy"] - best[1]["test_accuracy"]
     both = ", ".join(f"{KINDS[row['kind']]} {row['setting']}" for row in best)

@@ -161,11 +161,15 @@ def _stored(row: dict[str, Any]) -> dict[str, Any] | None:
         "kind": kind,
         "fraction": config.get("train_fraction", 1.0),
         "device": "gpu" if row["gpus"] else "cpu",
-        "where": f"{row['device']}, {row['cpus'] or 0:g} core(s) on {row['host']}",
+        "where": f"{row['device']}, {_cores(row['cpus'] or 0)} on {row['host']}",
         "test_set": split.removeprefix(_SPLIT),
         "origin": f"{row['search']}/{row['trial']}",
         "copy_of": row["shared_with"] or "",
     }
+
+
+def _cores(count: float) -> str:
+    return "1 core" if count == 1 else f"{count:g} cores"
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -120,7 +120,7 @@ def _times(
             both.append((means[first].to_numpy(float), means[second].to_numpy(float)))
     if not both:
         places = ", ".join(sorted(set(mine["where"]))) or "nowhere"
-        return undecided(f"{DATASETS[dataset]}: not both timed on one machine ({places})")
+        return undecided(f"{DATASETS[dataset]}: no machine timed both ({places})")
     return max(both, key=lambda pair: min(len(pair[0]), len(pair[1])))
 
 
@@ -157,7 +157,7 @@ def tested_on_12000(runs: pd.DataFrame) -> Finding:
         if len(found) == len(printed):
             matches[test_set] = all(abs(ours - theirs) <= AS_PRINTED for theirs, ours in found)
             numbers = " and ".join(f"{ours:.2%}" for _, ours in found)
-            texts.append(f"{numbers} on the {images}")
+            texts.append(f"{numbers} on the {images} images")
     text = "; ".join(
         [*texts, "printed: " + " and ".join(f"{a:.2%}" for a in printed["test_accuracy"])]
     )
