@@ -143,7 +143,9 @@ def test_phone_shows_the_page_without_scrolling_sideways(example: Page) -> None:
     assert width == 390
 
 
-def test_a_store_without_a_run_of_the_technical_report_makes_a_page(opener: Opener, tmp_path: Path) -> None:
+def test_a_store_without_a_run_of_the_technical_report_makes_a_page(
+    opener: Opener, tmp_path: Path
+) -> None:
     other = stored_trial(0, {**records(grid().query("part == 'svm'"))[0], "dataset": "digits"})
     page = opener(write_report_store(tmp_path, [other]))
     header = page.locator("header").inner_text()
