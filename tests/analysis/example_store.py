@@ -29,9 +29,9 @@ Trial = Mapping[str, Any]
 
 
 def trial(name: str, accuracy: float | None = 0.9, **columns: Any) -> dict[str, Any]:
-    """Return a completed SVM trial on digits of 10 s, but for the columns given.
+    """Return a completed SVM trial on digits that took 10 s, with the given columns replaced.
 
-    `began_s` is when it began, in seconds after `BEGAN`; `reports` are its reports.
+    `began_s` is when it began, in seconds after `BEGAN`; `reports` are its measurements.
     """
     began = BEGAN + timedelta(seconds=columns.pop("began_s", 0))
     row: dict[str, Any] = {
@@ -66,7 +66,7 @@ def failed(name: str, error: str, **columns: Any) -> dict[str, Any]:
 
 
 def epochs(*val_accuracies: float) -> list[dict[str, Any]]:
-    """Return a report an epoch with these validation accuracies."""
+    """Return one measurement for each epoch, with these validation accuracies."""
     return [
         {
             "step": epoch,
@@ -92,7 +92,7 @@ def write_store(root: Path, trials: Iterable[Trial], search: str = "first") -> P
 
 
 def stored(root: Path, trials: Sequence[Trial]) -> pa.Table:
-    """Write the trials as one search and return them as the store gives them back."""
+    """Write the trials as one search and read them back from the store."""
     return read_trials(write_store(root, trials))
 
 

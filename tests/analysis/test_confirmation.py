@@ -1,4 +1,4 @@
-"""Confirmation: who is named a winner, how often wrongly, and where the next seed goes."""
+"""Confirmation: which winner is named, how often wrongly, and who gets the next seed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tune_mnist.analysis.confirmation import (
     wanted_seeds,
 )
 
-MNIST, DIGITS = 1 / 6000, 1 / 179  # of how many validation images an accuracy is a mean
+MNIST, DIGITS = 1 / 6000, 1 / 179  # one image of the validation images
 
 Draw = Callable[[random.Random], float]
 
@@ -49,7 +49,7 @@ def test_the_intervals_ends_are_where_the_martingale_reaches_one_over_alpha() ->
         assert ratio ** (n / 2) / math.sqrt(a) == pytest.approx(1 / alpha)
 
 
-def test_a_mean_leaves_its_intervals_ever_at_most_as_often_as_promised() -> None:
+def test_the_mean_ever_leaves_its_intervals_at_most_as_often_as_promised() -> None:
     misses = 0
     for replay in range(1000):
         draw = random.Random(replay)
@@ -59,7 +59,7 @@ def test_a_mean_leaves_its_intervals_ever_at_most_as_often_as_promised() -> None
     assert misses / 1000 <= ALPHA + three_errors()
 
 
-def test_there_is_no_interval_before_the_first_look() -> None:
+def test_the_interval_is_infinite_before_the_first_look() -> None:
     values = [0.010, 0.010, 0.011, 0.010]
     at = first_look(ALPHA / 4)
     assert at == 4
@@ -81,7 +81,7 @@ def three_errors() -> float:
 
 
 def looks(draws: Sequence[Draw], seeds: int, images: int, replay: int) -> list[Standings]:
-    """Return what is seen after every trial of one replay, seeds going where they are wanted."""
+    """Yield the standings after every trial of one replay; seeds go where they are wanted."""
     rng, results = random.Random(replay), [dict[int, float]() for _ in draws]
     found = []
     while True:
@@ -99,7 +99,7 @@ def noise(mean: float, deviation: float) -> Draw:
     return lambda rng: rng.gauss(mean, deviation)
 
 
-# All configurations are tied at the top, or one is far below: whoever is named is false.
+# All are tied at the top, perhaps with one far below: any winner named is a false one.
 TIED = {
     "two, thousands of images": ([noise(0.98, 0.001)] * 2, 6000),
     "two, of different noise": ([noise(0.98, 0.002), noise(0.98, 0.0005)], 6000),
@@ -137,7 +137,7 @@ def test_more_configurations_need_more_proof() -> None:
     assert stand(better, worse, *([[0.5, 0.51, 0.49, 0.5]] * 20)).winner is None
 
 
-def test_one_alone_is_measured_and_wins_nothing_from_anybody() -> None:
+def test_a_single_configuration_is_measured_without_a_comparison() -> None:
     now = stand([0.95, 0.96, 0.94])
     assert now.of_each[0].mean == pytest.approx(0.95)
     assert now.of_each[0].deviation == pytest.approx(0.01)

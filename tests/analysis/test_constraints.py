@@ -25,7 +25,9 @@ def limit(text: str) -> Constraint:
         ("wall_time_s == 10", ["b"]),
     ],
 )
-def test_each_operator_keeps_what_it_says(tmp_path: Path, text: str, kept: list[str]) -> None:
+def test_each_operator_keeps_the_trials_that_satisfy_it(
+    tmp_path: Path, text: str, kept: list[str]
+) -> None:
     rows = [trial(name, wall_time_s=s) for name, s in (("a", 5.0), ("b", 10.0), ("c", 20.0))]
     found = satisfying(stored(tmp_path, rows), [limit(text)])
     assert found["trial"].to_pylist() == kept
@@ -74,7 +76,7 @@ def test_constraints_that_no_trial_satisfies_are_named(tmp_path: Path) -> None:
         read_selected(tmp_path, Selection(where=limits))
 
 
-def test_what_a_search_may_constrain_is_in_the_store() -> None:
+def test_every_metric_that_a_search_may_constrain_is_in_the_store() -> None:
     assert set(MEASURED) <= set(CONSTRAINABLE)
 
 

@@ -1,4 +1,4 @@
-"""Importance: what was planted is found, what is noise is marked as such, too little is said."""
+"""Importance: planted effects are found, noise is marked, and too few trials are refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tune_mnist.cli import run
 
 
 def planted(root: Path, count: int, seed: int = 0) -> Importance:
-    """C decides the accuracy, the kernel the time; gamma is noise, degree is poly's alone."""
+    """C decides the accuracy and the kernel the time; gamma is noise, only poly has a degree."""
     draw = np.random.default_rng(seed)
     rows = []
     for number in range(count):
@@ -54,12 +54,14 @@ def test_noise_is_marked_as_possibly_chance_nineteen_times_of_twenty(tmp_path: P
     assert sum(called) <= 3
 
 
-def test_a_conditional_hyperparameter_stands_on_the_trials_that_have_it(tmp_path: Path) -> None:
+def test_a_conditional_hyperparameter_is_measured_on_the_trials_that_have_it(
+    tmp_path: Path,
+) -> None:
     found = planted(tmp_path, 80)
     assert 0 < one(found, "degree").active < found.configurations == 80
 
 
-def test_what_never_varies_is_named_and_not_measured(tmp_path: Path) -> None:
+def test_a_hyperparameter_that_never_varies_is_named_and_not_measured(tmp_path: Path) -> None:
     assert planted(tmp_path, 30).constant == ("learning_rate",)
 
 

@@ -29,14 +29,16 @@ def dominates(one: Floats, other: Floats) -> bool:
 
 
 @given(_POINTS)
-def test_set_is_what_no_trial_dominates(points: list[tuple[float, ...]]) -> None:
+def test_the_set_is_the_trials_that_no_other_dominates(points: list[tuple[float, ...]]) -> None:
     costs = np.array(points)
     by_definition = [not any(dominates(other, one) for other in costs) for one in costs]
     assert unbeaten(costs).tolist() == by_definition
 
 
 @given(_POINTS)
-def test_each_front_is_beaten_by_the_one_before_it_alone(points: list[tuple[float, ...]]) -> None:
+def test_each_front_is_dominated_only_by_the_fronts_before_it(
+    points: list[tuple[float, ...]],
+) -> None:
     costs = np.array(points)
     front = fronts(costs, len(costs))
     for number, one in zip(front, costs, strict=True):
@@ -68,7 +70,7 @@ def test_knee_is_farthest_below_the_line_between_the_ends(
 @pytest.mark.parametrize(
     "costs", [[[0, 1], [1, 0]], [[0, 2], [1, 1], [2, 0]], [[0, 2], [1.5, 1.5], [2, 0]]]
 )
-def test_a_set_without_a_bulge_has_no_knee(costs: list[list[float]]) -> None:
+def test_a_straight_set_has_no_knee(costs: list[list[float]]) -> None:
     assert not knee(np.array(costs, float), np.ones(len(costs), dtype=bool)).any()
 
 
@@ -100,7 +102,7 @@ def test_trials_that_lack_an_objective_are_counted_and_left_out(tmp_path: Path) 
     assert "1 more were stopped early or lack an objective" in set_sentence(found)
 
 
-def test_a_trial_that_was_stopped_early_beats_none(tmp_path: Path) -> None:
+def test_a_trial_that_was_stopped_early_is_not_compared(tmp_path: Path) -> None:
     rows = [
         trial("a", 0.8, wall_time_s=9.0),
         trial("fast", 0.9, wall_time_s=1.0, status="stopped"),

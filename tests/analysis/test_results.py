@@ -10,6 +10,7 @@ import pytest
 
 from tests.analysis.example_store import epochs, failed, trial, write_store
 from tune_mnist import figures, leaderboard, load_results
+from tune_mnist.analysis.results import SEARCHES
 from tune_mnist.errors import InputError
 
 
@@ -30,6 +31,8 @@ def test_frames_are_tidy_with_one_row_a_trial_a_measurement_and_a_search(store: 
     assert results.trials["val_accuracy"].dropna().between(0, 1).all()
     [search] = results.searches.to_dict("records")
     assert (search["finished"], search["best_val_accuracy"]) == (3, 0.8)
+    assert (search["state"], search["ended_by"]) == ("interrupted", None)
+    assert tuple(search) == SEARCHES
     assert isinstance(results.searches["started"].dtype, pd.DatetimeTZDtype)
 
 
@@ -45,8 +48,11 @@ def test_the_leaderboard_is_ranked_and_can_be_narrowed(store: Path) -> None:
     ranked = leaderboard(load_results(store))
     assert ranked["trial"].tolist() == ["b", "a"]
     assert leaderboard(store, top=1)["rank"].tolist() == [1]
+    assert leaderboard(store, where="val_accuracy < 0.8")["trial"].tolist() == ["a"]
     with pytest.raises(InputError, match="none of 3 trials"):
         leaderboard(store, where=["val_accuracy > 0.9"])
+    with pytest.raises(InputError, match="`top`: 0 rows"):
+        leaderboard(store, top=0)
 
 
 @pytest.mark.parametrize("name", figures.__all__)
@@ -56,7 +62,7 @@ def test_every_figure_is_drawn_from_results(name: str, store: Path) -> None:
     assert figure.data
 
 
-def test_several_data_sets_must_be_told_apart(store: Path) -> None:
+def test_a_figure_of_several_data_sets_asks_for_one(store: Path) -> None:
     write_store(store, [trial("d", 0.5, dataset="mnist")], search="other")
     with pytest.raises(InputError, match="`dataset`: there are digits, mnist"):
         figures.tradeoff(load_results(store))
@@ -66,3 +72,18 @@ def test_several_data_sets_must_be_told_apart(store: Path) -> None:
 def test_no_store_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there are no results; run a search first"):
         load_results(tmp_path / "none")
+
+
+def test_an_empty_store_is_one_clear_line(tmp_path: Path) -> None:
+    write_store(tmp_path, []).joinpath("searches", "first.json").unlink()
+    with pytest.raises(InputError, match="the results store is empty; run a search first"):
+        load_results(tmp_path)
+
+
+def test_a_search_without_trials_is_listed_and_its_figures_say_so(tmp_path: Path) -> None:
+    results = load_results(write_store(tmp_path, []))
+    assert repr(results).endswith("1 search; trials: none yet")
+    assert (len(results.trials), results.searches["finished"].tolist()) == (0, [0])
+    with pytest.raises(InputError, match="no trial has a result yet; run a search first"):
+        figures.tradeoff(results)
+    assert leaderboard(results).empty

@@ -39,7 +39,7 @@ def test_within_prints_the_cheapest_after_the_table(
     )
 
 
-def test_within_stands_beside_the_ranking_in_json(
+def test_json_has_the_within_answer_next_to_the_ranking(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = json.loads(printed(capsys, store, "--within", 0.002, "--format", "json"))
@@ -47,7 +47,7 @@ def test_within_stands_beside_the_ranking_in_json(
     assert found["within"][0]["config"] == {"C": 2.0, "kernel": "rbf"}
 
 
-def test_where_comes_before_everything_else(
+def test_where_is_applied_before_everything_else(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limits = ["--where", "wall_time_s <= 60", "--where", "val_accuracy < 0.97"]
@@ -56,7 +56,7 @@ def test_where_comes_before_everything_else(
     assert found["within"][0]["best_accuracy"] == 0.969
 
 
-def test_pareto_prints_the_set_its_knee_and_what_is_behind(
+def test_pareto_prints_the_set_its_knee_and_the_fronts_behind(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = printed(capsys, store, "--pareto", "val_accuracy,wall_time_s")
@@ -104,7 +104,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_question_is_one_line_and_exit_2(
+def test_a_bad_option_is_one_line_and_exit_2(
     name: str, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments, hint = BAD[name]

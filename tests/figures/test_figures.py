@@ -33,7 +33,7 @@ def test_view_leaves_out_a_far_outlier_only() -> None:
     assert view(np.array(near)) == (0.97, 0.99)
 
 
-def test_view_of_equal_accuracies_leaves_out_nothing_near() -> None:
+def test_view_of_equal_accuracies_keeps_near_ones() -> None:
     assert view(np.array([0.98, 0.98, 0.98, 0.98, 0.97])) == (0.97, 0.98)
 
 
@@ -81,7 +81,7 @@ class TestTradeoff:
 
 
 class TestBestSoFar:
-    def test_failed_trial_counts_as_spent(self, tmp_path: Path) -> None:
+    def test_a_failed_trial_counts_as_finished(self, tmp_path: Path) -> None:
         numbers = best_so_far_numbers(
             stored(tmp_path, [failed("a", "lost"), trial("b", 0.8, began_s=20)])
         )
@@ -115,13 +115,13 @@ class TestBestSoFar:
 
 
 class TestTrainingCurves:
-    def test_trial_that_reported_once_has_no_curve(self, tmp_path: Path) -> None:
+    def test_a_trial_with_one_measurement_has_no_curve(self, tmp_path: Path) -> None:
         rows = [trial("a", reports=epochs(0.5)), trial("b", 0.8, reports=epochs(0.7, 0.8))]
         numbers = training_curves_numbers(ranked(tmp_path, rows), read_reports(tmp_path))
         assert numbers.trials["trial"].to_pylist() == ["b"]
         assert numbers.reports["val_accuracy"].to_pylist() == [0.7, 0.8]
 
-    def test_reports_of_a_failed_attempt_are_not_drawn(self, tmp_path: Path) -> None:
+    def test_measurements_of_a_failed_attempt_are_not_drawn(self, tmp_path: Path) -> None:
         rows = [
             failed("a", "lost", reports=epochs(0.1, 0.2)),
             trial("a", 0.8, attempt=2, reports=epochs(0.7, 0.8)),

@@ -42,7 +42,7 @@ def test_few_numbers_get_a_slot_each_in_order(tmp_path: Path) -> None:
     assert axis(numbers, "C").ticks == ((0.0, "0.1"), (0.5, "1"), (1.0, "100"))
 
 
-def test_trials_in_one_slot_are_spread_the_better_the_higher(tmp_path: Path) -> None:
+def test_better_trials_are_higher_in_their_slot(tmp_path: Path) -> None:
     numbers = parallel(tmp_path, *[{"kernel": "rbf"}] * 2, {"kernel": "poly"})
     first, second, _ = axis(numbers, "kernel").at
     assert first > second

@@ -64,7 +64,7 @@ def test_provenance_names_seed_split_data_versions_and_commit(tmp_path: Path) ->
     assert "commit e87024f00000" in text
 
 
-def test_top_limits_the_ranking_and_says_of_how_many(tmp_path: Path) -> None:
+def test_top_limits_the_ranking_and_the_page_says_of_how_many(tmp_path: Path) -> None:
     html = page(write_store(tmp_path, [trial(f"{i}") for i in range(5)]), top=2)
     assert html.count("<tr") == 3
     assert "2 of 5 trials with a result" in html
@@ -110,7 +110,7 @@ def test_selection_without_trials_is_refused(
     assert not (tmp_path / "page.html").exists()
 
 
-def test_a_page_of_no_rows_is_refused(tmp_path: Path) -> None:
+def test_a_ranking_of_no_rows_is_refused(tmp_path: Path) -> None:
     write_store(tmp_path, [trial("a")])
     with pytest.raises(InputError, match="`top`: 0 rows"):
         write_leaderboard(tmp_path, tmp_path / "page.html", top=0)

@@ -1,4 +1,4 @@
-"""The page in a real browser: what a reader sees, and that nothing else happens."""
+"""The page in a real browser: what a reader sees, without complaints or requests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def resnet(name: str, *accuracies: float) -> Trial:
 
 @pytest.fixture(scope="module")
 def opener(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opener]:
-    """Opens the page of a store; when all is over, no page may have asked or said anything."""
+    """Open the page of a store; no page may request anything or write to the console."""
     complaints: list[str] = []
 
     def open_page(trials: Sequence[Trial]) -> Page:
@@ -46,7 +46,7 @@ def opener(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         page.on("request", lambda request: complaints.append(request.url))
         page.goto(out.as_uri())
         page.wait_for_function(_DRAWN)
-        complaints.remove(out.as_uri())  # the page itself: the one request there is
+        complaints.remove(out.as_uri())  # the page itself is the only request
         assert complaints == []
         return page
 
@@ -56,7 +56,7 @@ def opener(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def example(opener: Opener) -> Page:
-    """One page for all tests that need no trials of their own: opening one takes seconds."""
+    """One page for all tests that need no special trials, because opening one takes seconds."""
     untested = {**svms()[-1], "trial": "t3", "test_accuracy": None}
     resnets = [resnet("r1", 0.7, 0.8), resnet("r2", 0.6, 0.7, 0.75)]
     return opener([*svms()[:-1], untested, failed("c", "long" * 200), *resnets])
@@ -66,7 +66,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)><b>&amp;%{x}{{7*7}}"
 
 
 def column(page: Page, heading: str) -> list[str]:
-    """The cells below a heading, as they stand."""
+    """The cells below a heading, in the order shown."""
     number = page.get_by_role("columnheader", name=heading).evaluate("th => th.cellIndex + 1")
     return page.locator(f"tbody td:nth-child({number})").all_inner_texts()
 
@@ -111,7 +111,7 @@ def test_table_sorts_by_keyboard_with_missing_values_last(example: Page) -> None
     assert column(example, "test accuracy") == ["90.00", "89.00", "88.00", "80.00", "75.00", "–"]
 
 
-def test_heading_tells_its_meaning_on_focus(example: Page) -> None:
+def test_a_heading_explains_itself_on_focus(example: Page) -> None:
     example.get_by_role("button", name="val accuracy").focus()
     assert example.get_by_role("tooltip").inner_text().startswith("correct predictions on the val")
 
@@ -131,7 +131,7 @@ def test_hovering_over_a_line_brings_it_forward(example: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_charts_are_written_in_the_themes_ink(
+def test_charts_use_the_text_colour_of_the_theme(
     example: Page, scheme: Literal["light", "dark"]
 ) -> None:
     example.emulate_media(color_scheme=scheme)
@@ -154,7 +154,7 @@ def test_charts_shrink_to_the_paper(example: Page) -> None:
     example.wait_for_function("document.querySelector('svg.main-svg').clientWidth === 660")
 
 
-def test_what_a_person_named_is_text_and_never_markup(opener: Opener) -> None:
+def test_names_are_shown_as_text_and_never_as_markup(opener: Opener) -> None:
     page = opener(
         [
             trial(HOSTILE, 0.9, dataset=HOSTILE, split=HOSTILE, config={"kernel": HOSTILE}),
@@ -168,13 +168,13 @@ def test_what_a_person_named_is_text_and_never_markup(opener: Opener) -> None:
     assert HOSTILE in (page.locator(".legendtext").first.text_content() or "")
 
 
-def test_one_trial_makes_a_page(opener: Opener) -> None:
+def test_a_store_of_one_trial_makes_a_page(opener: Opener) -> None:
     page = opener([resnet("only", 0.8, 0.9)])
     assert "The only trial with a result" in page.locator(".winner").inner_text()
     assert page.locator("figure svg.main-svg").count() > 0
 
 
-def test_failures_alone_make_a_page(opener: Opener) -> None:
+def test_a_store_of_failures_only_makes_a_page(opener: Opener) -> None:
     page = opener([failed("a", "lost"), failed("b", "lost", wall_time_s=None)])
     assert "No trial on digits has a result: 2 failed." in page.locator("main").inner_text()
     assert page.locator(".winner").count() == 0

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 def whole_grid(columns: Callable[[Row], Row], seeds: int = 1) -> pd.DataFrame:
-    """Return a run of every training of the grids, with the columns that the function gives."""
+    """Return a run of every training of the grids, with the columns that `columns` returns."""
     shared = {
         "fraction": 1.0,
         "device": "cpu",
@@ -40,7 +40,7 @@ def whole_grid(columns: Callable[[Row], Row], seeds: int = 1) -> pd.DataFrame:
 
 
 def config_of(row: Row) -> Row:
-    """Return the hyperparameters of a row of the grid, as a search would have them."""
+    """Return the hyperparameters of a row of the grid, as a search records them."""
     names = SVM if row["kind"] in SVMS else RESNET
     whole = ("batch_size", "epochs", "degree")
     values = {name: row[name] for name in names if not pd.isna(row[name])}
@@ -49,7 +49,7 @@ def config_of(row: Row) -> Row:
 
 
 def stored_trial(number: int, row: Row, **columns: Any) -> Row:
-    """Return a row of the grid as a finished trial: accuracy rises with its number."""
+    """Return a row of the grid as a finished trial; its accuracy rises with its number."""
     svm = row["kind"] in SVMS
     accuracy = 0.9 + number / 10_000
     config = config_of(row) | columns.pop("extra", {})

@@ -1,4 +1,4 @@
-"""Every claim comes out each way: runs made so that it holds, fails, or cannot be told."""
+"""Every claim can come out each way: with runs where it holds, fails, or is not decidable."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ KNOWN = {claim.name: claim for claim in CLAIMS}
 
 
 def jitter(row: Row) -> float:
-    """A difference between -1 and 1 that depends on the setting and the seed alone."""
+    """A difference between -1 and 1 that depends only on the setting and the seed."""
     return (sum(map(ord, f"{row['setting']}{row['kind']}{row.get('seed', 0)}")) % 21 - 10) / 10
 
 
 def accuracies(of: Callable[[Row], float], seeds: int = 1, noise: float = 0.001) -> Made:
-    """The grid with test and validation accuracies as given, and a little noise."""
+    """The grid with these test and validation accuracies, and a little noise."""
 
     def columns(row: Row) -> Row:
         value = of(row) + noise * jitter(row)
@@ -116,7 +116,7 @@ def moved(points: Callable[[Row], float]) -> Made:
 
 
 def apart(small_rate: float, large_rate: float) -> Callable[[Row], float]:
-    """FashionMNIST's distance from MNIST, one at either learning rate."""
+    """The distance between MNIST and FashionMNIST, one for each learning rate."""
 
     def accuracy(row: Row) -> float:
         off = small_rate if row["learning_rate"] == 1e-4 else large_rate
@@ -126,7 +126,7 @@ def apart(small_rate: float, large_rate: float) -> Callable[[Row], float]:
 
 
 def slower(low: float, high: float) -> Callable[[Row], float]:
-    """ResNet-50's time over ResNet-18's, one at either learning rate."""
+    """The ratio of ResNet-50's time to ResNet-18's, one for each learning rate."""
 
     def seconds(row: Row) -> float:
         ratio = low if row["learning_rate"] == 1e-4 else high
@@ -149,7 +149,7 @@ FIRST_HALF = "kind == 'resnet18' and learning_rate == 0.001"
 NO_POLY = "kind == 'poly' and C == 10"
 NO_NUMBER = float("nan")
 
-# By claim: runs of which it holds, of which it does not, and which cannot tell.
+# For each claim: runs where it holds, where it does not, and where it is not decidable.
 CASES: dict[str, tuple[Made, Made, Made]] = {
     "ResNet-18 beats ResNet-50": (
         accuracies(is_("kind", "resnet18", 0.95, 0.9)),

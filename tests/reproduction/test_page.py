@@ -1,4 +1,4 @@
-"""The technical report's page in a real browser, its cells against the store read by hand."""
+"""The technical report's page in a real browser, with cells compared to the Parquet files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Opener = Callable[[Path], Page]
 
 @pytest.fixture(scope="module")
 def opener(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opener]:
-    """Opens the page of a store; no page may have asked or complained of anything."""
+    """Open the page of a store; no page may request anything or write to the console."""
     complaints: list[str] = []
 
     def open_page(root: Path) -> Page:
@@ -37,7 +37,7 @@ def opener(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         page.on("request", lambda request: complaints.append(request.url))
         page.goto(out.as_uri())
         page.wait_for_function(_DRAWN)
-        complaints.remove(out.as_uri())  # the page itself: the one request there is
+        complaints.remove(out.as_uri())  # the page itself is the only request
         return page
 
     yield open_page
@@ -46,7 +46,7 @@ def opener(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every SVM, two thirds of the ResNets, some of them on a part of the images."""
+    """Every SVM, two thirds of the ResNets, and one ResNet on a part of the images."""
     trials = [
         stored_trial(i, row)
         for i, row in enumerate(records(grid()))

@@ -70,4 +70,4 @@ def test_a_copied_row_counts_once(tmp_path: Path) -> None:
 def test_the_tables_name_both_kernels_winners() -> None:
     best = pd.DataFrame(SVM)
     meant = best[best["setting"] == "C=1 gamma=0.01 degree=3"]
-    assert len(meant) == 2  # what Table 2's shifted row "Poly | 1.0 | 0.01 | 3" means
+    assert len(meant) == 2  # what Table 2's defective row "Poly | 1.0 | 0.01 | 3" means

@@ -36,7 +36,7 @@ TRIALS = st.lists(
 
 
 def plain_ranking(rows: list[dict[str, Any]], metric: str, smaller: bool) -> list[tuple[str, str]]:
-    """Rank by sorting everything, in the order that top_trials promises."""
+    """Rank by sorting every trial, in the order that `top_trials` promises."""
     ranked = [
         (value if smaller else -value, math.inf if wall is None else wall, row)
         for row in rows
@@ -56,7 +56,7 @@ def plain_ranking(rows: list[dict[str, Any]], metric: str, smaller: bool) -> lis
     top=st.integers(1, 8),
     model=st.sampled_from([None, "svm"]),
 )
-def test_the_quick_ranking_is_the_plain_one(
+def test_the_quick_ranking_equals_the_plain_one(
     tmp_path_factory: pytest.TempPathFactory,
     searches: list[tuple[list[dict[str, Any]], str]],
     metric: Metric,
@@ -86,7 +86,7 @@ def test_the_quick_ranking_is_the_plain_one(
 
 @pytest.mark.parametrize("compact", [False, True])
 @pytest.mark.parametrize("metric", ["val_accuracy", "test_accuracy"])
-def test_a_full_tie_goes_to_the_smaller_trial_id_wherever_it_lies(
+def test_a_full_tie_goes_to_the_smaller_trial_id_in_whatever_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: str, compact: bool
 ) -> None:
     monkeypatch.setattr("tune_mnist.store.merge.ROW_GROUP", 1)
