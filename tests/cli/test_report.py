@@ -105,6 +105,15 @@ def test_html_without_a_store_says_how_to_get_one(
     assert not page.exists()
 
 
+def test_the_page_says_how_to_fill_its_missing_cells_in_this_store(tmp_path: Path) -> None:
+    row = records(grid().query("part == 'svm'"))[0]
+    store, page = write_report_store(tmp_path / "mine", [stored_trial(0, row)]), tmp_path / "page"
+    assert run(["report", "html", str(page), "--results", str(store)]) == 0
+    for part in (" --part devices", ""):
+        command = f"python -m tune_mnist report run{part} --results {store}"
+        assert f"<code>{command}</code>" in page.read_text("utf-8")
+
+
 def test_on_a_gpu_pinned_and_unpinned_are_two_runs(tmp_path: Path) -> None:
     [job, _] = jobs(GridRequest("resnet"), "gpu")
     pinned = [config for config in job.configs if config["pin_memory"]]

@@ -20,7 +20,8 @@ from tune_mnist.figures.chart_style import (
     trial_marks,
 )
 
-_NAMED = 4  # searches in the legend; long names would leave the chart no room
+NAMED_SEARCHES = 4
+"""How many of the best searches are in the legend; more would leave the chart no room."""
 
 
 def best_so_far_figure(numbers: BestSoFar, over: Literal["elapsed_s", "trials"]) -> go.Figure:
@@ -50,7 +51,7 @@ def best_so_far_figure(numbers: BestSoFar, over: Literal["elapsed_s", "trials"])
                 mode="lines+markers",
                 marker={"size": 5},
                 name=plain(search),
-                showlegend=len(leaders) > 1 and index < _NAMED,
+                showlegend=len(leaders) > 1 and index < NAMED_SEARCHES,
                 line={"shape": "hv", "width": 2.5, "color": colour},
                 text=plain(search),
                 hovertemplate="best so far %{y:.2%}<br>%{text}<extra></extra>",

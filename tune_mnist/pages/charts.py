@@ -16,7 +16,7 @@ from tune_mnist.analysis.progress import best_so_far_numbers
 from tune_mnist.analysis.tradeoff import tradeoff_numbers
 from tune_mnist.figures.curves_chart import HIGHLIGHTED, training_curves_figure
 from tune_mnist.figures.parallel_chart import parallel_coordinates_figure
-from tune_mnist.figures.progress_chart import best_so_far_figure
+from tune_mnist.figures.progress_chart import NAMED_SEARCHES, best_so_far_figure
 from tune_mnist.figures.tradeoff_chart import tradeoff_figure
 from tune_mnist.wording import percent
 
@@ -82,12 +82,10 @@ def _tradeoff(ranked: pa.Table) -> View:
 
 def _best_so_far(trials: pa.Table) -> Iterator[View]:
     numbers = best_so_far_numbers(trials)
-    note = " ".join(
-        [
-            "A line is a search's best validation accuracy so far, a dot is a trial.",
-            *_left_out(len(numbers.points), numbers.of),
-        ]
-    )
+    notes = ["A line is a search's best validation accuracy so far, a dot is a trial."]
+    if pc.count_distinct(numbers.steps["search"]).as_py() > NAMED_SEARCHES:
+        notes.append("Point at a line to see the name of its search.")
+    note = " ".join([*notes, *_left_out(len(numbers.points), numbers.of)])
     alt = "Best validation accuracy so far, over"
     by_time, by_trials = (best_so_far_figure(numbers, over) for over in ("elapsed_s", "trials"))
     yield View("by time", f"{alt} elapsed time", _embedded(by_time), note)

@@ -87,7 +87,7 @@ def published_runs() -> pd.DataFrame:
     rows = [row for part in (resnet, devices, svm) for row in records(part)]
     shared = {"fraction": 1.0, "test_set": "standard", "origin": "report"}
     where = "the technical report's {}"
-    return _frame([{**row, **shared, "where": where.format(row["device"])} for row in rows])
+    return _frame([{**row, **shared, "where": where.format(row["device"].upper())} for row in rows])
 
 
 def grid() -> pd.DataFrame:
