@@ -93,6 +93,15 @@ def test_a_fault_in_a_file_names_the_file_and_the_field(
     assert f"{file}: trials: 0 is not a whole number of at least 1" in capsys.readouterr().err
 
 
+def test_a_fault_in_an_option_beside_a_file_names_the_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "request.json"
+    file.write_text('{"space": "svm", "trials": 3}')
+    assert run(["search", "--request", str(file), "--trials", "0"]) == 2
+    assert capsys.readouterr().err.startswith("--trials: 0 is not a whole number")
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [("[1]", "is not a JSON object"), ("{", "is not JSON"), (None, "cannot")]
 )

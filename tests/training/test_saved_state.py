@@ -1,4 +1,4 @@
-"""A state that was torn or changed is told from a whole one."""
+"""A state that was torn or changed is recognised."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from tune_mnist.searching.history.confirmation import (
 )
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
+from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.on_ray.run import SearchRun
 from tune_mnist.searching.planning.machine import this_machine
 from tune_mnist.searching.planning.plan import Plan
@@ -53,12 +54,12 @@ class Confirmed:
     Args:
         confirmation: what ran again.
         standings: how the configurations stand now.
-        reason: what ended it: "done", or "interrupted", and then it can be continued.
+        outcome: what ended it; an interrupted one can be continued.
     """
 
     confirmation: Confirmation
     standings: Standings
-    reason: str
+    outcome: Outcome
 
 
 def confirm(request: ConfirmRequest, observer: Observer | None = None) -> Confirmed:
@@ -108,5 +109,5 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
         searcher = ConfirmSearcher(
             chosen, finished_rows(root, chosen), lambda rows: wanted_seeds(standing(rows), seeds)
         )
-        reason = SearchRun(plan, data, writer, observer).confirm(searcher).reason
-    return Confirmed(chosen, standing(finished_rows(root, chosen)), reason)
+        outcome = SearchRun(plan, data, writer, observer).confirm(searcher)
+    return Confirmed(chosen, standing(finished_rows(root, chosen)), outcome)

@@ -84,21 +84,18 @@ def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
         about the search has changed and may not.
     """
     space, root, warm = plan.space, request.results, None
-    notes = (*plan.notes, *data.notes)
     if request.warm_start is not None:
         rows = past_rows(root, request.warm_start, space)
         warm = warm_start(rows, space, plan.device, data.content_hash)
-        notes = (*plan.notes, *warm.notes, *data.notes)
+    learned = warm.notes if warm else ()
+    if request.resume is not None:
+        resumed = _resumed(request, earlier_runs(root, request.resume), plan, data)
+        return replace(resumed, notes=(*learned, *resumed.notes))
     memory = None if request.rerun else Memory(root, plan, data)
-    if request.resume is None:
-        name = request.name or new_name(space, data)
-        expected = plan_forecast(root, plan, data, memory)
-        return Prepared(request, name, plan, data, Known(memory, warm), expected, notes)
-    earlier = earlier_runs(root, request.resume)
-    changed = _checked(earlier, plan, data, request.allow_change)
-    known = Known(memory, earlier=earlier)
-    # A search that is resumed has measured a part of itself, so there is no forecast.
-    return Prepared(request, request.resume, plan, data, known, None, (*notes, *changed))
+    name = request.name or new_name(space, data)
+    expected = plan_forecast(root, plan, data, memory)
+    notes = (*plan.notes, *learned, *data.notes)
+    return Prepared(request, name, plan, data, Known(memory, warm), expected, notes)
 
 
 def prepare_resumed(request: ResumeRequest, observer: Observer | None = None) -> Prepared:
@@ -118,18 +115,22 @@ def prepare_resumed(request: ResumeRequest, observer: Observer | None = None) ->
     machine = this_machine(ask_torch=gpus > 0 or space.model != "svm")
     plan = plan_search(space, cpus=request.cpus, gpus=gpus, machine=machine)
     plan = with_engine(plan, data, machine)
+    request = request.model_copy(update={"results": root})
+    return replace(_resumed(request, earlier, plan, data), began=began)
+
+
+def _resumed(
+    request: SearchRequest | ResumeRequest, earlier: Earlier, plan: Plan, data: Dataset
+) -> Prepared:
+    """Return what continues an earlier run.
+
+    There is no forecast: the search has measured a part of itself already.
+    """
     changed = _checked(earlier, plan, data, request.allow_change)
-    memory = None if record.request.get("rerun") else Memory(root, plan, data)
-    return Prepared(
-        request=request.model_copy(update={"results": root}),
-        name=request.search,
-        plan=plan,
-        data=data,
-        known=Known(memory, earlier=earlier),
-        forecast=None,
-        notes=(*plan.notes, *data.notes, *changed),
-        began=began,
-    )
+    rerun = earlier.record.request.get("rerun") or getattr(request, "rerun", False)
+    memory = None if rerun else Memory(request.results, plan, data)
+    notes = (*plan.notes, *data.notes, *changed)
+    return Prepared(request, earlier.name, plan, data, Known(memory, earlier=earlier), None, notes)
 
 
 def asked_space(request: SearchRequest) -> Space:

@@ -7,7 +7,7 @@ imported, and Pydantic builds its validators only when a request is made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -141,13 +141,19 @@ class ConfirmRequest(Request):
 AnyRequest = TypeVar("AnyRequest", bound=Request)
 
 
-def make_request(kind: type[AnyRequest], given: Mapping[str, Any], file: str = "") -> AnyRequest:
+def make_request(
+    kind: type[AnyRequest],
+    given: Mapping[str, Any],
+    file: str = "",
+    beside: Collection[str] = (),
+) -> AnyRequest:
     """Return the request that these values make.
 
     Args:
         kind: which request.
         given: field to value.
         file: where the values come from, if from a file: faults name it.
+        beside: fields whose values do not come from the file.
 
     Raises: InputError: one fault for each unknown, missing or unusable field.
     """
@@ -158,7 +164,7 @@ def make_request(kind: type[AnyRequest], given: Mapping[str, Any], file: str = "
         for details in error.errors():
             name = str(details["loc"][0]) if details["loc"] else ""
             problem, fix = _in_words(kind, details["type"], name, given)
-            where, key = (file, name) if file else (f"`{name}`", "")
+            where, key = (file, name) if file and name not in beside else (f"`{name}`", "")
             faults[name] = Fault(where, key, problem, fix)
         raise InputError(faults.values()) from None
 

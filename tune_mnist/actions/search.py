@@ -160,7 +160,8 @@ _PLANNED = ("space", "device", "resources", "configurations", "trials", "engine"
 
 def confirmation_of_request(request: SearchRequest, searched: Searched) -> ConfirmRequest | None:
     """Return the confirmation that a search's request asks for; None if there is none to run."""
-    if request.confirm is None or searched.best is None or searched.outcome.unfinished:
+    interrupted = searched.outcome.reason == "interrupted"
+    if request.confirm is None or searched.best is None or interrupted:
         return None
     shared = {name: getattr(request, name) for name in ("seeds", "cpus", "gpus", "data_dir")}
     return ConfirmRequest(

@@ -46,7 +46,7 @@ MOST_CONFIGURATIONS = 1000  # a random sample of more; all of them would only ta
 CHANCE = 0.05
 _BEST = 5  # the best are at least this many, as Optuna advises, or a tenth of all
 _SHUFFLES = 59  # with the real result 60, so that its rank among them is significant at 1 in 20
-_FEW = 6  # up to this many distinct numbers are told apart like words
+_FEW = 6  # up to this many distinct numbers are treated like words
 _LOG_SPAN = 20  # positive numbers that span more than this factor are compared by their logarithms
 
 

@@ -18,10 +18,12 @@ from tune_mnist.version import __version__
 
 Command = Callable[..., None]
 
+_TAKE_A_REQUEST = ("search", "resume", "confirm")
+
 
 def whole_app() -> typer.Typer:
     """Return the command line with every option of every command."""
-    return app_for({"search", "resume", "confirm"})
+    return app_for(_TAKE_A_REQUEST)
 
 
 def app_for(words: Container[str]) -> typer.Typer:
@@ -38,13 +40,9 @@ def app_for(words: Container[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_options)
-    for command in (search, resume):
-        app.command()(_with_request(command) if command.__name__ in words else command)
-    app.command()(status)
-    app.command()(leaderboard)
-    app.command()(importance)
-    app.command()(_with_request(confirm) if "confirm" in words else confirm)
-    app.command()(replay)
+    for command in (search, resume, status, leaderboard, importance, confirm, replay):
+        called = command.__name__ in _TAKE_A_REQUEST and command.__name__ in words
+        app.command()(_with_request(command) if called else command)
     app.add_typer(report_app, name="report")
     app.add_typer(spaces_app, name="spaces")
     return app
@@ -54,12 +52,8 @@ def _with_request(command: Command) -> Command:
     from tune_mnist.actions.requests import ConfirmRequest, Request, ResumeRequest, SearchRequest
     from tune_mnist.cli.options import with_options
 
-    kinds: dict[str, type[Request]] = {
-        "search": SearchRequest,
-        "resume": ResumeRequest,
-        "confirm": ConfirmRequest,
-    }
-    return with_options(command, kinds[command.__name__])
+    kinds: tuple[type[Request], ...] = (SearchRequest, ResumeRequest, ConfirmRequest)
+    return with_options(command, kinds[_TAKE_A_REQUEST.index(command.__name__)])
 
 
 def _options(

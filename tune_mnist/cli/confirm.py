@@ -26,20 +26,19 @@ def confirm(context: typer.Context) -> None:
 def show_confirmation(request: ConfirmRequest) -> None:
     """Run a confirmation and print how the configurations stand.
 
-    Raises: InputError: it cannot be made. KeyboardInterrupt: it was interrupted.
+    Raises: InputError: it cannot be made. typer.Exit: it was interrupted.
     """
     from tune_mnist.actions.confirm import prepare_confirmation, run_confirmation
     from tune_mnist.cli.live import LiveView
     from tune_mnist.cli.reading import ReadingBar
-    from tune_mnist.cli.shown import console
+    from tune_mnist.cli.shown import console, exit_if_interrupted
 
     with ReadingBar() as bar:
         prepared = prepare_confirmation(request, bar)
     with LiveView(prepared, console()) as view:
         confirmed = run_confirmation(prepared, view)
     _print_standings(confirmed.standings, confirmed.confirmation, console())
-    if confirmed.reason == "interrupted":
-        raise KeyboardInterrupt
+    exit_if_interrupted(confirmed.outcome)
 
 
 def _print_standings(now: Standings, confirmation: Confirmation, console: Console) -> None:

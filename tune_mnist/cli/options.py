@@ -99,7 +99,7 @@ def asked_for(
     given = _given(context, kind)
     if file is None:
         return make_request(kind, given)
-    return make_request(kind, {**read_request(file), **given}, file=str(file))
+    return make_request(kind, {**read_request(file), **given}, str(file), beside=given)
 
 
 def _given(context: typer.Context, kind: type[Request]) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +66,7 @@ def run_and_show(prepared: Prepared) -> Searched:
     """
     from tune_mnist.actions.search import SearchLostError, run
     from tune_mnist.cli.live import LiveView
-    from tune_mnist.cli.shown import console, print_outcome, resume_command
+    from tune_mnist.cli.shown import console, exit_if_interrupted, print_outcome, resume_command
     from tune_mnist.errors import Fault, InputError
 
     given = prepared.request.results
@@ -78,8 +77,7 @@ def run_and_show(prepared: Prepared) -> Searched:
         fix = f"resume it with: {resume_command(error.search, given)}"
         raise InputError([*error.faults, Fault(error.search, "", "can continue", fix)]) from error
     print_outcome(searched, prepared.plan, view.addresses, console())
-    if searched.outcome.reason == "interrupted":
-        raise typer.Exit(128 + (searched.outcome.signal or signal.SIGINT))
+    exit_if_interrupted(searched.outcome)
     if searched.best is None:
         raise typer.Exit(1)
     return searched

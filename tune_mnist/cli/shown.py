@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from tune_mnist.actions.search import Searched, scores
 from tune_mnist.cli.words import in_options
+from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.spaces import config_key, configurations
@@ -107,6 +110,12 @@ def print_outcome(searched: Searched, plan: Plan, addresses: Sequence[str], to: 
     if searched.forecast is not None:
         took = duration(searched.seconds)
         print_line(f"took {took}; forecast {_forecast_text(searched.forecast)}")
+
+
+def exit_if_interrupted(outcome: Outcome) -> None:
+    """Raise typer.Exit with the shell's code of the signal, if one interrupted the run."""
+    if outcome.reason == "interrupted":
+        raise typer.Exit(128 + (outcome.signal or signal.SIGINT))
 
 
 def resume_command(name: str, results: Path) -> str:

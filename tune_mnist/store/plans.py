@@ -184,6 +184,10 @@ def read_search(root: Path, search: str) -> SearchRecord:
     known = list_searches(root)
     if search not in known:
         raise not_in_store("`search`", search, known)
+    return _read(root, search)
+
+
+def _read(root: Path, search: str) -> SearchRecord:
     file = record_file(root, search)
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -208,7 +212,7 @@ def read_searches(root: Path) -> dict[str, SearchRecord]:
     records: dict[str, SearchRecord] = {}
     for search in list_searches(root):
         try:
-            records[search] = read_search(root, search)
+            records[search] = _read(root, search)
         except InputError as error:
             for fault in error.faults:
                 where = f"{fault.where}: {fault.key}" if fault.key else fault.where

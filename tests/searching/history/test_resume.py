@@ -18,10 +18,11 @@ from tune_mnist.actions.search import run as run_prepared
 from tune_mnist.actions.status import replay as replay_search
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
-from tune_mnist.searching.history.resume import earlier_runs, replay, saved_states
+from tune_mnist.searching.history.resume import Earlier, earlier_runs, replay, saved_states
 from tune_mnist.searching.history.warm_start import past_rows, warm_start
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.proposing.proposals import Proposals
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.reader import read_trials
 
 Search = Callable[..., Searched]
@@ -127,8 +128,11 @@ def test_a_trial_goes_on_from_its_last_saved_state(
     text = RESNET.replace("epochs: 2", "epochs: 6").replace(", trials: 2", ", trials: 1")
     _, whole = search(text, "whole")
     search(text, "cut", observer=InterruptsAfterEpoch())
-    [checkpoint] = earlier_runs(tmp_path / "results", "cut").checkpoints.values()
+    earlier = earlier_runs(tmp_path / "results", "cut")
+    [number] = earlier.states
+    checkpoint = earlier.state(number)
     _, rows = search(text, "cut", resume=True)
+    assert checkpoint is not None
     assert checkpoint.name.startswith("checkpoint_")
     assert outcomes(rows) == outcomes(whole)
     assert rows[0]["test_accuracy"] == whole[0]["test_accuracy"]
@@ -174,4 +178,7 @@ def test_an_older_whole_state_is_taken_where_the_newest_is_torn(tmp_path: Path) 
         os.utime(folder / "state.pt", (age, age))
     for folder in (torn, alone):
         (folder / "state.pt").write_bytes(b"PK")
-    assert saved_states(tmp_path) == {3: kept}
+    states = saved_states(tmp_path)
+    assert states == {3: [torn, kept], 4: [alone]}
+    earlier = Earlier("cut", SearchRecord(), [], [], {}, {}, states)
+    assert [earlier.state(number) for number in (3, 4, 5)] == [kept, None, None]

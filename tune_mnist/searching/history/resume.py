@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class Earlier:
             config is a mapping.
         reports: the measurements of each of these trials, in the order of their steps.
         attempts: how many attempts at each trial have a row, by number.
-        checkpoints: the newest whole saved state of each trial that left one, by number.
+        states: the saved states of each trial that left any, newest first, by number.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Earlier:
     rows: Sequence[Row]
     reports: dict[str, list[Row]]
     attempts: dict[int, int]
-    checkpoints: dict[int, Path]
+    states: dict[int, list[Path]]
 
     @property
     def space(self) -> Space:
@@ -84,6 +84,13 @@ class Earlier:
     def past(self, row: Row) -> Past:
         """Return a trial that has ended, with its curve."""
         return Past(row["shared_with"] or row["trial"], row, self.reports.get(row["trial"], []))
+
+    def state(self, number: int) -> Path | None:
+        """Return the newest whole saved state of a trial; None if it has none.
+
+        A state that was being written when its process was killed is passed over for an older one.
+        """
+        return next((state for state in self.states.get(number, ()) if is_whole(state)), None)
 
     @property
     def observed(self) -> list[FrozenTrial]:
@@ -144,7 +151,7 @@ def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
     reports: dict[str, list[Row]] = defaultdict(list)
     for report in read_reports(root, search=name).to_pylist():
         reports[report["trial"]].append(report)
-    attempts = {int(row["trial"]): row["attempt"] for row in rows}
+    attempts = _attempts(rows)
     ended = [
         {**row, "config": json.loads(row["config"])}
         for row in rows
@@ -158,14 +165,12 @@ def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
         rows=ended,
         reports=reports,
         attempts=attempts,
-        checkpoints=saved_states(checkpoints_folder(root, name)),
+        states=saved_states(checkpoints_folder(root, name)),
     )
 
 
-def saved_states(folder: Path) -> dict[int, Path]:
-    """Return the newest whole state of each trial, by the trial's number.
-
-    A state that was being written when its process was killed is passed over for an older one.
+def saved_states(folder: Path) -> dict[int, list[Path]]:
+    """Return the states of each trial, newest first, by the trial's number; none is read.
 
     Args:
         folder: of the search's states, as Tune lays them out: a folder a run, in it one a trial.
@@ -175,13 +180,18 @@ def saved_states(folder: Path) -> dict[int, Path]:
         trial = state.parents[1].name.partition(".")[0]
         if trial.isdigit():
             found[int(trial)].append(state)
-    newest = {}
-    for number, states in found.items():
+    for states in found.values():
         states.sort(key=lambda state: state.stat().st_mtime_ns, reverse=True)
-        whole = next((one.parent for one in states if is_whole(one.parent)), None)
-        if whole is not None:
-            newest[number] = whole
-    return newest
+    return {number: [state.parent for state in states] for number, states in found.items()}
+
+
+def _attempts(rows: Iterable[Row]) -> dict[int, int]:
+    """Return how many attempts at each trial have a row, by its number."""
+    found: dict[int, int] = {}
+    for row in rows:
+        number = int(row["trial"])
+        found[number] = max(row["attempt"], found.get(number, 0))
+    return found
 
 
 def check_unchanged(earlier: Earlier, root: Path) -> None:
@@ -189,8 +199,9 @@ def check_unchanged(earlier: Earlier, root: Path) -> None:
 
     Raises: InputError: another process has.
     """
-    now = earlier_of(root, earlier.name, read_search(root, earlier.name))
-    if (len(now.proposals), now.attempts) != (len(earlier.proposals), earlier.attempts):
+    proposals = len(read_proposals(root, earlier.name))
+    rows = read_trials(root, search=earlier.name, columns=["trial", "attempt"]).to_pylist()
+    if (proposals, _attempts(rows)) != (len(earlier.proposals), earlier.attempts):
         problem = f"{earlier.name!r} was continued by another process meanwhile"
         raise input_error("resume", problem, "resume it again")
 

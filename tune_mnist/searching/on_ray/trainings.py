@@ -111,7 +111,7 @@ class Trainings:
         left = [proposal for proposal in proposals if proposal.number not in ended]
         self._taken = len(earlier.rows) + len(left)
         for proposal in left:
-            state = earlier.checkpoints.get(proposal.number)
+            state = earlier.state(proposal.number)
             attempt = 1 + earlier.attempts.get(proposal.number, 0)
             self._ready.append(Training(proposal, attempt, restore=str(state) if state else None))
 
