@@ -39,7 +39,7 @@ from benchmarks.replay import (
 from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS
 from tune_mnist.searching.proposing.proposals import Proposals
-from tune_mnist.spaces import Space
+from tune_mnist.spaces import Device, Space
 
 CLAIM = (
     "our default reaches the grid's best in at most a third of its cost, "
@@ -72,10 +72,9 @@ class Ours:
 
     def __init__(self, table: Table, sampler: str, scheduler: str, seed: int) -> None:
         self._space = space_of(table, sampler, scheduler, seed)
-        self._proposals = Proposals(
-            self._space, "gpu" if "pin_memory" in table.parameters else "cpu"
-        )
-        made = SCHEDULERS[self._space.search.scheduler](self._space)
+        device: Device = "gpu" if "pin_memory" in table.parameters else "cpu"
+        self._proposals = Proposals(self._space, device)
+        made = SCHEDULERS[self._space.search.scheduler](self._space, device)
         self._scheduler = made if isinstance(made, RungScheduler) else None
         self._metric = self._space.objective.metric
 

@@ -210,7 +210,7 @@ RATE = RESNET + "  learning_rate: {choice: [0.1, 0.01]}\n"
         ),
         (
             RESNET + "  optimizer: {choice: [sgd, adam]}\nsearch: {scheduler: pbt, trials: 8}",
-            "pbt can change batch_size and learning_rate, and neither is searched; ",
+            "pbt can change batch_size and learning_rate; neither is searched, or a `when` names",
         ),
         (
             RATE + "search: {scheduler: pbt, trials: 8}\nfidelity: {parameter: train_fraction}",

@@ -18,6 +18,7 @@ from tune_mnist.spaces.configurations import (
     config_key,
     configurations,
     point_configurations,
+    searched_in,
     size,
     suggest,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "point_configurations",
     "read_space",
     "rungs",
+    "searched_in",
     "shipped_spaces",
     "size",
     "suggest",

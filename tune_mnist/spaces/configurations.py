@@ -104,6 +104,27 @@ def suggest(space: Space, trial: BaseTrial, device: Device) -> Config:
     return _config(space, draft)
 
 
+def searched_in(space: Space, config: Config, device: Device) -> frozenset[str] | None:
+    """Return the parameters whose domain gave this configuration's values.
+
+    The other values are the model's defaults; the configuration may leave these out. None if the
+    space does not contain it. In a space of points alone, no domain gives a value.
+    """
+    if not space.parameters:
+        known = {config_key(point) for point in point_configurations(space, device)}
+        return frozenset() if config_key(config) in known else None
+
+    def own(name: str, domain: Domain) -> list[tuple[Scalar, int]]:
+        held = name in config and domain.contains(config[name])
+        return [(config[name], 1)] if held else []
+
+    def same(draft: Draft) -> bool:
+        defaults = {name: MODELS[space.model][name].default for name in draft.config}
+        return draft.config == {**defaults, **config}
+
+    return next((one.searched for one in drafts(space, device, own) if same(one)), None)
+
+
 def collapsed(space: Space, device: Device) -> list[str]:
     """Return a line for each parameter that the space searches even where it cannot matter."""
     names: set[str] = set()

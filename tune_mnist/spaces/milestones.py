@@ -37,11 +37,15 @@ def trained_rungs(space: Space) -> tuple[float, ...]:
 
 
 def changeable(space: Space) -> dict[str, Domain]:
-    """Return the searched parameters that pbt may change during a training."""
+    """Return the searched parameters that pbt may change during a training.
+
+    One that another's `when` names is none of them: with it would change what is searched.
+    """
+    named = {parent for domain in space.parameters.values() for parent in domain.when}
     return {
         name: domain
         for name, domain in space.parameters.items()
-        if MODELS[space.model][name].changeable and domain.count() > 1
+        if MODELS[space.model][name].changeable and domain.count() > 1 and name not in named
     }
 
 

@@ -54,8 +54,8 @@ def _population(space: Space) -> Fault | None:
         return Fault("", key, problem, "use `fidelity=epochs`, or asha")
     if not changeable(space):
         able = [name for name, one in MODELS[space.model].items() if one.changeable]
-        problem = f"pbt can change {' and '.join(able)}, and neither is searched"
-        return Fault("", key, problem, "give one a domain, or use asha")
+        problem = f"pbt can change {' and '.join(able)}; neither is searched, or a `when` names it"
+        return Fault("", key, problem, "give one a domain that no `when` names, or use asha")
     if trials is None or trials < POPULATION:
         problem = f"pbt needs a population of at least {POPULATION} trials"
         return Fault("", key, problem, f"set `trials={2 * POPULATION}`")

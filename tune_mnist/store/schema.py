@@ -80,6 +80,12 @@ TRIALS = pa.schema(
         column("fidelity", pa.float64(), _FIDELITY, "how far the trial got"),
         column("parameters", pa.int64(), "numbers", "size of the trained model"),
         column("multiply_adds", pa.int64(), "multiply-adds", "cost of one image's forward pass"),
+        column(
+            "converged",
+            pa.bool_(),
+            "",
+            "whether an SVM's solver met its stopping rule; null where that is not known",
+        ),
         column("engine", pa.string(), "", "the implementation that trained the model"),
         column("device", pa.string(), "", "name of the processor or GPU that the trial ran on"),
         column("cpus", pa.float64(), "cores", "CPU cores reserved for the trial"),

@@ -39,6 +39,7 @@ class Measurement(TypedDict, total=False):
     wall_time_s: float
     parameters: int  # numbers in the model: weights, or support vectors, coefficients and biases
     multiply_adds: int  # of one image's forward pass; ResNets only (flops.py)
+    converged: bool  # whether the solver met its stopping rule; SVMs whose engine says so
     engine: str  # the implementation that ran, for example "scikit-learn-intelex"
     prefix: Measurement  # what a training that ends here would have reported last, with its times
 

@@ -10,10 +10,21 @@ from pathlib import Path
 import pytest
 import ray
 
-from tests.searching.conftest import Searched
+from tests.searching.conftest import Searched, plan_text
 from tune_mnist.searching.observer import Observer, Row
-from tune_mnist.searching.on_ray.scheduling.population import perturbed
-from tune_mnist.spaces import Choice, Domain, IntUniform, LogUniform, Scalar, Uniform
+from tune_mnist.searching.on_ray.scheduling.population import Population, perturbed
+from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS
+from tune_mnist.spaces import (
+    Choice,
+    Config,
+    Domain,
+    IntUniform,
+    LogUniform,
+    Scalar,
+    Uniform,
+    changeable,
+    searched_in,
+)
 from tune_mnist.store.reader import read_reports
 
 SPACE = """
@@ -70,6 +81,44 @@ def test_one_at_a_time_a_population_is_the_same_again(search: Callable[..., Sear
         assert min(observer.free) >= 1
     assert found[0] == found[1]
     assert any(len(json.loads(schedule)) > 1 for _, schedule, _ in found[0])
+
+
+CONDITIONAL = """
+model: resnet
+dataset: digits
+parameters:
+  batch_size: {choice: [16, 32, 64]}
+  optimizer: {choice: [sgd, adam]}
+  learning_rate: {log_uniform: [0.01, 0.1], when: {optimizer: sgd}}
+  epochs: 4
+search: {sampler: random, scheduler: pbt, trials: 4}
+"""
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_changed_configuration_is_one_of_the_space(optimizer: str, tmp_path: Path) -> None:
+    plan = plan_text(tmp_path, CONDITIONAL)
+    population = SCHEDULERS["pbt"](plan.space, plan.device)
+    assert isinstance(population, Population)
+    config: Config = {
+        "architecture": "resnet18",
+        "batch_size": 32,
+        "optimizer": optimizer,
+        "learning_rate": 0.05 if optimizer == "sgd" else 0.001,
+        "epochs": 4,
+    }
+    changed = []
+    for _ in range(100):
+        config = population.explored(config)
+        assert searched_in(plan.space, config, plan.device) is not None
+        changed.append(config)
+    assert len({one["batch_size"] for one in changed}) == 3
+    assert any(one["learning_rate"] != 0.001 for one in changed) == (optimizer == "sgd")
+
+
+def test_what_a_when_names_does_not_change(tmp_path: Path) -> None:
+    text = CONDITIONAL.replace("{optimizer: sgd}", "{batch_size: [16, 32]}")
+    assert set(changeable(plan_text(tmp_path, text).space)) == {"learning_rate"}
 
 
 def test_a_trial_of_a_population_is_never_reused(search: Callable[..., Searched]) -> None:

@@ -11,11 +11,12 @@ from ray import tune
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.searching.on_ray.trainable import Shared, run_trial
+from tune_mnist.spaces import Config, ModelName, Space
 from tune_mnist.training.measurement import Measurement, Save
+from tune_mnist.training.model import TRAINERS
 from tune_mnist.training.options import TrainOptions
-from tune_mnist.training.resnet.train import ResnetConfig, train
 
-NET = {
+NET: Config = {
     "architecture": "resnet18",
     "batch_size": 64,
     "optimizer": "sgd",
@@ -78,6 +79,12 @@ def dies_once(trial: dict[str, Any], shared: Shared) -> None:
         tune.report = report
 
 
+def shared_by(data: Dataset, *configs: Config, model: ModelName = "resnet", **rest: Any) -> Shared:
+    """What the trials of a space of these configurations share; of `NET` if none is given."""
+    space = Space(name="test", model=model, dataset="digits", points=configs or (NET,))
+    return Shared(data, space, "cpu", None, **rest)
+
+
 def numbers(reports: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return [(r["step"], r["train_loss"], r["val_loss"], r["val_accuracy"]) for r in reports]
 
@@ -85,7 +92,7 @@ def numbers(reports: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 @pytest.fixture(scope="module")
 def unbroken(few_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Reports of the trial that nothing interrupts, its 2-epoch prefix asked for."""
-    shared = Shared(few_digits, "resnet", 0, "cpu", None, lengths=(2, 3))
+    shared = shared_by(few_digits, lengths=(2, 3))
     folder = tmp_path_factory.mktemp("unbroken")
     reports, result = fit(run_trial, {"hyperparameters": NET}, shared, folder)
     assert result.checkpoint is None
@@ -102,7 +109,7 @@ def test_a_prefix_reaches_the_driver_whole(unbroken: list[dict[str, Any]]) -> No
 def test_a_trial_that_died_goes_on_from_its_checkpoint(
     few_digits: Dataset, unbroken: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    shared = Shared(few_digits, "resnet", 0, "cpu", None, save_every_s=0)
+    shared = shared_by(few_digits, save_every_s=0)
     trial = {"hyperparameters": NET, "mark": str(tmp_path / "mark")}
     reports, result = fit(dies_once, trial, shared, tmp_path)
     assert result.error is None
@@ -112,15 +119,16 @@ def test_a_trial_that_died_goes_on_from_its_checkpoint(
 def test_the_next_trial_in_a_process_begins_at_its_beginning(
     few_digits: Dataset, tmp_path: Path
 ) -> None:
-    shared = Shared(few_digits, "resnet", 0, "cpu", None, save_every_s=0)
-    trial = {"hyperparameters": {**NET, "epochs": 2, "batch_size": tune.grid_search([64, 32])}}
+    configs = [{**NET, "epochs": 2, "batch_size": size} for size in (64, 32)]
+    shared = shared_by(few_digits, *configs, save_every_s=0)
+    trial = {"hyperparameters": tune.grid_search(configs)}
     in_turn = tune.TuneConfig(max_concurrent_trials=1, reuse_actors=True)
     reports, _ = fit(run_trial, trial, shared, tmp_path, in_turn)
     assert [r["step"] for r in reports] == [1, 2, 1, 2]
 
 
 def test_no_state_is_saved_before_it_is_due(few_digits: Dataset, tmp_path: Path) -> None:
-    shared = Shared(few_digits, "resnet", 0, "cpu", None, save_every_s=3600)
+    shared = shared_by(few_digits, {**NET, "epochs": 2}, save_every_s=3600)
     _, result = fit(run_trial, {"hyperparameters": {**NET, "epochs": 2}}, shared, tmp_path)
     assert result.checkpoint is None
 
@@ -132,21 +140,30 @@ def test_a_trial_goes_on_from_the_folder_it_is_given(
         if measurement["step"] == 2 and save:
             save(tmp_path / "state")
 
-    train(ResnetConfig(**NET), few_digits, keep, TrainOptions())  # type: ignore[arg-type]  # a mapping of mixed types
-    shared = Shared(few_digits, "resnet", 0, "cpu", None)
+    TRAINERS["resnet"](NET, few_digits, keep, TrainOptions(threads=1))
+    shared = shared_by(few_digits)
     trial = {"hyperparameters": NET, "restore": str(tmp_path / "state")}
     reports, _ = fit(run_trial, trial, shared, tmp_path)
     assert [r["step"] for r in reports] == [3]
-    assert reports[0]["val_accuracy"] == pytest.approx(unbroken[2]["val_accuracy"], abs=0.05)
+    assert numbers(reports) == numbers(unbroken[2:])
 
 
 @pytest.mark.parametrize("model", ["svm", "resnet"])
 def test_a_ladder_reports_each_rung_and_tests_the_last(
     model: Any, few_digits: Dataset, tmp_path: Path
 ) -> None:
-    config = {"C": 1.0, "kernel": "rbf"} if model == "svm" else {**NET, "epochs": 1}
-    shared = Shared(few_digits, model, 0, "cpu", None, rungs=(0.25, 1.0))
+    config: Config = (
+        {"kernel": "rbf", "C": 1.0, "gamma": "scale"} if model == "svm" else {**NET, "epochs": 1}
+    )
+    shared = shared_by(few_digits, config, model=model, rungs=(0.25, 1.0))
     reports, _ = fit(run_trial, {"hyperparameters": config}, shared, tmp_path)
     assert [(r["step"], r["fidelity"]) for r in reports] == [(1, 0.25), (2, 1.0)]
     assert ["test_accuracy" in r for r in reports] == [False, True]
     assert reports[1]["wall_time_s"] > reports[0]["wall_time_s"]
+
+
+def test_a_configuration_outside_the_space_never_runs(few_digits: Dataset, tmp_path: Path) -> None:
+    outside = {"hyperparameters": {**NET, "learning_rate": 0.02}}
+    reports, result = fit(run_trial, outside, shared_by(few_digits), tmp_path)
+    assert reports == []
+    assert "0.02} is not in the search space" in str(result.error).replace(", 'epochs': 3", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tune_mnist.datasets import Dataset
+from tune_mnist.training.svm import one_vs_one
 from tune_mnist.training.svm.gram_svc import GramSVC
 from tune_mnist.training.svm.pixels import standardised
 
@@ -155,3 +158,26 @@ def test_unknown_kernel_is_refused(rows: tuple[np.ndarray, ...]) -> None:
     x, y, _ = rows
     with pytest.raises(ValueError, match="rbf, poly, linear, not 'sigmoid'"):
         GramSVC(kernel="sigmoid").fit(x, y)
+
+
+def test_a_hard_problem_is_solved_beyond_libsvms_ten_million_iterations() -> None:
+    """Every row twice, with labels at random."""
+    rng = np.random.default_rng(1)
+    x = np.tile(rng.standard_normal((30, 1)), (2, 1))
+    y = rng.integers(0, 2, 60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted = GramSVC(kernel="poly", C=100, degree=5, gamma=1.0).fit(x, y)
+    assert fitted.n_iter_[0] > 10_000_000
+    assert fitted.fit_status_ == 0
+
+
+def test_a_fit_that_is_given_up_is_a_warning_and_a_status(
+    rows: tuple[np.ndarray, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_vs_one, "LIMIT", 10)
+    with pytest.warns(ConvergenceWarning, match="gave up at a violation of"):
+        fitted = GramSVC().fit(*rows[:2])
+    fitted.save(tmp_path / "model.npz")
+    kept = GramSVC.load(tmp_path / "model.npz")
+    assert [one.fit_status_ for one in (fitted, kept, kept.to_sklearn())] == [1, 1, 1]

@@ -13,6 +13,7 @@ from sklearn.svm import SVC
 from tune_mnist.datasets import Dataset, first_rows
 from tune_mnist.training.measurement import Measurement
 from tune_mnist.training.options import TrainOptions
+from tune_mnist.training.svm import one_vs_one
 from tune_mnist.training.svm import train as svm
 from tune_mnist.training.svm.pixels import standardised
 from tune_mnist.training.svm.train import SvmConfig, train
@@ -101,6 +102,17 @@ class TestEveryEngine:
         model = SVC(C=1.0).fit(standardised(digits)[0], digits.train.labels)
         expected = len(model.support_) * (64 + 9) + 45
         assert measured["parameters"] == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("limit", [10, one_vs_one.LIMIT])
+def test_a_measurement_says_whether_the_solver_converged(
+    limit: int, digits: Dataset, gram_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_vs_one, "LIMIT", limit)
+    measured = run("shared-gram", SvmConfig("rbf", 1.0), digits, gram_dir, monkeypatch)
+    assert measured["converged"] == (limit > 10)
+    plain = run("scikit-learn", SvmConfig("rbf", 1.0), digits, gram_dir, monkeypatch)
+    assert plain["converged"]
 
 
 @pytest.mark.parametrize("config", CONFIGS[:5], ids=str)

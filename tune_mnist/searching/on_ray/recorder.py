@@ -155,7 +155,7 @@ def trial_name(trial: Trial) -> str:
 _MEASURED = (
     *("train_accuracy", "val_accuracy", "test_accuracy", "confusion", "train_loss", "val_loss"),
     *("wall_time_s", "setup_s", "fit_s", "eval_s"),
-    *("fidelity", "parameters", "multiply_adds", "engine", "device"),
+    *("fidelity", "parameters", "multiply_adds", "converged", "engine", "device"),
 )
 
 

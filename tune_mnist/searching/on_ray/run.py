@@ -73,7 +73,7 @@ class SearchRun:
         self._writer = writer
         self._observer = observer
         self._dashboard = dashboard
-        self._scheduler = SCHEDULERS[plan.space.search.scheduler](plan.space)
+        self._scheduler = SCHEDULERS[plan.space.search.scheduler](plan.space, plan.device)
         self._ending = Ending(plan.space, time.monotonic() if began is None else began)
         recorder, limit_s = Recorder(plan, data, writer), plan.space.search.trial_timeout_s
         self._events = TrialEvents(recorder, self._ending, observer, limit_s)
@@ -155,8 +155,7 @@ class SearchRun:
         space = self._plan.space
         return Shared(
             self._data,
-            space.model,
-            space.search.seed,
+            space,
             self._plan.device,
             gram.folder if gram else None,
             rungs=trained_rungs(space),

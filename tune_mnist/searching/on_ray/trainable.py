@@ -17,7 +17,7 @@ from typing import Any
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import cpu_name, gpu_name, host
-from tune_mnist.spaces import Config, Device, ModelName
+from tune_mnist.spaces import Config, Device, Space, searched_in
 from tune_mnist.training.ladder import train_ladder
 from tune_mnist.training.measurement import Measurement, Report, Save
 from tune_mnist.training.model import TRAINERS
@@ -30,8 +30,8 @@ class Shared:
 
     Args:
         data: the data set; in a trial its arrays are read-only, in Ray's object store.
-        model: whose training function is called.
-        seed: of every trial that names none.
+        space: whose configurations may run, by its model's training function; the seed of its
+            search is that of every trial that names none.
         device: of every configuration that names none.
         gram_dir: folder of the matrix of inner products that SVMs share; None if they do not.
         lengths: epochs at which a longer training also reports what a shorter one would have.
@@ -41,8 +41,7 @@ class Shared:
     """
 
     data: Dataset
-    model: ModelName
-    seed: int
+    space: Space
     device: Device
     gram_dir: Path | None
     lengths: tuple[int, ...] = ()
@@ -60,11 +59,15 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
             configuration runs on several, "restore", the folder of a saved state, if it was
             interrupted, and "seconds", after which its process ends, whatever it is doing.
         shared: put once into Ray's object store by `tune.with_parameters`.
+
+    Raises: ValueError: the space does not contain the configuration, whoever made it.
     """
     import ray
     from ray import tune
 
     config = dict(trial["hyperparameters"])
+    if searched_in(shared.space, config, shared.device) is None:
+        raise ValueError(f"{config} is not in the search space")
     device = config.pop("device", shared.device)
     cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
     where = {"device": gpu_name() if device == "gpu" else cpu_name(), "host": host()}
@@ -85,14 +88,14 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     threads = max(1, int(cpus))
     options = TrainOptions(
         device="cuda" if device == "gpu" else "cpu",
-        seed=trial.get("seed", shared.seed),
+        seed=trial.get("seed", shared.space.search.seed),
         threads=threads,
         lengths=shared.lengths,
         gram_dir=shared.gram_dir,
     )
 
     def train(config: Config, report: Report, restore: Path | None) -> Measurement:
-        return TRAINERS[shared.model](
+        return TRAINERS[shared.space.model](
             config, shared.data, report, replace(options, restore=restore)
         )
 

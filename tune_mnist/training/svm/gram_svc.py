@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 from sklearn.utils.multiclass import _ovr_decision_function, check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -42,7 +44,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         decision_function_shape: "ovr" or "ovo", as in SVC.
 
     Attributes, as in SVC: `classes_`, `support_`, `support_vectors_` (float32), `n_support_`,
-    `dual_coef_`, `intercept_`, `n_iter_`, `n_features_in_`.
+    `dual_coef_`, `intercept_`, `n_iter_`, `fit_status_`, `n_features_in_`.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> GramSVC:
         """Fit to X (n, d) and class labels y (n,); needs n * n float32 of memory meanwhile.
 
+        Warns: ConvergenceWarning: a problem was given up, as in SVC.
         Raises: ValueError: X or y are not what SVC accepts, the kernel is unknown, or kernel
             values overflow float32.
         """
@@ -83,6 +86,11 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             CSvc(self._kernel(rows), self.C, self.tol),
             threads=threads,
         )
+        if fitted.violation >= self.tol:
+            warnings.warn(
+                f"the solver gave up at a violation of {fitted.violation:g}", ConvergenceWarning, 2
+            )
+        self.fit_status_ = int(fitted.violation >= self.tol)
         self.support_ = order[fitted.support]
         self.support_vectors_: Float32 = rows[fitted.support]
         self.n_iter_ = fitted.iterations
@@ -173,7 +181,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         svc._gamma = self._pairwise.kernel.gamma
         svc._sparse = False
         svc._num_iter = svc.n_iter_ = self.n_iter_.astype(np.int32)
-        svc.fit_status_ = 0
+        svc.fit_status_ = self.fit_status_
         svc.n_features_in_ = self.n_features_in_
         svc.shape_fit_ = (len(self.support_), self.n_features_in_)
         return svc
@@ -195,6 +203,7 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 coefficients=self._pairwise.coefficients,
                 biases=self._pairwise.biases,
                 iterations=self.n_iter_,
+                fit_status=self.fit_status_,
             )
         aside.replace(path)
 
@@ -214,5 +223,6 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             model.classes_ = file["classes"]
             model.support_, model.support_vectors_ = file["support"], file["support_vectors"]
             model.n_iter_ = file["iterations"]
+            model.fit_status_ = int(file["fit_status"])
         model.n_features_in_ = model.support_vectors_.shape[1]
         return model

@@ -14,7 +14,6 @@ other class has at most k-2, so its prediction is known; only the other rows nee
 from __future__ import annotations
 
 import queue
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -30,7 +29,9 @@ Int64 = npt.NDArray[np.int64]
 
 CACHE_BYTES = 2 << 30  # kernel rows of all threads; about what the technical report gives its SVC
 
-LEAST_LIMIT, LIMIT_A_ROW = 10_000_000, 100  # iterations after which LIBSVM gives up
+# Iterations after which a problem is given up. LIBSVM itself gives up after 10 million, but
+# scikit-learn's copy goes on, and hard problems of its users converge after up to 90 million.
+LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,15 @@ class Fitted:
         support: (s,) positions of the support vectors among the sorted training rows, ascending.
         surely_right: (n,) whether a row was fitted to and wins all problems of its own class.
         iterations: (k(k-1)/2,) iterations that each problem took.
+        violation: the largest violation of the KKT conditions that is left; below `eps`, unless a
+            problem was given up.
     """
 
     pairwise: PairwiseSvm
     support: Int64
     surely_right: npt.NDArray[np.bool_]
     iterations: Int64
+    violation: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +120,6 @@ def fit_one_vs_one(
         used: (k,) >= 1, the number of rows of each class to fit to, its first ones; None: all.
 
     Raises: ValueError: there are fewer than two classes, or kernel values overflow float32.
-    Warns: ConvergenceWarning: a problem reached LIBSVM's limit on iterations.
     """
     _check_range(norms, svc.kernel)
     products, norms = read_only(products), read_only(norms)
@@ -142,7 +145,7 @@ def fit_one_vs_one(
     by_size = sorted(pairs, key=lambda pair: -sizes[list(pair)].sum())
     with ThreadPoolExecutor(threads) as pool:
         solved = dict(zip(by_size, pool.map(solve, by_size), strict=True))
-    return _assemble(svc, norms, starts, stops, {pair: solved[pair] for pair in pairs})
+    return _assemble(svc.kernel, norms, starts, stops, {pair: solved[pair] for pair in pairs})
 
 
 def _check_range(norms: Float32, kernel: Kernel) -> None:
@@ -166,9 +169,8 @@ def _solve(problem: Pair, svc: CSvc, buffers: tuple[Float32, Float32]) -> _Solve
     first = problem.stop - problem.start
     n = first + problem.other_stop - problem.other_start
     dual, residual = np.empty(n), np.empty(n)
-    limit = max(LEAST_LIMIT, LIMIT_A_ROW * n)
     bias, violation, iterations = solve_pair(
-        problem, svc.kernel, float(svc.C), float(svc.eps), limit, *buffers, dual, residual
+        problem, svc.kernel, float(svc.C), float(svc.eps), LIMIT, *buffers, dual, residual
     )
     y = np.where(np.arange(n) < first, 1.0, -1.0)
     for_first = y - residual + bias > 0
@@ -176,7 +178,7 @@ def _solve(problem: Pair, svc: CSvc, buffers: tuple[Float32, Float32]) -> _Solve
 
 
 def _assemble(
-    svc: CSvc,
+    kernel: Kernel,
     norms: Float32,
     starts: Int64,
     stops: Int64,
@@ -191,14 +193,9 @@ def _assemble(
         coefficients[b - 1, rows_a], coefficients[a, rows_b] = one.dual[:split], one.dual[split:]
         wins[rows_a] += one.wins[:split]
         wins[rows_b] += one.wins[split:]
-    violation = max(one.violation for one in solved.values())
-    if violation >= svc.eps:
-        from sklearn.exceptions import ConvergenceWarning  # takes a second to import
-
-        warnings.warn(f"SMO stopped at a violation of {violation:g}", ConvergenceWarning, 3)
     support = np.flatnonzero(coefficients.any(axis=0))
     pairwise = PairwiseSvm(
-        kernel=svc.kernel,
+        kernel=kernel,
         support_norms=norms[support],
         starts=np.searchsorted(support, starts),
         coefficients=np.ascontiguousarray(coefficients[:, support]),
@@ -209,4 +206,5 @@ def _assemble(
         support=support,
         surely_right=wins == k - 1,
         iterations=np.array([one.iterations for one in solved.values()]),
+        violation=max(one.violation for one in solved.values()),
     )

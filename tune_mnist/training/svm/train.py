@@ -113,10 +113,11 @@ def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
     predicted = model.predict(x_val), model.predict(x_test)
     times = (start, fit_start, eval_start, time.perf_counter())
     parameters = model.support_vectors_.size + model.dual_coef_.size + model.intercept_.size
-    return {
-        **_measurement(data, times, train_accuracy, predicted, parameters, engine),
-        "fidelity": config.train_fraction,
-    }
+    measurement = _measurement(data, times, train_accuracy, predicted, parameters, engine)
+    measurement["fidelity"] = config.train_fraction
+    if engine == "scikit-learn":  # oneDAL does not say
+        measurement["converged"] = model.fit_status_ == 0
+    return measurement
 
 
 def _scale_gamma(rows: npt.NDArray[np.float32]) -> float:
@@ -185,6 +186,7 @@ def _train_on(gram: Gram, config: SvmConfig, data: Dataset, start: float) -> Mea
     return {
         **_measurement(data, times, train_accuracy, (val, test), parameters, "shared-gram"),
         "fidelity": config.train_fraction,
+        "converged": fitted.violation < TOLERANCE,
     }
 
 

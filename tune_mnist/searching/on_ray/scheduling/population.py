@@ -24,7 +24,16 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.schedulers.pbt import _PBTTrialState
 
-from tune_mnist.spaces import Choice, Domain, Objective, Scalar
+from tune_mnist.spaces import (
+    Choice,
+    Config,
+    Device,
+    Domain,
+    Scalar,
+    Space,
+    changeable,
+    searched_in,
+)
 
 _RESAMPLED = 0.25
 _FACTORS = (0.8, 1.2)
@@ -34,15 +43,14 @@ class Population(PopulationBasedTraining):
     """Ray's scheduler, on our proposals.
 
     Args:
-        objective: what trials are compared by.
+        space: whose first objective compares trials, and which contains every configuration;
+            the seed of its search is that of every change.
         time_attr: the key of a measurement that epochs are counted in.
-        domains: of the hyperparameters that may change.
-        seed: of every change.
+        device: of every configuration that names none.
     """
 
-    def __init__(
-        self, objective: Objective, time_attr: str, domains: dict[str, Domain], seed: int
-    ) -> None:
+    def __init__(self, space: Space, time_attr: str, device: Device) -> None:
+        domains, objective = changeable(space), space.objective
         super().__init__(
             time_attr=time_attr,
             metric=objective.metric,
@@ -51,8 +59,10 @@ class Population(PopulationBasedTraining):
             hyperparam_mutations={"hyperparameters": {name: [] for name in domains}},
             log_config=False,  # it would write into files that nobody reads
         )
+        self._space = space
+        self._device = device
         self._domains = domains
-        self._draws = random.Random(seed)
+        self._draws = random.Random(space.search.seed)
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Take a trial into the population."""
@@ -74,22 +84,31 @@ class Population(PopulationBasedTraining):
 
     def _get_new_config(self, trial: Trial, trial_to_clone: Trial) -> tuple[dict[str, Any], Any]:
         """Return the configuration with which a trial continues from the other's state."""
-        cloned = trial_to_clone.config["hyperparameters"]
-        changed = {
-            name: perturbed(self._domains[name], value, self._draws)
-            for name, value in self._changeable(cloned).items()
-        }
+        config = self.explored(trial_to_clone.config["hyperparameters"])
+        changed = self._changeable(config)
         last = self._trial_state[trial_to_clone].last_result
         assert last is not None  # it has a saved state
         schedule = [*trial_to_clone.config["schedule"], [last[self._time_attr], changed]]
         return {
             **trial.config,
-            "hyperparameters": {**cloned, **changed},
+            "hyperparameters": config,
             "schedule": schedule,
         }, {"hyperparameters": dict.fromkeys(changed, "perturbed")}
 
-    def _changeable(self, hyperparameters: dict[str, Scalar]) -> dict[str, Scalar]:
-        return {name: hyperparameters[name] for name in self._domains if name in hyperparameters}
+    def explored(self, config: Config) -> Config:
+        """Return a configuration of the space with other values for those that may change."""
+        return {
+            **config,
+            **{
+                name: perturbed(self._domains[name], value, self._draws)
+                for name, value in self._changeable(config).items()
+            },
+        }
+
+    def _changeable(self, config: Config) -> Config:
+        """Return the values that may change: those that a domain gave, not the model's defaults."""
+        searched = searched_in(self._space, config, self._device) or ()
+        return {name: config[name] for name in self._domains if name in searched}
 
 
 def perturbed(domain: Domain, value: Scalar, draws: random.Random) -> Scalar:

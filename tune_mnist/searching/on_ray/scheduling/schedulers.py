@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tune_mnist.searching.history.memory import Past
-from tune_mnist.spaces import SchedulerName, Space, changeable, rungs
+from tune_mnist.spaces import Device, SchedulerName, Space, rungs
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 FIDELITY = "fidelity"  # the key of a measurement that says which rung it is
 
 
-def _none(space: Space) -> TrialScheduler:  # noqa: ARG001
+def _none(_space: Space, _device: Device) -> TrialScheduler:
     from ray.tune.schedulers import FIFOScheduler
 
     return FIFOScheduler()
 
 
-def _asha(space: Space) -> TrialScheduler:
+def _asha(space: Space, _device: Device) -> TrialScheduler:
     from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
 
     return RungScheduler(space.objectives, rungs(space), brackets=1, seed=space.search.seed)
 
 
-def _hyperband(space: Space) -> TrialScheduler:
+def _hyperband(space: Space, _device: Device) -> TrialScheduler:
     from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
 
     levels = rungs(space)
     return RungScheduler(space.objectives, levels, brackets=len(levels), seed=space.search.seed)
 
 
-def _median(space: Space) -> TrialScheduler:
+def _median(space: Space, _device: Device) -> TrialScheduler:
     from ray.tune.schedulers import MedianStoppingRule
 
     return MedianStoppingRule(
@@ -59,13 +59,13 @@ def _median(space: Space) -> TrialScheduler:
     )
 
 
-def _pbt(space: Space) -> TrialScheduler:
+def _pbt(space: Space, device: Device) -> TrialScheduler:
     from tune_mnist.searching.on_ray.scheduling.population import Population
 
-    return Population(space.objective, FIDELITY, changeable(space), space.search.seed)
+    return Population(space, FIDELITY, device)
 
 
-SCHEDULERS: dict[SchedulerName, Callable[[Space], TrialScheduler]] = {
+SCHEDULERS: dict[SchedulerName, Callable[[Space, Device], TrialScheduler]] = {
     "none": _none,
     "asha": _asha,
     "hyperband": _hyperband,
