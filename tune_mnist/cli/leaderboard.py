@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tune_mnist.analysis.within import Cheapest
+    from tune_mnist.winner import Goal
 
 
 class Format(str, Enum):
@@ -53,11 +54,12 @@ def leaderboard(
         Path | None, typer.Option(help="Write a self-contained page to this file instead.")
     ] = None,
 ) -> None:
-    """Rank the finished trials by validation accuracy."""
+    """Rank the finished trials: by their search's goal, or by validation accuracy."""
     from tune_mnist.analysis.constraints import CONSTRAINABLE, read_selected
-    from tune_mnist.analysis.ranking import top_ranking
+    from tune_mnist.analysis.ranking import goal_of, top_ranking
     from tune_mnist.metrics import parse_constraint
     from tune_mnist.store.selection import Selection
+    from tune_mnist.winner import ACCURACY
 
     _check_combination(within, pareto, format, html)
     limits = tuple(parse_constraint(text, CONSTRAINABLE) for text in where or ())
@@ -67,9 +69,11 @@ def leaderboard(
 
         write_leaderboard(results, html, selection, within=within, top=top)
         print(f"wrote {html}")
-    elif limits or within is not None or pareto is not None:
+        return
+    goal = goal_of(results, selection)
+    if limits or within is not None or pareto is not None or goal != ACCURACY:
         trials = read_selected(results, selection)
-        _print_answers(trials, top, within, pareto, format)
+        _print_answers(trials, goal, top, within, pareto, format)
     else:
         rows = top_ranking(results, top=top, selection=selection)
         _print(rows, format)
@@ -87,23 +91,33 @@ def _check_combination(
 
 
 def _print_answers(
-    trials: pa.Table, top: int, within: float | None, pareto: str | None, format: Format
+    trials: pa.Table,
+    goal: Goal,
+    top: int,
+    within: float | None,
+    pareto: str | None,
+    format: Format,
 ) -> None:
     """Print the ranking by one or several objectives, and the cheapest within the tolerance."""
     import pyarrow as pa
 
     from tune_mnist.analysis.pareto import pareto_sets, parse_objectives, set_sentence
-    from tune_mnist.analysis.ranking import ranked_trials, ranking
+    from tune_mnist.analysis.ranking import goal_note, ranked_trials, ranking
     from tune_mnist.analysis.within import cheapest_within
+    from tune_mnist.winner import ACCURACY, satisfied
 
-    sets = []
-    if pareto is None:
-        rows = ranking(ranked_trials(trials)[:top])
-    else:
-        sets = pareto_sets(trials, parse_objectives(pareto), top)
+    able = trials.filter(satisfied(trials, goal.constraints))
+    notes = []
+    if pareto is not None:
+        sets = pareto_sets(able, parse_objectives(pareto), top)
         rows = pa.concat_tables(found.trials[:top] for found in sets)
-    answers = None if within is None else cheapest_within(trials, within)
-    _print(rows, format, answers, notes=[set_sentence(found) for found in sets])
+        notes = [set_sentence(found) for found in sets]
+    else:
+        rows = ranking(ranked_trials(trials, goal)[:top], goal)
+        if goal != ACCURACY:
+            notes = [f"ranked by {goal_note(goal)}; trials that cannot win come last"]
+    answers = None if within is None else cheapest_within(able, within)
+    _print(rows, format, answers, notes)
 
 
 def _print(

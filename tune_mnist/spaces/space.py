@@ -6,7 +6,6 @@ pickled, and survives a round trip: `Space.model_validate(space.model_dump(mode=
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,6 +24,7 @@ from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
 from tune_mnist.spaces.domains import Domain, Section, broken_rule
 from tune_mnist.spaces.hyperparameters import Config, ModelName
+from tune_mnist.winner import Goal
 
 FidelityName = Literal["epochs", "train_fraction"]
 
@@ -200,6 +200,7 @@ class Space(Section):
         followed = [one.metric for one in self.objectives]
         return tuple(dict.fromkeys([*followed, *(one.metric for one in self.constraints)]))
 
-    def feasible(self, measured: Mapping[str, Any]) -> bool:
-        """Return whether what a trial measured satisfies every constraint."""
-        return all(limit.holds(measured.get(limit.metric)) for limit in self.constraints)
+    @property
+    def goal(self) -> Goal:
+        """What the winner is best in, and must satisfy."""
+        return Goal(tuple(one.metric for one in self.objectives), self.constraints)

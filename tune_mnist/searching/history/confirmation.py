@@ -9,7 +9,6 @@ have. A confirmation that has ended, or died, can be resumed.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from tune_mnist.store.catalog import not_in_store
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import Confirms, SearchRecord, read_search
 from tune_mnist.store.reader import list_searches, read_trials
+from tune_mnist.winner import Goal, best_first
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def confirmation_of(root: Path, search: str, *, top: int | None, seeds: int) -> 
         raise input_error("confirm", f"{search!r} is still being written by {writer}", fix)
     if name in known:
         return _earlier(root, name, record, top, seeds)
-    best = _best_completed(root, search, top or 3)
+    best = _best_configurations(root, search, record.goal, top or 3)
     trials, configs = tuple(trial for trial, _ in best), tuple(config for _, config in best)
     fresh = _fresh(record.seed, seeds)
     return Confirmation(search, name, record, top or 3, trials, configs, fresh)
@@ -104,20 +104,18 @@ def _fresh(seed: int, count: int) -> tuple[int, ...]:
     return tuple((seed + i) % 2**32 for i in range(1, count + 1))
 
 
-def _best_completed(root: Path, search: str, top: int) -> list[tuple[str, Config]]:
-    columns = ["trial", "config", "status", "val_accuracy", "wall_time_s"]
-    rows = read_trials(root, search=search, columns=columns).to_pylist()
-    completed = [
-        row
-        for row in rows
-        if row["status"] == "completed" and math.isfinite(row["val_accuracy"] or math.nan)
-    ]
-    if not completed:
-        problem = f"{search!r} has no completed trial"
+def _best_configurations(root: Path, search: str, goal: Goal, top: int) -> list[tuple[str, Config]]:
+    """Return the trials that can win with their configurations, each once, best first."""
+    columns = [*goal.columns, "config"]
+    trials = best_first(read_trials(root, search=search, columns=columns), goal)
+    able = trials.filter(trials["can_win"])
+    if not len(able):
+        limits = " and ".join(map(str, goal.constraints))
+        which = f"completed trial that satisfies {limits}" if limits else "completed trial"
+        problem = f"{search!r} has no {which}"
         raise input_error("confirm", problem, "run a search that completes one")
-    completed.sort(key=lambda row: (-row["val_accuracy"], row["wall_time_s"] or 0.0, row["trial"]))
     best: dict[str, str] = {}
-    for row in completed:
+    for row in able.to_pylist():
         best.setdefault(row["config"], row["trial"])
     return [(trial, json.loads(config)) for config, trial in list(best.items())[:top]]
 
