@@ -45,7 +45,7 @@ def _watching(progress: bool) -> Iterator[Observer]:
     if not progress:
         yield Observer()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn()) as bar:
         yield _Bar(bar)
 

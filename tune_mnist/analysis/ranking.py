@@ -22,7 +22,7 @@ from tune_mnist.store.reader import list_searches, top_trials
 from tune_mnist.store.schema import TRIALS, column
 from tune_mnist.store.selection import EVERYTHING, Selection
 from tune_mnist.winner import ACCURACY, Goal, best_first
-from tune_mnist.wording import config_text
+from tune_mnist.wording import clean, config_text
 
 RANKING = pa.schema(
     [
@@ -41,6 +41,10 @@ RANKING = pa.schema(
     ]
 )
 """The columns of a ranking, in this order, with their units and meanings."""
+
+
+_FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")
+"""How a cell begins that a spreadsheet would evaluate; it strips the white space first."""
 
 
 def top_ranking(
@@ -124,7 +128,7 @@ def _numbered(rows: pa.Table) -> pa.Table:
 
 def to_json(table: pa.Table) -> str:
     """Return a `RANKING` table as a JSON array: accuracies as fractions, config as an object."""
-    return json.dumps(json_rows(table), indent=2, ensure_ascii=False)
+    return json.dumps(json_rows(table), indent=2)
 
 
 def json_rows(table: pa.Table) -> list[dict[str, Any]]:
@@ -133,10 +137,21 @@ def json_rows(table: pa.Table) -> list[dict[str, Any]]:
 
 
 def to_csv(table: pa.Table) -> str:
-    """Return a `RANKING` table as CSV with a header: accuracies as fractions, config as text."""
+    """Return a `RANKING` table as CSV with a header: accuracies as fractions, config as text.
+
+    Texts are cleaned, and one that a spreadsheet would take for a formula gets a quotation mark in
+    front, as OWASP advises ("CSV Injection").
+    """
     text = io.StringIO()
     rows = csv.DictWriter(text, table.column_names, lineterminator="\n")
     rows.writeheader()
     for row in table.to_pylist():
-        rows.writerow(row | {"config": config_text(row["config"], exact=True)})
+        row |= {"config": config_text(row["config"], exact=True)}
+        rows.writerow({name: _harmless(value) for name, value in row.items()})
     return text.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return clean(f"'{value}" if value.startswith(_FORMULA) else value)

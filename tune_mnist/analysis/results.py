@@ -28,7 +28,7 @@ from tune_mnist.store.plans import SearchRecord, read_searches
 from tune_mnist.store.reader import list_searches, read_reports, read_trials
 from tune_mnist.store.selection import EVERYTHING, Selection
 from tune_mnist.winner import ACCURACY, Goal
-from tune_mnist.wording import duration, model_text, percent
+from tune_mnist.wording import clean, duration, model_text, percent
 
 SEARCHES = (
     "search",
@@ -137,17 +137,17 @@ class Results:
     def __repr__(self) -> str:
         """Return a line about the whole store, and one about the best trial of each data set."""
         best = [f"  {dataset}: {model}, {scores}" for dataset, model, scores in self._best()]
-        return "\n".join([self._counts(), *best])
+        return clean("\n".join([self._counts(), *best]))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the same as a table."""
         rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+            "<tr>" + "".join(f"<td>{html.escape(clean(cell))}</td>" for cell in cells) + "</tr>"
             for cells in self._best()
         )
         head = "<tr><th>data set</th><th>best by validation accuracy</th><th>result</th></tr>"
         table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
-        return f"<p>{html.escape(self._counts())}</p>{table}"
+        return f"<p>{html.escape(clean(self._counts()))}</p>{table}"
 
     def _counts(self) -> str:
         counts = status_counts(self.trial_rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tune_mnist.cli.terminal import say
 from tune_mnist.errors import input_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.console import Console
 
     from tune_mnist.analysis.within import Cheapest
     from tune_mnist.winner import Goal
@@ -68,7 +69,7 @@ def leaderboard(
         from tune_mnist.pages.leaderboard import write_leaderboard
 
         write_leaderboard(results, html, selection, within=within, top=top)
-        print(f"wrote {html}")
+        say(f"wrote {html}")
         return
     goal = goal_of(results, selection)
     if limits or within is not None or pareto is not None or goal != ACCURACY:
@@ -131,25 +132,25 @@ def _print(
     from tune_mnist.analysis.within import as_json, sentence
 
     if format is Format.csv:
-        print(to_csv(rows), end="")
+        say(to_csv(rows), end="")
     elif format is Format.json and answers is None:
-        print(to_json(rows))
+        say(to_json(rows))
     elif format is Format.json:
         both = {"ranking": json_rows(rows), "within": [as_json(answer) for answer in answers or ()]}
-        print(json.dumps(both, indent=2, ensure_ascii=False))
+        say(json.dumps(both, indent=2))
     else:
-        print_table(rows)
+        from tune_mnist.cli.console import console
+
+        print_table(rows, console())
         for line in (*notes, *map(sentence, answers or ())):
-            print(line)
+            say(line)
 
 
-def print_table(rows: pa.Table) -> None:
+def print_table(rows: pa.Table, to: Console) -> None:
     """Print the ranking. A column with the same value in every row moves to a line above it."""
     import pyarrow as pa
     from rich import box
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from tune_mnist.wording import cell_text, heading
 
@@ -160,9 +161,8 @@ def print_table(rows: pa.Table) -> None:
     }
     names = ("model", "dataset", "search", "device", "status")
     same = [f for f, cells in columns.items() if f.name in names and len(set(cells)) == 1]
-    console = Console(width=None if sys.stdout.isatty() else 160)
     facts = " · ".join(f"{heading(field)}: {columns[field][0]}" for field in same)
-    console.print(facts, style="dim", highlight=False, markup=False)
+    to.print(facts, style="dim")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     shown_columns = {field: cells for field, cells in columns.items() if field not in same}
     for field in shown_columns:
@@ -175,5 +175,5 @@ def print_table(rows: pa.Table) -> None:
             overflow="ellipsis",
         )
     for cells in zip(*shown_columns.values(), strict=True):
-        table.add_row(*map(Text, cells))
-    console.print(table, highlight=False)
+        table.add_row(*cells)
+    to.print(table)

@@ -77,7 +77,7 @@ class LiveView(Observer):
 
     def preparing(self, what: str) -> None:
         """Print what all trials are waiting for."""
-        self._console.print(f"preparing: {what}", highlight=False, soft_wrap=True)
+        self._console.print(f"preparing: {what}", soft_wrap=True)
 
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:
         """Show the trial as running."""
@@ -104,7 +104,6 @@ class LiveView(Observer):
             self._console.print(
                 f"{trial} {status}  {text}  {_value(self._metric, row[self._metric])}"
                 f"  {duration(row['wall_time_s'])}",
-                highlight=False,
                 soft_wrap=True,
             )
 

@@ -29,7 +29,14 @@ from tune_mnist.winner import Goal
 FidelityName = Literal["epochs", "train_fraction"]
 
 
-def _whole_above_one(amount: float) -> float:
+SMALLEST_SHARE = 0.0001
+"""Of a core or GPU: Ray counts them in ten thousandths, and grants no less."""
+
+
+def _grantable(amount: float) -> float:
+    if 0 < amount < SMALLEST_SHARE:
+        problem = f"{amount:g} is less than Ray can grant"
+        raise broken_rule(problem, f"write {SMALLEST_SHARE:g} or more")
     if amount > 1 and amount != int(amount):
         whole = int(amount)
         raise broken_rule(f"{amount} is a fraction above 1", f"write {whole} or {whole + 1}")
@@ -41,7 +48,7 @@ def _constraint(given: Any) -> Constraint:
 
 
 Limit = Annotated[Constraint, PlainValidator(_constraint), PlainSerializer(str)]
-Amount = Annotated[float, AfterValidator(_whole_above_one)]
+Amount = Annotated[float, AfterValidator(_grantable)]
 
 
 class Objective(Section):

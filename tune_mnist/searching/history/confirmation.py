@@ -23,6 +23,7 @@ from tune_mnist.store.catalog import not_in_store
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import Confirms, SearchRecord, read_search
 from tune_mnist.store.reader import list_searches, read_trials
+from tune_mnist.store.writer import LONGEST_NAME
 from tune_mnist.winner import Goal, best_first
 
 
@@ -70,7 +71,7 @@ def confirmation_of(root: Path, search: str, *, top: int | None, seeds: int) -> 
     known = list_searches(root)
     if search not in known:
         raise not_in_store("confirm", search, known)
-    record, name = read_search(root, search), f"{search}-confirm"
+    record, name = read_search(root, search), confirmation_name(search)
     if record.confirms:
         fix = f"confirm {record.confirms.search} with more `seeds`"
         raise input_error("confirm", f"{search!r} is a confirmation itself", fix)
@@ -83,6 +84,19 @@ def confirmation_of(root: Path, search: str, *, top: int | None, seeds: int) -> 
     trials, configs = tuple(trial for trial, _ in best), tuple(config for _, config in best)
     fresh = _fresh(record.seed, seeds)
     return Confirmation(search, name, record, top or 3, trials, configs, fresh)
+
+
+def confirmation_name(search: str) -> str:
+    """Return the name of a search's confirmation.
+
+    Raises: InputError: the search's name leaves no room for it.
+    """
+    name = f"{search}-confirm"
+    if len(name) > LONGEST_NAME:
+        problem = f"{search!r} is too long for a search that is confirmed"
+        most = LONGEST_NAME - len("-confirm")
+        raise input_error("`name`", problem, f"give one of at most {most} characters")
+    return name
 
 
 def _earlier(
