@@ -62,6 +62,19 @@ def test_a_folder_holds_fifteen_modules_at_most(kind: str) -> None:
     assert {folder: count for folder, count in counts.items() if count > 15} == {}
 
 
+def test_all_that_is_printed_is_cleaned() -> None:
+    """Commands print with `say` or on a `console`, which escape control characters."""
+    printers = ("print", "Console", "rich.print", "typer.echo", "typer.secho")
+    raw = [
+        f"{file.relative_to(PACKAGE)}:{node.lineno}"
+        for file in SOURCES
+        if file not in (PACKAGE / "cli" / "terminal.py", PACKAGE / "cli" / "console.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in printers
+    ]
+    assert raw == []
+
+
 def test_no_room_below_the_command_line_speaks_its_language() -> None:
     """An error names a field in backticks; the command line writes the option (cli/words.py)."""
     said = [

@@ -12,6 +12,7 @@ from tune_mnist.actions.search import Searched
 from tune_mnist.actions.search import resume as resume_search
 from tune_mnist.actions.search import search as run_search
 from tune_mnist.searching.observer import Observer, Row
+from tune_mnist.winner import ACCURACY, better
 from tune_mnist.wording import percent
 
 
@@ -44,7 +45,7 @@ def _watching(progress: bool) -> Iterator[Observer]:
     if not progress:
         yield Observer()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn()) as bar:
         yield _Bar(bar)
 
@@ -55,7 +56,7 @@ class _Bar(Observer):
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
         self._task = bar.add_task("preparing", total=None)
-        self._best = 0.0
+        self._best: Row | None = None
 
     def reading(self, done: int, total: int) -> None:
         self._bar.update(self._task, description="decoding images", completed=done, total=total)
@@ -64,9 +65,9 @@ class _Bar(Observer):
         self._bar.update(self._task, description=search, completed=0, total=trials)
 
     def trial_finished(self, row: Row) -> None:
-        accuracy = row.get("val_accuracy")
-        if row["status"] == "completed" and accuracy is not None and accuracy > self._best:
-            self._best = accuracy
-            text = f"best {percent(accuracy)}"
+        best = better(row, self._best, ACCURACY)
+        if best is row:
+            self._best = row
+            text = f"best {percent(row['val_accuracy'])}"
             self._bar.update(self._task, description=text)
         self._bar.advance(self._task)

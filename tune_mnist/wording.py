@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +11,24 @@ if TYPE_CHECKING:
 
 FAMILY = ("architecture", "kernel")
 """Hyperparameters that name a family of models; their values are written without a key."""
+
+
+_OBEYED = ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def clean(text: str) -> str:
+    """Return the text without what a terminal or a browser would obey: `\\x1b` in its place.
+
+    That is every control character but line breaks and tabs, every format character (some reverse
+    the direction of writing), and every half of a surrogate pair (in undecodable file names).
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character in "\n\t" or unicodedata.category(character) not in _OBEYED:
+        return character
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def config_text(config: str, *, exact: bool = False) -> str:

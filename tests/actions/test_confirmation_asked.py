@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tune_mnist.actions.preparing import prepare
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.actions.search import Searched, confirmation_of_request
+from tune_mnist.errors import InputError
+from tune_mnist.searching.history.confirmation import confirmation_name
 from tune_mnist.searching.on_ray.ending import Outcome, Reason
 
 ASKED = SearchRequest(space="svm", confirm=2, seeds=3, cpus=1)
@@ -27,6 +30,13 @@ def test_a_search_that_ended_by_itself_is_confirmed_though_trials_were_cut(reaso
 
 def test_an_interrupted_search_is_not_confirmed() -> None:
     assert confirmation_of_request(ASKED, ended("interrupted")) is None
+
+
+def test_a_name_too_long_for_its_confirmation_is_refused_before_the_search(tmp_path: Path) -> None:
+    asked = {"space": "svm", "dataset": "digits", "results": tmp_path, "confirm": 2}
+    with pytest.raises(InputError, match=r"`name`: .* give one of at most 92 characters"):
+        prepare(SearchRequest(**asked, name="s" * 93))
+    assert confirmation_name("s" * 92) == f"{'s' * 92}-confirm"
 
 
 def test_nothing_is_confirmed_that_was_not_asked_for() -> None:

@@ -56,9 +56,9 @@ def test_trial_without_accuracy_has_no_rank(tmp_path: Path, accuracy: float | No
     assert names(ranked(tmp_path, [trial("a", 0.7), trial("b", accuracy)])) == ["a"]
 
 
-def test_trial_stopped_early_is_ranked(tmp_path: Path) -> None:
+def test_a_trial_stopped_early_is_ranked_behind_the_completed(tmp_path: Path) -> None:
     table = ranked(tmp_path, [trial("a", 0.7), trial("b", 0.8, status="stopped")])
-    assert names(table) == ["b", "a"]
+    assert names(table) == ["a", "b"]
 
 
 def test_counts_name_every_status(tmp_path: Path) -> None:

@@ -55,6 +55,10 @@ BAD_OPTIONS = {
     "unknown space": (["search", "svn"], "did you mean svm?"),
     "unknown data set": (["search", "svm", "--dataset", "mnits"], "did you mean mnist?"),
     "negative trials": (["search", "svm", "--dataset", "digits", "--trials", "-1"], "--trials"),
+    "less of a core than Ray grants": (
+        ["search", "svm", "--dataset", "digits", "--cpus-per-trial", "0.00001"],
+        "--cpus-per-trial: 1e-05 is less than Ray can grant; write 0.0001 or more",
+    ),
     "trials not a number": (["search", "svm", "--trials", "many"], "--trials"),
     "unknown option": (["search", "svm", "--trails", "3"], "--trails"),
     "unknown sampler": (["search", "svm", "--sampler", "tpee"], "did you mean tpe?"),

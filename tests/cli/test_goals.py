@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tests.analysis.example_store import trial, write_store
-from tune_mnist.cli.goals import print_goals
+from tune_mnist.cli.shown import print_goals
 from tune_mnist.spaces import Overrides, find_space, override, read_space
 
 

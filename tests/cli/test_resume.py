@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from tests.store.example_trials import PARAMETERS, trial
 from tune_mnist.cli import run
+from tune_mnist.cli.shown import resume_command
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.writer import Writer
 
@@ -56,3 +58,8 @@ def test_an_unknown_search_is_named_with_the_nearest(
     for command in ("resume", "replay"):
         assert run([command, "digits-2", "--results", str(tmp_path)]) == 2
         assert "did you mean digits-1?" in capsys.readouterr().err
+
+
+def test_a_printed_command_survives_the_shell(tmp_path: Path) -> None:
+    store = tmp_path / "my results; touch gone"
+    assert shlex.split(resume_command("s", store))[-2:] == ["--results", str(store)]

@@ -14,6 +14,7 @@ from tune_mnist.spaces import (
     override,
     read_space,
 )
+from tune_mnist.winner import winner
 
 KERNELS = "  kernel: {choice: [rbf, poly]}\n"
 CONSTANT = SVM + "  C: 1.0\n"
@@ -307,11 +308,12 @@ def test_epochs_are_a_fidelity_by_default_and_fractions_if_declared(read: Read) 
     assert fraction.rungs == (1 / 9, 1 / 3, 1.0)
 
 
-def test_a_measurement_is_feasible_if_every_constraint_holds(read: Read) -> None:
-    space = read(CONSTANT + 'constraints: ["wall_time_s <= 60", "parameters < 5e6"]')
-    assert space.feasible({"wall_time_s": 60.0, "parameters": 3})
-    assert not space.feasible({"wall_time_s": 60.0, "parameters": 5_000_000})
-    assert not space.feasible({"wall_time_s": 60.0})
+def test_a_winner_satisfies_every_constraint(read: Read) -> None:
+    goal = read(CONSTANT + 'constraints: ["wall_time_s <= 60", "parameters < 5e6"]').goal
+    row = {"status": "completed", "val_accuracy": 0.9, "wall_time_s": 60.0, "parameters": 3}
+    assert winner([row], goal) == row
+    assert winner([{**row, "parameters": 5_000_000}], goal) is None
+    assert winner([{**row, "parameters": None}], goal) is None
 
 
 def test_a_stored_space_of_one_objective_is_still_read(read: Read) -> None:

@@ -38,15 +38,20 @@ TRIALS = st.lists(
 def plain_ranking(rows: list[dict[str, Any]], metric: str, smaller: bool) -> list[tuple[str, str]]:
     """Rank by sorting every trial, in the order that `top_trials` promises."""
     ranked = [
-        (value if smaller else -value, math.inf if wall is None else wall, row)
+        (
+            row["status"] != "completed",
+            value if smaller else -value,
+            math.inf if wall is None else wall,
+            row,
+        )
         for row in rows
         if row["status"] != "failed"
         and (value := row[metric]) is not None
         and not math.isnan(value)
         and ((wall := row["wall_time_s"]) or True)
     ]
-    ranked.sort(key=lambda item: (item[0], item[1], item[2]["search"], item[2]["trial"]))
-    return [(row["search"], row["trial"]) for _, _, row in ranked]
+    ranked.sort(key=lambda item: (*item[:3], item[3]["search"], item[3]["trial"]))
+    return [(row["search"], row["trial"]) for *_, row in ranked]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -14,6 +14,7 @@ from tune_mnist.actions.requests import ResumeRequest, SearchRequest
 from tune_mnist.analysis.within import check_tolerance
 from tune_mnist.datasets import Dataset, TestSet, load_dataset
 from tune_mnist.errors import Fault, InputError, input_error, nearest
+from tune_mnist.searching.history.confirmation import confirmation_name
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.memory import Memory
 from tune_mnist.searching.history.past_times import plan_forecast
@@ -70,6 +71,9 @@ def prepare_space(
     began = time.monotonic()
     if request.within is not None:
         check_tolerance(request.within)
+    named = request.resume or request.name
+    if request.confirm is not None and named is not None:
+        confirmation_name(named)  # refused now, not after the whole search
     request = request.model_copy(update={"results": request.results.absolute()})
     machine = this_machine(ask_torch=request.gpus > 0 or space.model != "svm")
     plan = plan_search(space, cpus=request.cpus, gpus=request.gpus, machine=machine)

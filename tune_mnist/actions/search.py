@@ -20,7 +20,7 @@ from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.spaces import config_key, parameter_types
 from tune_mnist.store.plans import Run, SearchRecord
 from tune_mnist.store.writer import Writer
-from tune_mnist.wording import config_text, duration, percent
+from tune_mnist.wording import clean, config_text, duration, percent
 
 
 class SearchLostError(InputError):
@@ -71,7 +71,7 @@ class Searched:
         ]
         if row := self.best:
             lines.append(f"winner {config_text(config_key(row['config']))}: {scores(row)}")
-        return "\n".join(lines)
+        return clean("\n".join(lines))
 
 
 def scores(row: Mapping[str, Any]) -> str:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import Constraint
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.schema import TRIALS
 from tune_mnist.store.selection import Selection
+from tune_mnist.winner import satisfied
 
-_OPERATORS: dict[str, Callable[..., pc.Expression]] = {
-    "<=": pc.less_equal,
-    "<": pc.less,
-    ">=": pc.greater_equal,
-    ">": pc.greater,
-    "==": pc.equal,
-}
 _NOT_METRICS = ("seed", "attempt", "proposed_after", "test_accuracy")
 
 CONSTRAINABLE = tuple(
@@ -39,11 +32,7 @@ def satisfying(trials: pa.Table, constraints: Sequence[Constraint]) -> pa.Table:
         trials: rows of the store, with the columns that the constraints name.
     Raises: InputError: there are trials, but none satisfies every constraint.
     """
-    left = trials
-    for constraint in constraints:
-        compare = _OPERATORS[constraint.operator]
-        # A comparison with null gives null, and `filter` drops it.
-        left = left.filter(compare(left[constraint.metric].cast(pa.float64()), constraint.bound))
+    left = trials.filter(satisfied(trials, constraints))
     if len(trials) and not len(left):
         which = " and ".join(map(str, constraints))
         problem = f"none of {len(trials):,} trials satisfies {which}"

@@ -20,6 +20,7 @@ from tune_mnist.dominance import fronts
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import BETTER, check_metric
 from tune_mnist.store.schema import TRIALS, column
+from tune_mnist.winner import Goal
 from tune_mnist.wording import cell_text, config_text, heading
 
 _FIELDS = {field.name: field for field in (*TRIALS, *RANKING)}
@@ -72,10 +73,8 @@ def pareto_sets(trials: pa.Table, objectives: tuple[str, ...], at_least: int) ->
         at_least: how many trials of each data set to return, if it has that many.
     Raises: InputError: no completed trial has all objectives.
     """
-    ranked = ranked_trials(trials)
-    comparable = ranked.filter(pc.equal(ranked["status"], "completed"))
-    for name in objectives:
-        comparable = comparable.filter(pc.is_finite(comparable[name].cast(pa.float64())))
+    ranked = ranked_trials(trials, Goal(objectives))
+    comparable = ranked.filter(ranked["can_win"])
     if not len(comparable):
         problem = f"none of {len(ranked):,} trials is completed and has {' and '.join(objectives)}"
         raise input_error("`pareto`", problem, "run a search, or drop an objective")
@@ -119,18 +118,14 @@ def _table(
     front: npt.NDArray[np.int64],
     is_knee: npt.NDArray[np.bool_],
 ) -> pa.Table:
-    """Return the trials that have a front, sorted by front, then by the first objective."""
+    """Return the trials that have a front, sorted by front and within it as they are ranked."""
     names = [name for name in RANKING.names if name != "rank"]
     place = names.index("device")
     names[place:place] = [name for name in objectives if name not in names]
     fields = [_FRONT, *(_FIELDS[name] for name in names), _KNEE]
     columns = [pa.array(front), *(rows[name] for name in names), pa.array(is_knee)]
-    better = "descending" if BETTER[objectives[0]] == "max" else "ascending"
     table = pa.table(columns, schema=pa.schema(fields)).filter(front > 0)
-    order = [("front", "ascending"), (objectives[0], better)]
-    return table.sort_by(
-        [*order, ("wall_time_s", "ascending"), ("search", "ascending"), ("trial", "ascending")]
-    )
+    return table.take(np.argsort(front[front > 0], kind="stable"))
 
 
 def knee(costs: Floats, in_set: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -1,8 +1,8 @@
 """The ranking: trials with a result, best first, for the terminal, JSON, CSV and the page.
 
-Trials are sorted by validation accuracy, or by another metric if asked; ties go to the faster
-trial. Test accuracy is shown but never sorts. Failed trials have no rank; they are counted. Nothing
-here imports pandas or Plotly, so the terminal shows a ranking as soon as pyarrow is loaded.
+Trials of one search are sorted by its goal, others by validation accuracy: winner.py has the order.
+Test accuracy is shown but never sorts. Failed trials have no rank; they are counted. Nothing here
+imports pandas or Plotly, so the terminal shows a ranking as soon as pyarrow is loaded.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tune_mnist.store.reader import top_trials
+from tune_mnist.errors import InputError, warn_skipped
+from tune_mnist.store.plans import read_search
+from tune_mnist.store.reader import list_searches, top_trials
 from tune_mnist.store.schema import TRIALS, column
 from tune_mnist.store.selection import EVERYTHING, Selection
-from tune_mnist.wording import config_text
+from tune_mnist.winner import ACCURACY, Goal, best_first
+from tune_mnist.wording import clean, config_text
 
 RANKING = pa.schema(
     [
-        column("rank", pa.int64(), "", "1 is the best on validation; ties go to the faster trial"),
+        column("rank", pa.int64(), "", "1 is the winner; ties go to the faster trial"),
         TRIALS.field("model"),
         TRIALS.field("dataset"),
         column("search", pa.string(), "", "id of the search"),
@@ -38,6 +41,10 @@ RANKING = pa.schema(
     ]
 )
 """The columns of a ranking, in this order, with their units and meanings."""
+
+
+_FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")
+"""How a cell begins that a spreadsheet would evaluate; it strips the white space first."""
 
 
 def top_ranking(
@@ -56,27 +63,56 @@ def top_ranking(
     return ranking(_numbered(best))
 
 
-def ranking(ranked: pa.Table) -> pa.Table:
-    """Return ranked trials (rows of `ranked_trials`) as a `RANKING` table."""
-    return pa.table({name: ranked[name] for name in RANKING.names}, schema=RANKING)
+def goal_of(root: Path, selection: Selection) -> Goal:
+    """Return the goal that ranks the selected trials: their search's, if it is one search.
+
+    Trials of several searches are ranked by validation accuracy alone. A record that cannot be read
+    is named in a `SkippedWarning`, and its trials are ranked by validation accuracy.
+    """
+    known = list_searches(root)
+    chosen = [selection.search] if selection.search is not None else known
+    if len(chosen) != 1 or chosen[0] not in known:
+        return ACCURACY
+    try:
+        return read_search(root, chosen[0]).goal
+    except InputError as error:
+        for fault in error.faults:
+            problem = f"ranked by validation accuracy: {fault.problem}"
+            warn_skipped(f"{fault.where}: {fault.key}".removesuffix(": "), problem, fault.fix)
+        return ACCURACY
 
 
-def ranked_trials(trials: pa.Table) -> pa.Table:
-    """Return the trials that have a validation accuracy, best first, with a column `rank`.
+def goal_note(goal: Goal) -> str:
+    """Return what decides, for people: "val_loss, then wall_time_s, with wall_time_s <= 60"."""
+    limits = " and ".join(map(str, goal.constraints))
+    return ", then ".join(goal.objectives) + (f", with {limits}" if limits else "")
+
+
+def ranking(ranked: pa.Table, goal: Goal = ACCURACY) -> pa.Table:
+    """Return ranked trials (rows of `ranked_trials`) as a `RANKING` table.
+
+    The objectives of the goal that `RANKING` lacks stand before the device.
+    """
+    fields = list(RANKING)
+    place = RANKING.names.index("device")
+    fields[place:place] = [TRIALS.field(n) for n in goal.objectives if n not in RANKING.names]
+    schema = pa.schema(fields)
+    return pa.table({name: ranked[name] for name in schema.names}, schema=schema)
+
+
+def ranked_trials(trials: pa.Table, goal: Goal = ACCURACY) -> pa.Table:
+    """Return the trials that have a validation accuracy, best first.
 
     Args:
         trials: rows of the store (`store.reader.read_trials`).
+        goal: which trial is best.
+    Returns: the rows with two more columns: `can_win`, and `rank`. The first one is the winner if
+        it can win; otherwise there is none.
     """
     has_result = pc.and_(
         pc.not_equal(trials["status"], "failed"), pc.is_finite(trials["val_accuracy"])
     )
-    order = [
-        ("val_accuracy", "descending"),
-        ("wall_time_s", "ascending"),
-        ("search", "ascending"),
-        ("trial", "ascending"),
-    ]
-    return _numbered(trials.filter(has_result).sort_by(order))
+    return _numbered(best_first(trials.filter(has_result), goal))
 
 
 def status_counts(trials: pa.Table) -> dict[str, int]:
@@ -92,7 +128,7 @@ def _numbered(rows: pa.Table) -> pa.Table:
 
 def to_json(table: pa.Table) -> str:
     """Return a `RANKING` table as a JSON array: accuracies as fractions, config as an object."""
-    return json.dumps(json_rows(table), indent=2, ensure_ascii=False)
+    return json.dumps(json_rows(table), indent=2)
 
 
 def json_rows(table: pa.Table) -> list[dict[str, Any]]:
@@ -101,10 +137,21 @@ def json_rows(table: pa.Table) -> list[dict[str, Any]]:
 
 
 def to_csv(table: pa.Table) -> str:
-    """Return a `RANKING` table as CSV with a header: accuracies as fractions, config as text."""
+    """Return a `RANKING` table as CSV with a header: accuracies as fractions, config as text.
+
+    Texts are cleaned, and one that a spreadsheet would take for a formula gets a quotation mark in
+    front, as OWASP advises ("CSV Injection").
+    """
     text = io.StringIO()
     rows = csv.DictWriter(text, table.column_names, lineterminator="\n")
     rows.writeheader()
     for row in table.to_pylist():
-        rows.writerow(row | {"config": config_text(row["config"], exact=True)})
+        row |= {"config": config_text(row["config"], exact=True)}
+        rows.writerow({name: _harmless(value) for name, value in row.items()})
     return text.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return clean(f"'{value}" if value.startswith(_FORMULA) else value)

@@ -14,14 +14,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tune_mnist.analysis.constraints import CONSTRAINABLE, read_selected
-from tune_mnist.analysis.ranking import ranked_trials, ranking, status_counts, top_ranking
+from tune_mnist.analysis.ranking import (
+    goal_of,
+    ranked_trials,
+    ranking,
+    status_counts,
+    top_ranking,
+)
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import parse_constraint
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import SearchRecord, read_searches
 from tune_mnist.store.reader import list_searches, read_reports, read_trials
-from tune_mnist.store.selection import Selection
-from tune_mnist.wording import duration, model_text, percent
+from tune_mnist.store.selection import EVERYTHING, Selection
+from tune_mnist.winner import ACCURACY, Goal
+from tune_mnist.wording import clean, duration, model_text, percent
 
 SEARCHES = (
     "search",
@@ -58,6 +65,11 @@ class Results:
     """
 
     root: Path
+
+    @cached_property
+    def goal(self) -> Goal:
+        """What decides the winner: the search's goal if there is one search."""
+        return goal_of(self.root, EVERYTHING)
 
     @cached_property
     def trial_rows(self) -> pa.Table:
@@ -125,17 +137,17 @@ class Results:
     def __repr__(self) -> str:
         """Return a line about the whole store, and one about the best trial of each data set."""
         best = [f"  {dataset}: {model}, {scores}" for dataset, model, scores in self._best()]
-        return "\n".join([self._counts(), *best])
+        return clean("\n".join([self._counts(), *best]))
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the same as a table."""
         rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+            "<tr>" + "".join(f"<td>{html.escape(clean(cell))}</td>" for cell in cells) + "</tr>"
             for cells in self._best()
         )
         head = "<tr><th>data set</th><th>best by validation accuracy</th><th>result</th></tr>"
         table = f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if rows else ""
-        return f"<p>{html.escape(self._counts())}</p>{table}"
+        return f"<p>{html.escape(clean(self._counts()))}</p>{table}"
 
     def _counts(self) -> str:
         counts = status_counts(self.trial_rows)
@@ -145,9 +157,10 @@ class Results:
         return f"{self.root}: {searches:,} search{plural}; trials: {trials or 'none yet'}"
 
     def _best(self) -> list[tuple[str, str, str]]:
-        """Return data set, model and result of the best trial of each data set."""
+        """Return data set, model and result of the winner of each data set."""
         found = []
-        ranked = ranked_trials(self.trial_rows)
+        ranked = ranked_trials(self.trial_rows, self.goal)
+        ranked = ranked.filter(ranked["can_win"])
         for dataset in sorted(pc.unique(ranked["dataset"]).drop_null().to_pylist()):
             [row] = ranked.filter(pc.equal(ranked["dataset"], dataset))[:1].to_pylist()
             test = row["test_accuracy"]
@@ -181,7 +194,10 @@ def leaderboard(
     model: str | None = None,
     where: str | Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Return the best trials, the highest validation accuracy first; ties go to the faster trial.
+    """Return the best trials, the winner first: by the goal of one search, else by accuracy.
+
+    Trials of several searches are ranked by validation accuracy. Completed trials come before those
+    that were stopped early, and ties go to the faster trial.
 
     The store is read again, so trials that finished since `load_results` are ranked too.
 
@@ -193,7 +209,8 @@ def leaderboard(
             several.
 
     Returns: the columns rank, model, dataset, search, config (JSON), val_accuracy, test_accuracy,
-        train_accuracy (fractions), wall_time_s, device, status and trial.
+        train_accuracy (fractions), wall_time_s, the search's other objectives, device, status and
+        trial.
     Raises: InputError: there is no store; it has no such search, data set or model; a constraint
         cannot be read; or no trial satisfies all of them.
     """
@@ -203,8 +220,9 @@ def leaderboard(
     constraints = [where] if isinstance(where, str) else where
     limits = tuple(parse_constraint(text, CONSTRAINABLE) for text in constraints)
     selection = Selection(search, dataset, model, limits)
-    if limits:
-        rows = ranking(ranked_trials(read_selected(root, selection))[:top])
+    goal = goal_of(root, selection)
+    if limits or goal != ACCURACY:
+        rows = ranking(ranked_trials(read_selected(root, selection), goal)[:top], goal)
     else:
         rows = top_ranking(root, top=top, selection=selection)  # need not read the whole store
     frame: pd.DataFrame = rows.to_pandas()

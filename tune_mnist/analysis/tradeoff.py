@@ -19,9 +19,9 @@ class Tradeoff:
     """Accuracy against wall time.
 
     Args:
-        points: trials, best first, thinned: `thinning.MARK`, kind ("svm rbf"), on_front (completed,
-            and no completed trial dominates it), is_knee (the front's best compromise,
-            `pareto.knee`).
+        points: trials, best first, thinned: `thinning.MARK`, kind ("svm rbf"), can_win (the first
+            is the winner if it can), on_front (completed, and no completed trial dominates it),
+            is_knee (the front's best compromise, `pareto.knee`).
         of: the number of trials before thinning.
         view: the lowest and highest accuracy that the chart opens on.
         below: the number of points below the view.
@@ -48,7 +48,7 @@ def tradeoff_numbers(ranked: pa.Table, most: int = MOST_POINTS) -> Tradeoff:
     kept = np.union1d(thinned(len(ranked), most), np.flatnonzero(front))
     rows = ranked.take(kept)
     kinds = map(kind_text, rows["model"].to_pylist(), rows["config"].to_pylist())
-    points = rows.select(MARK).append_column("kind", pa.array(kinds, pa.string()))
+    points = rows.select([*MARK, "can_win"]).append_column("kind", pa.array(kinds, pa.string()))
     seen = view(accuracy)
     below = int((accuracy[kept] < seen[0]).sum())
     points = points.append_column("on_front", pa.array(front[kept]))

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from tune_mnist.cli.app import app_for
+from tune_mnist.cli.terminal import Stream, say, streams
 from tune_mnist.errors import InputError, SkippedWarning
 
 # Typer's own parse errors; it exports the leaves of this family only.
@@ -21,7 +22,20 @@ def run(arguments: Sequence[str]) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("always", SkippedWarning)
         warnings.showwarning = _saying_once(warnings.showwarning)
-        return _run(arguments)
+        with streams() as out:
+            code = _run(arguments)
+            sys.stdout.flush()
+            return code or _code_of(out)
+
+
+def _code_of(out: Stream) -> int:
+    """Return 1 if a part of the output was lost, and say so unless its reader went away."""
+    if out.error is None:
+        return 0
+    if not isinstance(out.error, BrokenPipeError):  # `head`, say, has read enough
+        lost = f"stdout: cannot be written ({out.error.strerror}); a part of the output is lost"
+        say(f"{lost}, but no result", error=True)
+    return 1
 
 
 def _saying_once(show: Callable[..., None]) -> Callable[..., None]:
@@ -41,7 +55,7 @@ def _saying_once(show: Callable[..., None]) -> Callable[..., None]:
 def _print_error(error: object) -> None:
     from tune_mnist.cli.words import in_options
 
-    print(in_options(str(error)), file=sys.stderr)
+    say(in_options(str(error)), error=True)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -51,13 +65,10 @@ def _run(arguments: Sequence[str]) -> int:
         _print_error(error)
         return 2
     except _UsageError as error:
-        print(_one_line(error), file=sys.stderr)
+        say(_one_line(error), error=True)
         return 2
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:  # the reader of our output, `head` say, went away
-        sys.stderr.close()
-        return 1
 
 
 def _one_line(error: Exception) -> str:

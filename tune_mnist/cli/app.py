@@ -14,6 +14,7 @@ from tune_mnist.cli.report import report_app
 from tune_mnist.cli.search import resume, search
 from tune_mnist.cli.spaces import spaces_app
 from tune_mnist.cli.status import replay, status
+from tune_mnist.cli.terminal import say
 from tune_mnist.version import __version__
 
 Command = Callable[..., None]
@@ -60,5 +61,5 @@ def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
-        print(__version__)
+        say(__version__)
         raise typer.Exit

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from tune_mnist.cli.words import command
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -29,9 +31,9 @@ def show_confirmation(request: ConfirmRequest) -> None:
     Raises: InputError: it cannot be made. typer.Exit: it was interrupted.
     """
     from tune_mnist.actions.confirm import prepare_confirmation, run_confirmation
+    from tune_mnist.cli.console import ReadingBar, console
     from tune_mnist.cli.live import LiveView
-    from tune_mnist.cli.reading import ReadingBar
-    from tune_mnist.cli.shown import console, exit_if_interrupted
+    from tune_mnist.cli.shown import exit_if_interrupted
 
     with ReadingBar() as bar:
         prepared = prepare_confirmation(request, bar)
@@ -41,9 +43,8 @@ def show_confirmation(request: ConfirmRequest) -> None:
     exit_if_interrupted(confirmed.outcome)
 
 
-def _print_standings(now: Standings, confirmation: Confirmation, console: Console) -> None:
+def _print_standings(now: Standings, confirmation: Confirmation, to: Console) -> None:
     from rich.table import Table
-    from rich.text import Text
 
     from tune_mnist.spaces import config_key
     from tune_mnist.wording import config_text
@@ -61,15 +62,15 @@ def _print_standings(now: Standings, confirmation: Confirmation, console: Consol
         difference = "–" if one.difference is None else _points(one.difference, signed=True)
         interval = "" if one.difference is None else f" {_interval(one.difference_interval)}"
         table.add_row(
-            Text(names[index]),
+            names[index],
             str(one.seeds),
             _mean(one),
             "–" if one.mean is None else _interval(one.mean_interval, signed=False),
             difference + interval,
-            Text(verdict(now, index)),
+            verdict(now, index),
         )
-    console.print(table, highlight=False, soft_wrap=True)
-    console.print(_conclusion(now, names, confirmation), highlight=False, soft_wrap=True)
+    to.print(table, soft_wrap=True)
+    to.print(_conclusion(now, names, confirmation), soft_wrap=True)
 
 
 def _rank(now: Standings, index: int) -> tuple[bool, bool, float]:
@@ -107,8 +108,8 @@ def _conclusion(now: Standings, names: Sequence[str], confirmation: Confirmation
     elif exact:
         said = "no winner: the best are equal on every seed"
     else:
-        more = f"python -m tune_mnist confirm {confirmation.search} --seeds"
-        said = f"the order is open; {more} {2 * len(confirmation.seeds)} would continue"
+        more = command("confirm", confirmation.search, "--seeds", str(2 * len(confirmation.seeds)))
+        said = f"the order is open; {more} would continue"
     return f"{said}\n{stored}"
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tune_mnist.cli.terminal import say
+
 if TYPE_CHECKING:
     from tune_mnist.analysis.importance import Importance
 
@@ -36,7 +38,7 @@ def importance(
     trials = read_selected(results, Selection(search, dataset, model))
     found = importances(trials, IMPORTANCE_METRICS if metric is None else (metric.value,))
     if not found:
-        print("no completed trial yet")
+        say("no completed trial yet")
     for one in found:
         _print(one)
 
@@ -44,14 +46,13 @@ def importance(
 def _print(found: Importance) -> None:
     """Print the hyperparameters of one model, or why nothing can be said."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from tune_mnist.analysis.importance import FOR, note, share_text
+    from tune_mnist.cli.console import console
 
-    console = Console(highlight=False, markup=False)
-    console.print(f"{found.model} on {found.dataset}, {found.device}", style="bold")
+    to = console()
+    to.print(f"{found.model} on {found.dataset}, {found.device}", style="bold")
     if found.hyperparameters:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
         table.add_column("hyperparameter")
@@ -60,6 +61,6 @@ def _print(found: Importance) -> None:
             table.add_column(heading, justify="right")
         for one in found.hyperparameters:
             shares = (share_text(one, metric) for metric in metrics)
-            table.add_row(*map(Text, (one.name, f"{one.active:,}", *shares)))
-        console.print(table)
-    console.print(note(found), soft_wrap=True)
+            table.add_row(one.name, f"{one.active:,}", *shares)
+        to.print(table)
+    to.print(note(found), soft_wrap=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -11,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tune_mnist.cli.terminal import say
 from tune_mnist.errors import input_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.console import Console
 
     from tune_mnist.analysis.within import Cheapest
+    from tune_mnist.winner import Goal
 
 
 class Format(str, Enum):
@@ -53,11 +55,12 @@ def leaderboard(
         Path | None, typer.Option(help="Write a self-contained page to this file instead.")
     ] = None,
 ) -> None:
-    """Rank the finished trials by validation accuracy."""
+    """Rank the finished trials: by their search's goal, or by validation accuracy."""
     from tune_mnist.analysis.constraints import CONSTRAINABLE, read_selected
-    from tune_mnist.analysis.ranking import top_ranking
+    from tune_mnist.analysis.ranking import goal_of, top_ranking
     from tune_mnist.metrics import parse_constraint
     from tune_mnist.store.selection import Selection
+    from tune_mnist.winner import ACCURACY
 
     _check_combination(within, pareto, format, html)
     limits = tuple(parse_constraint(text, CONSTRAINABLE) for text in where or ())
@@ -66,10 +69,12 @@ def leaderboard(
         from tune_mnist.pages.leaderboard import write_leaderboard
 
         write_leaderboard(results, html, selection, within=within, top=top)
-        print(f"wrote {html}")
-    elif limits or within is not None or pareto is not None:
+        say(f"wrote {html}")
+        return
+    goal = goal_of(results, selection)
+    if limits or within is not None or pareto is not None or goal != ACCURACY:
         trials = read_selected(results, selection)
-        _print_answers(trials, top, within, pareto, format)
+        _print_answers(trials, goal, top, within, pareto, format)
     else:
         rows = top_ranking(results, top=top, selection=selection)
         _print(rows, format)
@@ -87,23 +92,33 @@ def _check_combination(
 
 
 def _print_answers(
-    trials: pa.Table, top: int, within: float | None, pareto: str | None, format: Format
+    trials: pa.Table,
+    goal: Goal,
+    top: int,
+    within: float | None,
+    pareto: str | None,
+    format: Format,
 ) -> None:
     """Print the ranking by one or several objectives, and the cheapest within the tolerance."""
     import pyarrow as pa
 
     from tune_mnist.analysis.pareto import pareto_sets, parse_objectives, set_sentence
-    from tune_mnist.analysis.ranking import ranked_trials, ranking
+    from tune_mnist.analysis.ranking import goal_note, ranked_trials, ranking
     from tune_mnist.analysis.within import cheapest_within
+    from tune_mnist.winner import ACCURACY, satisfied
 
-    sets = []
-    if pareto is None:
-        rows = ranking(ranked_trials(trials)[:top])
-    else:
-        sets = pareto_sets(trials, parse_objectives(pareto), top)
+    able = trials.filter(satisfied(trials, goal.constraints))
+    notes = []
+    if pareto is not None:
+        sets = pareto_sets(able, parse_objectives(pareto), top)
         rows = pa.concat_tables(found.trials[:top] for found in sets)
-    answers = None if within is None else cheapest_within(trials, within)
-    _print(rows, format, answers, notes=[set_sentence(found) for found in sets])
+        notes = [set_sentence(found) for found in sets]
+    else:
+        rows = ranking(ranked_trials(trials, goal)[:top], goal)
+        if goal != ACCURACY:
+            notes = [f"ranked by {goal_note(goal)}; trials that cannot win come last"]
+    answers = None if within is None else cheapest_within(able, within)
+    _print(rows, format, answers, notes)
 
 
 def _print(
@@ -117,25 +132,25 @@ def _print(
     from tune_mnist.analysis.within import as_json, sentence
 
     if format is Format.csv:
-        print(to_csv(rows), end="")
+        say(to_csv(rows), end="")
     elif format is Format.json and answers is None:
-        print(to_json(rows))
+        say(to_json(rows))
     elif format is Format.json:
         both = {"ranking": json_rows(rows), "within": [as_json(answer) for answer in answers or ()]}
-        print(json.dumps(both, indent=2, ensure_ascii=False))
+        say(json.dumps(both, indent=2))
     else:
-        print_table(rows)
+        from tune_mnist.cli.console import console
+
+        print_table(rows, console())
         for line in (*notes, *map(sentence, answers or ())):
-            print(line)
+            say(line)
 
 
-def print_table(rows: pa.Table) -> None:
+def print_table(rows: pa.Table, to: Console) -> None:
     """Print the ranking. A column with the same value in every row moves to a line above it."""
     import pyarrow as pa
     from rich import box
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from tune_mnist.wording import cell_text, heading
 
@@ -146,9 +161,8 @@ def print_table(rows: pa.Table) -> None:
     }
     names = ("model", "dataset", "search", "device", "status")
     same = [f for f, cells in columns.items() if f.name in names and len(set(cells)) == 1]
-    console = Console(width=None if sys.stdout.isatty() else 160)
     facts = " · ".join(f"{heading(field)}: {columns[field][0]}" for field in same)
-    console.print(facts, style="dim", highlight=False, markup=False)
+    to.print(facts, style="dim")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     shown_columns = {field: cells for field, cells in columns.items() if field not in same}
     for field in shown_columns:
@@ -161,5 +175,5 @@ def print_table(rows: pa.Table) -> None:
             overflow="ellipsis",
         )
     for cells in zip(*shown_columns.values(), strict=True):
-        table.add_row(*map(Text, cells))
-    console.print(table, highlight=False)
+        table.add_row(*cells)
+    to.print(table)

@@ -18,6 +18,7 @@ from tune_mnist.actions.preparing import Prepared
 from tune_mnist.cli.shown import print_notes
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.ray_session import TOKEN
+from tune_mnist.winner import better
 from tune_mnist.wording import config_text, duration, percent
 
 _SHOWN = 12
@@ -42,11 +43,11 @@ class LiveView(Observer):
         self.addresses: list[str] = []
         self._console = console
         self._metric = plan.space.objective.metric
-        self._sign = 1 if plan.space.objective.mode == "max" else -1
         self._running: dict[str, tuple[str, float, dict[str, Any]]] = {}
         self._finished: deque[float] = deque(maxlen=50)  # wall time of the last trials, s
         self._counts: dict[str, int] = {}
         self._best: dict[str, Any] | None = None
+        self._best_text = ""
         self._began = time.monotonic()
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=4, transient=True
@@ -76,7 +77,7 @@ class LiveView(Observer):
 
     def preparing(self, what: str) -> None:
         """Print what all trials are waiting for."""
-        self._console.print(f"preparing: {what}", highlight=False, soft_wrap=True)
+        self._console.print(f"preparing: {what}", soft_wrap=True)
 
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:
         """Show the trial as running."""
@@ -94,18 +95,15 @@ class LiveView(Observer):
         text, _, _ = self._running.pop(trial, never_ran)
         self._finished.append((row["finished"] - row["started"]).total_seconds())
         self._counts[status] = self._counts.get(status, 0) + 1
-        if status == "completed" and (
-            self._best is None
-            or self._sign * row[self._metric] > self._sign * self._best[self._metric]
-        ):
-            self._best = {**row, "text": text}
+        best = better(row, self._best, self._plan.space.goal)
+        if best is row:
+            self._best, self._best_text = row, text
         if status == "failed":
             self._console.print(Text(f"{trial} failed  {text}: {row['error']}", style="red"))
         elif not self._console.is_terminal:
             self._console.print(
                 f"{trial} {status}  {text}  {_value(self._metric, row[self._metric])}"
                 f"  {duration(row['wall_time_s'])}",
-                highlight=False,
                 soft_wrap=True,
             )
 
@@ -134,7 +132,7 @@ class LiveView(Observer):
             parts.append(f"{failed} failed")
         if self._best:
             parts.append(f"best {_value(self._metric, self._best[self._metric])}")
-            parts.append(self._best["text"])
+            parts.append(self._best_text)
         left = self._seconds_left(now)
         if left is not None:
             parts.append(f"about {duration(left)} left")

@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from tune_mnist.cli.terminal import say
+from tune_mnist.cli.words import command
+
 Results = Annotated[Path, typer.Option(help="Folder of the results store.")]
 
 report_app = typer.Typer(
@@ -25,14 +28,14 @@ def html(
     from tune_mnist.reproduction.page import write_report
 
     write_report(results, file, partial(_run_command, results))
-    print(f"wrote {file}")
+    say(f"wrote {file}")
 
 
 def _run_command(results: Path, part: str) -> str:
     """Return the command that runs what a store still lacks of a part of the grids, or of "all"."""
-    options = "" if part == "all" else f" --part {part}"
-    options += "" if results == Path("results") else f" --results {results}"
-    return f"python -m tune_mnist report run{options}"
+    options = [] if part == "all" else ["--part", part]
+    options += [] if results == Path("results") else ["--results", str(results)]
+    return command("report", "run", *options)
 
 
 @report_app.command()
@@ -62,9 +65,8 @@ def run(
 ) -> None:
     """Run what the store still lacks of the technical report; call it again to continue."""
     from tune_mnist.actions.requests import SearchRequest, make_request
-    from tune_mnist.cli.reading import ReadingBar
+    from tune_mnist.cli.console import ReadingBar, console
     from tune_mnist.cli.search import run_and_show
-    from tune_mnist.cli.shown import console
     from tune_mnist.reproduction.jobs import GridRequest, jobs, lacking, prepare_job
     from tune_mnist.searching.planning.machine import this_machine
 
@@ -76,7 +78,7 @@ def run(
         console().print("no GPU here: the CPU half of devices runs", style="yellow")
     for job in jobs(wanted, "gpu" if machine.gpus else "cpu"):
         left = lacking(job, "gpu" if machine.gpus else "cpu", request)
-        console().print(f"{job}: {len(left)} of {len(job.configs)} to run", highlight=False)
+        console().print(f"{job}: {len(left)} of {len(job.configs)} to run")
         if left and not dry_run:
             with ReadingBar() as bar:
                 prepared = prepare_job(job, left, machine, request, bar)

@@ -25,10 +25,9 @@ def search(
     from tune_mnist.actions.requests import SearchRequest
     from tune_mnist.actions.search import confirmation_of_request
     from tune_mnist.cli.confirm import show_confirmation
-    from tune_mnist.cli.goals import print_goals
+    from tune_mnist.cli.console import ReadingBar, console
     from tune_mnist.cli.options import asked_for
-    from tune_mnist.cli.reading import ReadingBar
-    from tune_mnist.cli.shown import console, print_notes, print_plan
+    from tune_mnist.cli.shown import print_goals, print_notes, print_plan
 
     asked = asked_for(context, SearchRequest, request)
     with ReadingBar() as bar:
@@ -48,8 +47,8 @@ def resume(context: typer.Context) -> None:
     """Resume a search that was interrupted, or give a finished one more trials."""
     from tune_mnist.actions.preparing import prepare_resumed
     from tune_mnist.actions.requests import ResumeRequest
+    from tune_mnist.cli.console import ReadingBar
     from tune_mnist.cli.options import asked_for
-    from tune_mnist.cli.reading import ReadingBar
 
     asked = asked_for(context, ResumeRequest)
     with ReadingBar() as bar:
@@ -65,8 +64,9 @@ def run_and_show(prepared: Prepared) -> Searched:
         typer.Exit: it was interrupted, or no trial succeeded.
     """
     from tune_mnist.actions.search import SearchLostError, run
+    from tune_mnist.cli.console import console
     from tune_mnist.cli.live import LiveView
-    from tune_mnist.cli.shown import console, exit_if_interrupted, print_outcome, resume_command
+    from tune_mnist.cli.shown import exit_if_interrupted, print_outcome, resume_command
     from tune_mnist.errors import Fault, InputError
 
     given = prepared.request.results

@@ -1,38 +1,35 @@
-"""A plan, its notes and a search's outcome, as the terminal shows them."""
+"""A plan, its notes, a search's outcome and its goals, as the terminal shows them."""
 
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tune_mnist.actions.search import Searched, scores
-from tune_mnist.cli.words import in_options
+from tune_mnist.cli.console import console
+from tune_mnist.cli.leaderboard import print_table
+from tune_mnist.cli.words import command, in_options
 from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.plan import Plan
-from tune_mnist.spaces import config_key, configurations
+from tune_mnist.spaces import Space, config_key, configurations
 from tune_mnist.wording import config_text, duration
 
 _LISTED = 100
 """Configurations of a grid that a plan lists."""
 
 
-def console() -> Console:
-    """Return the console that commands print on: wide where nobody's terminal limits it."""
-    return Console(width=None if sys.stdout.isatty() else 160)
-
-
 def print_notes(notes: Sequence[str]) -> None:
     """Print a line each on stderr."""
-    to = Console(stderr=True, soft_wrap=True)
+    to = console(error=True, soft_wrap=True)
     for note in notes:
-        to.print(in_options(note), style="yellow", highlight=False, markup=False)
+        to.print(in_options(note), style="yellow")
 
 
 def print_plan(plan: Plan, expected: Forecast | None, to: Console) -> None:
@@ -60,14 +57,14 @@ def print_plan(plan: Plan, expected: Forecast | None, to: Console) -> None:
         ("wall time", _forecast_text(expected)),
     ):
         table.add_row(key, value)
-    to.print(table, highlight=False)
+    to.print(table)
     if (
         search.sampler == "grid"
         and plan.configurations is not None
         and plan.configurations <= _LISTED
     ):
         for config in configurations(plan.space, plan.device):
-            to.print("  " + config_text(config_key(config)), highlight=False, markup=False)
+            to.print("  " + config_text(config_key(config)))
 
 
 def _forecast_text(expected: Forecast | None) -> str:
@@ -94,16 +91,16 @@ def print_outcome(searched: Searched, plan: Plan, addresses: Sequence[str], to: 
     ended = "" if outcome.reason == "done" else f" (ended by: {outcome.reason})"
 
     def print_line(text: str) -> None:
-        to.print(text, markup=False, soft_wrap=True, highlight=False)
+        to.print(text, soft_wrap=True)
 
     print_line(f"search {name}: {counts or 'no trial finished'}{notes}{unfinished}{ended}")
     if (row := outcome.best) is not None:
         winner = config_text(config_key(row["config"]))
-        to.print(f"[bold]winner[/bold] {winner}", soft_wrap=True)
+        to.print(Text.assemble(("winner", "bold"), f" {winner}"), soft_wrap=True)
         print_line(f"  {scores(row)}; chosen by {plan.space.objective.metric}")
     if outcome.reason == "interrupted":
         print_line(f"resume it with: {resume_command(name, searched.results)}")
-    page = f"python -m tune_mnist leaderboard --search {name}{_results_option(searched.results)}"
+    page = command("leaderboard", "--search", name, *_results_option(searched.results))
     print_line(f"export the leaderboard: {page} --html leaderboard.html")
     for address in addresses:
         to.print(f"dashboard: {address} (it ended with the search)")
@@ -120,8 +117,41 @@ def exit_if_interrupted(outcome: Outcome) -> None:
 
 def resume_command(name: str, results: Path) -> str:
     """Return the command line that resumes a search."""
-    return f"python -m tune_mnist resume {name}{_results_option(results)}"
+    return command("resume", name, *_results_option(results))
 
 
-def _results_option(results: Path) -> str:
-    return "" if results == Path("results").absolute() else f" --results {results}"
+def _results_option(results: Path) -> list[str]:
+    return [] if results == Path("results").absolute() else ["--results", str(results)]
+
+
+def print_goals(
+    results: Path, search: str, space: Space, within: float | None, to: Console
+) -> None:
+    """Print the Pareto set of several objectives, and the cheapest almost as good as the best.
+
+    Trials that were stopped early do not count, because they only seem cheap.
+
+    Args:
+        results: the store. At least one completed trial of the search must satisfy the space's
+            constraints.
+        search: the search's name.
+        space: the space that was searched.
+        within: how much worse than the best an accuracy may be, a fraction; None does not ask.
+        to: where to print.
+    """
+    import pyarrow.compute as pc
+
+    from tune_mnist.analysis.constraints import read_selected
+    from tune_mnist.analysis.pareto import pareto_sets, set_sentence
+    from tune_mnist.analysis.within import cheapest_within, sentence
+    from tune_mnist.store.selection import Selection
+
+    trials = read_selected(results, Selection(search, where=space.constraints))
+    trials = trials.filter(pc.equal(trials["status"], "completed"))
+    if len(space.objectives) > 1:
+        metrics = tuple(objective.metric for objective in space.objectives)
+        for found in pareto_sets(trials, metrics, at_least=1):
+            print_table(found.trials, to)
+            to.print(set_sentence(found), soft_wrap=True)
+    for answer in cheapest_within(trials, within) if within is not None else ():
+        to.print(sentence(answer), soft_wrap=True)

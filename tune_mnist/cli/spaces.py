@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tune_mnist.cli.terminal import say
+
 spaces_app = typer.Typer(
     help="List the search spaces that ship; show one; check your own.", invoke_without_command=True
 )
@@ -17,9 +19,9 @@ def spaces(context: typer.Context) -> None:
     """List the search spaces that ship; show one; check your own."""
     if context.invoked_subcommand is not None:
         return
-    from rich.console import Console
     from rich.table import Table
 
+    from tune_mnist.cli.console import console
     from tune_mnist.spaces import read_space, shipped_spaces
 
     table = Table(box=None, header_style="dim", pad_edge=False)
@@ -29,7 +31,7 @@ def spaces(context: typer.Context) -> None:
         space = read_space(path)
         count = _count(path)
         table.add_row(name, space.model, space.dataset, count, space.search.sampler)
-    Console().print(table, highlight=False)
+    console().print(table)
 
 
 @spaces_app.command()
@@ -37,18 +39,18 @@ def show(
     name: Annotated[str, typer.Argument(help="A space that ships, such as svm or report/resnet.")],
 ) -> None:
     """Print a space that ships, with its number of configurations."""
-    from rich.console import Console
     from rich.syntax import Syntax
 
+    from tune_mnist.cli.console import console
     from tune_mnist.spaces import find_space
 
     path = find_space(name)
-    console = Console(soft_wrap=True)
+    to = console(soft_wrap=True)
     text = path.read_text(encoding="utf-8")
-    if console.is_terminal:
-        console.print(Syntax(text, "yaml", theme="ansi_light", background_color="default"))
+    if to.is_terminal:
+        to.print(Syntax(text, "yaml", theme="ansi_light", background_color="default"))
     else:
-        print(text)
+        say(text)
     _print_facts(path)
 
 
@@ -56,17 +58,17 @@ def show(
 def check(file: Annotated[Path, typer.Argument(help="A space file of your own.")]) -> None:
     """Validate a space file and say what it would search."""
     _print_facts(file)
-    print(f"{file}: ok")
+    say(f"{file}: ok")
 
 
 def _print_facts(path: Path) -> None:
     from tune_mnist.spaces import collapsed, read_space
 
     space = read_space(path)
-    print(f"# {_count(path)} configurations")
+    say(f"# {_count(path)} configurations")
     for device in ("cpu", "gpu"):
         for line in collapsed(space, device):
-            print(f"# on {device}: {line}")
+            say(f"# on {device}: {line}")
 
 
 def _count(path: Path) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tune_mnist.cli.terminal import say
+
 Results = Annotated[Path, typer.Option(help="Folder of the results store.")]
 
 
@@ -15,7 +17,7 @@ def status(results: Results = Path("results")) -> None:
     from rich.table import Table
 
     from tune_mnist.actions.status import status as searches
-    from tune_mnist.cli.shown import console
+    from tune_mnist.cli.console import console
 
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in ("search", "state", "finished", "space", "data set", "started"):
@@ -27,7 +29,7 @@ def status(results: Results = Path("results")) -> None:
         space = str(record.space.get("name", ""))
         finished = f"{one.finished:,}{of}"
         table.add_row(one.search, one.state, finished, space, record.dataset, started)
-    console().print(table, highlight=False)
+    console().print(table)
 
 
 def replay(
@@ -38,6 +40,6 @@ def replay(
     from tune_mnist.actions.status import replay as propose_again
 
     again = propose_again(results, search)
-    print(f"{search}: {again.reproduced} of {again.proposals} proposals reproduced")
+    say(f"{search}: {again.reproduced} of {again.proposals} proposals reproduced")
     if again.reproduced < again.proposals:
         raise typer.Exit(1)

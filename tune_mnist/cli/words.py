@@ -1,16 +1,23 @@
-"""Errors and notes in the command line's words: `` `gpus=1` `` becomes `--gpus 1`.
+"""The command line's own words: errors and notes in options, and commands to copy.
 
-The rooms below name a field in backticks, because they do not know which face asked.
+`` `gpus=1` `` becomes `--gpus 1`. The rooms below name a field in backticks, because they do not
+know which face asked.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from functools import cache
 
 _FIELD = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 _OTHER = ("metric", "pareto", "html", "search", "model", "part", "fraction")
 """Options of commands that take no request."""
+
+
+def command(*words: str) -> str:
+    """Return a command of ours as a person can paste it into a shell."""
+    return shlex.join(["python", "-m", "tune_mnist", *words])
 
 
 def in_options(text: str) -> str:

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 import pyarrow as pa
 
 from tune_mnist.analysis.columns import Floats, floats
-from tune_mnist.wording import config_text, duration, percent
+from tune_mnist.wording import clean, config_text, duration, percent
 
 # Each has a contrast above 3:1 on the page's white and on its black; symbols repeat the meaning.
 PALETTE = ("#4a74e0", "#d9652b", "#12947c", "#bb4b9c", "#8a7512", "#7c5bd6", "#3b8fc2", "#a0624a")
@@ -126,5 +126,5 @@ def trial_label(row: dict[str, Any]) -> str:
 
 
 def plain(text: str) -> str:
-    """Return text escaped, because Plotly's labels interpret some HTML."""
-    return html.escape(text, quote=False)
+    """Return text cleaned and escaped, because Plotly's labels interpret some HTML."""
+    return html.escape(clean(text), quote=False)

@@ -97,7 +97,7 @@ def parallel_coordinates(
 
 
 def _ranked(results: Results, dataset: str | None) -> pa.Table:
-    ranked = ranked_trials(_only(results.trial_rows, "dataset", dataset))
+    ranked = ranked_trials(_only(results.trial_rows, "dataset", dataset), results.goal)
     if not len(ranked):
         raise input_error(results.root, "no trial has a result yet", "run a search first")
     return ranked

@@ -42,14 +42,14 @@ def tradeoff_figure(numbers: Tradeoff) -> go.Figure:
     ]
     for index, kind in enumerate(pc.unique(points["kind"]).to_pylist()):
         rows = points.filter(pc.equal(points["kind"], kind))
-        best = np.asarray(rows["on_front"])
+        unbeaten = np.asarray(rows["on_front"])
         symbol = SYMBOLS[index % len(SYMBOLS)]
         stopped = np.asarray(rows["status"]) == "stopped"
         marker = {
             "color": PALETTE[index % len(PALETTE)],
             "symbol": np.where(stopped, f"{symbol}-open", symbol),
-            "size": np.where(best, 11, 8),
-            "opacity": np.where(best, 1.0, 0.6),
+            "size": np.where(unbeaten, 11, 8),
+            "opacity": np.where(unbeaten, 1.0, 0.6),
             "line": {"width": np.where(stopped, 1.5, 0)},
         }
         at = floats(rows["wall_time_s"]) / divisor
@@ -59,7 +59,9 @@ def tradeoff_figure(numbers: Tradeoff) -> go.Figure:
     at = floats(ringed["wall_time_s"]) / divisor
     traces.append(trial_marks(ringed, at, marker=ring, showlegend=False))
     star = {"symbol": "star", "size": 17, "color": WINNER, "line": {"width": 1, "color": "white"}}
-    traces.append(trial_marks(points[:1], seconds[:1] / divisor, marker=star, showlegend=False))
+    best = points[:1].filter(points[:1]["can_win"])
+    at = floats(best["wall_time_s"]) / divisor
+    traces.append(trial_marks(best, at, marker=star, showlegend=False))
     return styled(
         traces,
         x=log_axis(title, low, high) if high > 10 * low > 0 else {"title": titled(title)},

@@ -64,10 +64,9 @@ def charts(trials: pa.Table, ranked: pa.Table, reports: pa.Table, anchor: str) -
 
 def _tradeoff(ranked: pa.Table) -> View:
     numbers = tradeoff_numbers(ranked)
-    notes = [
-        "★ is the winner. No trial is both faster and more accurate than one on the dotted Pareto"
-        " front."
-    ]
+    notes = ["No trial is both faster and more accurate than one on the dotted Pareto front."]
+    if ranked["can_win"][0].as_py():
+        notes.insert(0, "★ is the winner.")
     if pc.any(numbers.points["is_knee"]).as_py():
         notes.append("○ is the front's knee, the best compromise.")
     if pc.any(pc.equal(numbers.points["status"], "stopped")).as_py():

@@ -1,6 +1,7 @@
 """What all pages share: the template engine, the content security policy, the writing.
 
-Jinja2 escapes every value, so search names, errors and class names are text and never markup. The
+Jinja2 escapes every value, so search names, errors and class names are text and never markup, and
+control characters are shown, not obeyed. The
 content security policy lets only the page's own two scripts run; it names them by their hashes.
 """
 
@@ -17,6 +18,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from tune_mnist.errors import input_error
+from tune_mnist.wording import clean
 
 _HERE = Path(__file__).parent
 
@@ -33,6 +35,7 @@ def fill(template: Path, *styles: Path, **values: Any) -> str:
         loader=jinja2.FileSystemLoader([template.parent, _HERE]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_cleaned,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -47,6 +50,11 @@ def fill(template: Path, *styles: Path, **values: Any) -> str:
             Markup((_HERE / "page.js").read_text("utf-8")),
         ],
     )
+
+
+def _cleaned(value: Any) -> Any:
+    """Return a template's value without control characters; what is markup already is ours."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _csp_hash(script: str) -> str:

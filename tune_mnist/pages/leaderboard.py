@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tune_mnist.analysis.constraints import read_selected
+from tune_mnist.analysis.ranking import goal_of
 from tune_mnist.analysis.within import check_tolerance
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import Constraint
@@ -25,6 +26,7 @@ from tune_mnist.pages.page_parts import (
 )
 from tune_mnist.store.reader import read_reports
 from tune_mnist.store.selection import EVERYTHING, Selection
+from tune_mnist.winner import ACCURACY, Goal
 
 
 def write_leaderboard(
@@ -56,9 +58,11 @@ def write_leaderboard(
         problem = f"no finished trial of {selection}" if str(selection) else "no finished trial"
         raise input_error(root, problem, "run a search, or drop a filter")
     reports = read_reports(root, search=selection.search)
-    write_page(
-        out, render_leaderboard(trials, reports, where=selection.where, within=within, top=top)
+    goal = goal_of(root, selection)
+    page = render_leaderboard(
+        trials, reports, where=selection.where, within=within, top=top, goal=goal
     )
+    write_page(out, page)
 
 
 def render_leaderboard(
@@ -68,6 +72,7 @@ def render_leaderboard(
     where: Sequence[Constraint],
     within: float | None,
     top: int,
+    goal: Goal = ACCURACY,
 ) -> str:
     """Return the page.
 
@@ -76,6 +81,7 @@ def render_leaderboard(
         reports: measurements from the store; those of other trials are ignored.
         where: the constraints that these trials satisfy.
         within, top: as in `write_leaderboard`.
+        goal: which trial wins.
     """
     failed = trials.filter(pc.equal(trials["status"], "failed"))
     return fill(
@@ -91,6 +97,7 @@ def render_leaderboard(
                 f"data-{index}",
                 within=within,
                 top=top,
+                goal=goal,
             )
             for index, name in enumerate(distinct_values(trials, "dataset"))
         ],

@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tune_mnist.analysis.ranking import RANKING, ranked_trials, ranking, status_counts
+from tune_mnist.analysis.ranking import goal_note, ranked_trials, ranking, status_counts
 from tune_mnist.analysis.within import Cheapest, among, cheapest_within
 from tune_mnist.pages.charts import Chart, charts
+from tune_mnist.winner import ACCURACY, Goal, satisfied
 from tune_mnist.wording import (
     FAMILY,
     cell_text,
@@ -32,6 +33,7 @@ _MOST_NAMES = 12
 # Columns that move below the table if all its rows agree.
 _SAID_ONCE = ("model", "search", "device", "status")
 _STATUSES = {"completed": "Completed", "stopped": "Stopped early", "failed": "Failed"}
+_OBJECTIVES = {"val_accuracy": "validation accuracy", "wall_time_s": "wall time"}
 _CELL_CLASSES = {"config": "config", "val_accuracy": "number key"}
 
 
@@ -139,7 +141,13 @@ def tiles(trials: pa.Table) -> list[Figure]:
 
 
 def section(
-    trials: pa.Table, reports: pa.Table, anchor: str, *, within: float | None, top: int
+    trials: pa.Table,
+    reports: pa.Table,
+    anchor: str,
+    *,
+    within: float | None,
+    top: int,
+    goal: Goal = ACCURACY,
 ) -> DatasetSection:
     """Return what the page shows for one data set.
 
@@ -149,25 +157,29 @@ def section(
         anchor: the section's id in the page.
         within: how far below the best accuracy the cheapest may be; None does not ask for it.
         top: the most rows in its ranking.
+        goal: which trial wins.
     """
     dataset = trials["dataset"][0].as_py()
     counts = ", ".join(
         f"{count:,} {status}" for status, count in status_counts(trials).items() if count
     )
-    ranked = ranked_trials(trials)
+    ranked = ranked_trials(trials, goal)
     if not len(ranked):
         return DatasetSection(dataset, anchor, counts)
-    table = ranking(ranked[:top])
+    table = ranking(ranked[:top], goal)
     same = [name for name in _SAID_ONCE if _is_one(table, name)]
-    fields = [field for field in RANKING if field.name not in ("dataset", *same)]
+    fields = [field for field in table.schema if field.name not in ("dataset", *same)]
+    able = trials.filter(satisfied(trials, goal.constraints))
     note = f"{len(table):,} of {len(ranked):,} trials with a result"
+    if goal != ACCURACY:
+        note += f", by {goal_note(goal)}"
     said = ", ".join(f"{name} {table[name][0].as_py()}" for name in same)
     return DatasetSection(
         dataset,
         anchor,
         counts,
-        _winner(ranked),
-        () if within is None else tuple(map(_cheapest, cheapest_within(trials, within))),
+        winner_card(ranked, goal),
+        () if within is None else tuple(map(_cheapest, cheapest_within(able, within))),
         tuple(_head(field) for field in fields),
         tuple(tuple(_cell(field, row) for field in fields) for row in table.to_pylist()),
         f"{note}. The same in all rows: {said}." if said else f"{note}.",
@@ -175,15 +187,29 @@ def section(
     )
 
 
-def _winner(ranked: pa.Table) -> Highlight:
+def winner_card(ranked: pa.Table, goal: Goal) -> Highlight:
+    """Return the card of the winner, or of there being none.
+
+    Args:
+        ranked: trials of one data set (`ranked_trials`), at least one.
+        goal: that ranked them.
+    """
     row = ranked[:1].to_pylist()[0]
-    chosen = f"Chosen by validation accuracy among {len(ranked):,} trials"
-    if len(ranked) == 1:
-        chosen = "The only trial with a result"
+    why, able = f"Winner on {row['dataset']}", pc.sum(ranked["can_win"]).as_py()
+    limits = " and ".join(map(str, goal.constraints))
+    if not able:
+        which = f"completed and satisfies {limits}" if limits else "completed"
+        return Highlight(why, "none", (), (), f"No trial {which}.")
+    by = " and ".join(_OBJECTIVES.get(name, name) for name in goal.objectives)
+    chosen = f"Chosen by {by} among {able:,} trials" + (f" with {limits}" if limits else "")
+    if able == 1:
+        chosen = (
+            "The only trial that can win" if len(ranked) > 1 else "The only trial with a result"
+        )
     if row["test_accuracy"] is None:
         note = f"{chosen}. It was not tested on the test images."
     else:
-        flattered = "" if len(ranked) == 1 else ", so that figure is a little too high"
+        flattered = "" if able == 1 else ", so that figure is a little too high"
         note = (
             f"{chosen}{flattered}. Test accuracy was never used to choose, so it is the fair"
             " estimate for new images."
@@ -193,7 +219,7 @@ def _winner(ranked: pa.Table) -> Highlight:
         for part, name in (("val", "validation"), ("test", "test"), ("train", "training"))
     ]
     scores.append(Figure("wall time", duration(row["wall_time_s"])))
-    return _named(f"Winner on {row['dataset']}", row["model"], row["config"], scores, note)
+    return _named(why, row["model"], row["config"], scores, note)
 
 
 def _cheapest(answer: Cheapest) -> Highlight:

@@ -6,7 +6,6 @@ pickled, and survives a round trip: `Space.model_validate(space.model_dump(mode=
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -25,11 +24,19 @@ from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
 from tune_mnist.spaces.domains import Domain, Section, broken_rule
 from tune_mnist.spaces.hyperparameters import Config, ModelName
+from tune_mnist.winner import Goal
 
 FidelityName = Literal["epochs", "train_fraction"]
 
 
-def _whole_above_one(amount: float) -> float:
+SMALLEST_SHARE = 0.0001
+"""Of a core or GPU: Ray counts them in ten thousandths, and grants no less."""
+
+
+def _grantable(amount: float) -> float:
+    if 0 < amount < SMALLEST_SHARE:
+        problem = f"{amount:g} is less than Ray can grant"
+        raise broken_rule(problem, f"write {SMALLEST_SHARE:g} or more")
     if amount > 1 and amount != int(amount):
         whole = int(amount)
         raise broken_rule(f"{amount} is a fraction above 1", f"write {whole} or {whole + 1}")
@@ -41,7 +48,7 @@ def _constraint(given: Any) -> Constraint:
 
 
 Limit = Annotated[Constraint, PlainValidator(_constraint), PlainSerializer(str)]
-Amount = Annotated[float, AfterValidator(_whole_above_one)]
+Amount = Annotated[float, AfterValidator(_grantable)]
 
 
 class Objective(Section):
@@ -200,6 +207,7 @@ class Space(Section):
         followed = [one.metric for one in self.objectives]
         return tuple(dict.fromkeys([*followed, *(one.metric for one in self.constraints)]))
 
-    def feasible(self, measured: Mapping[str, Any]) -> bool:
-        """Return whether what a trial measured satisfies every constraint."""
-        return all(limit.holds(measured.get(limit.metric)) for limit in self.constraints)
+    @property
+    def goal(self) -> Goal:
+        """What the winner is best in, and must satisfy."""
+        return Goal(tuple(one.metric for one in self.objectives), self.constraints)

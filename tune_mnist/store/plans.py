@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from tune_mnist.errors import Fault, InputError, input_error, warn_skipped
+from tune_mnist.metrics import BETTER, MEASURED, check_metric, parse_constraint
 from tune_mnist.store.catalog import list_searches, not_in_store
 from tune_mnist.store.layout import record_file
+from tune_mnist.winner import ACCURACY, Goal
 
 TestSet = Literal["standard", "holdout"]
 _FIX = "restore it from a copy"
@@ -164,6 +166,25 @@ class SearchRecord(Part):
     def scheduler(self) -> str:
         """The scheduler's name; "none" where the record has no space."""
         return str(self.space.get("search", {}).get("scheduler", "none"))
+
+    @property
+    def goal(self) -> Goal:
+        """What its winner is best in, and must satisfy.
+
+        Raises: InputError: its objectives or constraints cannot be read.
+        """
+        try:
+            metrics = tuple(one["metric"] for one in self.space.get("objectives", ()))
+            for metric in metrics:
+                check_metric("objectives", metric, tuple(BETTER))
+            limits = tuple(
+                parse_constraint(text, MEASURED, "constraints")
+                for text in self.space.get("constraints", ())
+            )
+        except (TypeError, KeyError, AttributeError):
+            problem = "its objectives or constraints cannot be read"
+            raise input_error(self.search, problem, _FIX) from None
+        return Goal(metrics or ACCURACY.objectives, limits)
 
     @property
     def retries(self) -> int:

@@ -93,8 +93,8 @@ def top_trials(
 ) -> pa.Table:
     """Return the best trials, best first.
 
-    Ties are ordered by wall time, then by search and trial. Failed trials, and trials whose metric
-    is null or NaN, are left out.
+    Completed trials come before those that were stopped early. Ties are ordered by wall time, then
+    by search and trial. Failed trials, and trials whose metric is null or NaN, are left out.
 
     Args:
         root: the store's folder.

@@ -32,9 +32,12 @@ from tune_mnist.store.layout import promise
 from tune_mnist.store.schema import TRIALS
 
 # A candidate: its keys in the order of ranking, lower is better, and its place.
-_KEYS = ("cost", "wall_time_s", "search", "trial")
+_KEYS = ("stopped", "cost", "wall_time_s", "search", "trial")
+Numbers = tuple[float, float, float]
+"""Of a trial, or a bound for several: whether it was stopped, its cost, its wall time."""
 _RUNNING = pa.schema(
     [
+        ("stopped", pa.float64()),  # 0 for a completed trial, 1 for one that was stopped early
         ("cost", pa.float64()),
         ("wall_time_s", pa.float64()),
         ("search", pa.string()),
@@ -68,7 +71,8 @@ def best_rows(query: Query, files: Sequence[tuple[str, Path]]) -> pa.Table:
 
     Args:
         query: what to look for. Failed trials, and those whose metric is null or NaN, never count.
-            Ties go to the shorter wall time, then by search and trial.
+            Completed trials come before stopped ones (winner.py says why), and ties go to the
+            shorter wall time, then by search and trial.
         files: search and path of every file to look into.
     Returns: at most `query.top` rows, with `search` and all columns of their files.
     Raises:
@@ -107,23 +111,24 @@ def _with_file(
     return best
 
 
-def _promise(path: Path, query: Query) -> tuple[float, float]:
-    """Return the cost and wall time that, by the file's name, none of its rows beats."""
+def _promise(path: Path, query: Query) -> Numbers:
+    """Return the numbers that, by the file's name, none of its rows beats."""
     known = promise(path.name)
     if known is None or query.metric != "val_accuracy" or query.smaller_is_better:
-        return -math.inf, -math.inf
-    return -known[0], known[1]
+        return 0.0, -math.inf, -math.inf
+    return 0.0, -known[0], known[1]
 
 
-def _worst(best: pa.Table, top: int) -> tuple[float, float]:
-    """Return the cost and wall time that a new row must not exceed to be among the best."""
+def _worst(best: pa.Table, top: int) -> Numbers:
+    """Return the numbers that a new row must not exceed to be among the best."""
     if len(best) < top:
-        return math.inf, math.inf
-    return best["cost"][-1].as_py(), best["wall_time_s"][-1].as_py()
+        return math.inf, math.inf, math.inf
+    [last] = best.slice(top - 1, 1).to_pylist()
+    return last["stopped"], last["cost"], last["wall_time_s"]
 
 
 def _may_enter(
-    group: pq.RowGroupMetaData, columns: Mapping[str, int], query: Query, worst: tuple[float, float]
+    group: pq.RowGroupMetaData, columns: Mapping[str, int], query: Query, worst: Numbers
 ) -> bool:
     """Return whether, by its bounds, a row group may have a row among the best."""
     for name, value in query.wanted.items():
@@ -134,7 +139,7 @@ def _may_enter(
     shortest, _ = _bounds(group, columns["wall_time_s"])
     if low is None or shortest is None:
         return True
-    return not (low if query.smaller_is_better else -high, shortest) > worst
+    return not (0.0, low if query.smaller_is_better else -high, shortest) > worst
 
 
 def _bounds(group: pq.RowGroupMetaData, column: int) -> tuple[Any, Any]:
@@ -145,26 +150,27 @@ def _bounds(group: pq.RowGroupMetaData, column: int) -> tuple[Any, Any]:
     return statistics.min, statistics.max
 
 
-def _entering(
-    parquet: pq.ParquetFile, group: int, query: Query, worst: tuple[float, float]
-) -> pa.Table:
-    """Return trial, cost, wall time and number of the rows of a group that are among the best."""
+def _entering(parquet: pq.ParquetFile, group: int, query: Query, worst: Numbers) -> pa.Table:
+    """Return the keys and numbers of the rows of a group that are among the best."""
     keys = parquet.read_row_group(group, columns=[query.metric, "wall_time_s"], use_threads=False)
     cost = pc.cast(keys[query.metric], pa.float64()).to_numpy()  # null is NaN
     cost = cost if query.smaller_is_better else -cost
     wall_time_s = np.nan_to_num(keys["wall_time_s"].to_numpy(), nan=math.inf, posinf=math.inf)
-    enters = (cost < worst[0]) | ((cost == worst[0]) & (wall_time_s <= worst[1]))
+    better = (cost < worst[1]) | ((cost == worst[1]) & (wall_time_s <= worst[2]))
+    enters = ~np.isnan(cost) if worst[0] else better  # a completed trial beats a stopped one
     if not enters.any():  # the usual case; reading the text columns takes longer than these two
         return _RUNNING.empty_table()
     names = ["trial", "status", *query.wanted]
     texts = parquet.read_row_group(group, columns=names, use_threads=False)
-    enters &= pc.not_equal(texts["status"], "failed").to_numpy()
+    stopped = pc.not_equal(texts["status"], "completed").to_numpy()
+    enters &= pc.not_equal(texts["status"], "failed").to_numpy() & (better | ~stopped)
     for name, value in query.wanted.items():
         enters &= pc.fill_null(pc.equal(texts[name], value), False).to_numpy()
     number = np.flatnonzero(enters)
     return pa.table(
         {
             "trial": texts["trial"].take(pa.array(number)),
+            "stopped": stopped[number].astype(np.float64),
             "cost": cost[number],
             "wall_time_s": wall_time_s[number],
             "row": number,

@@ -60,7 +60,8 @@ MERGE_AT = 256  # small files: limits how many a reader opens
 SMALL: dict[str, Any] = {"compression": "none", "use_dictionary": False}  # halves a row's time
 MERGED: dict[str, Any] = {"compression": "zstd"}
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")
+LONGEST_NAME = 100
+_NAME = re.compile(rf"[A-Za-z][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 _DATES = ("epoch", "infinity")  # DuckDB reads a folder of this name as a date
 
 

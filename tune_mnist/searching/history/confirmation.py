@@ -9,7 +9,6 @@ have. A confirmation that has ended, or died, can be resumed.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +23,8 @@ from tune_mnist.store.catalog import not_in_store
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import Confirms, SearchRecord, read_search
 from tune_mnist.store.reader import list_searches, read_trials
+from tune_mnist.store.writer import LONGEST_NAME
+from tune_mnist.winner import Goal, best_first
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def confirmation_of(root: Path, search: str, *, top: int | None, seeds: int) -> 
     known = list_searches(root)
     if search not in known:
         raise not_in_store("confirm", search, known)
-    record, name = read_search(root, search), f"{search}-confirm"
+    record, name = read_search(root, search), confirmation_name(search)
     if record.confirms:
         fix = f"confirm {record.confirms.search} with more `seeds`"
         raise input_error("confirm", f"{search!r} is a confirmation itself", fix)
@@ -79,10 +80,23 @@ def confirmation_of(root: Path, search: str, *, top: int | None, seeds: int) -> 
         raise input_error("confirm", f"{search!r} is still being written by {writer}", fix)
     if name in known:
         return _earlier(root, name, record, top, seeds)
-    best = _best_completed(root, search, top or 3)
+    best = _best_configurations(root, search, record.goal, top or 3)
     trials, configs = tuple(trial for trial, _ in best), tuple(config for _, config in best)
     fresh = _fresh(record.seed, seeds)
     return Confirmation(search, name, record, top or 3, trials, configs, fresh)
+
+
+def confirmation_name(search: str) -> str:
+    """Return the name of a search's confirmation.
+
+    Raises: InputError: the search's name leaves no room for it.
+    """
+    name = f"{search}-confirm"
+    if len(name) > LONGEST_NAME:
+        problem = f"{search!r} is too long for a search that is confirmed"
+        most = LONGEST_NAME - len("-confirm")
+        raise input_error("`name`", problem, f"give one of at most {most} characters")
+    return name
 
 
 def _earlier(
@@ -104,20 +118,18 @@ def _fresh(seed: int, count: int) -> tuple[int, ...]:
     return tuple((seed + i) % 2**32 for i in range(1, count + 1))
 
 
-def _best_completed(root: Path, search: str, top: int) -> list[tuple[str, Config]]:
-    columns = ["trial", "config", "status", "val_accuracy", "wall_time_s"]
-    rows = read_trials(root, search=search, columns=columns).to_pylist()
-    completed = [
-        row
-        for row in rows
-        if row["status"] == "completed" and math.isfinite(row["val_accuracy"] or math.nan)
-    ]
-    if not completed:
-        problem = f"{search!r} has no completed trial"
+def _best_configurations(root: Path, search: str, goal: Goal, top: int) -> list[tuple[str, Config]]:
+    """Return the trials that can win with their configurations, each once, best first."""
+    columns = [*goal.columns, "config"]
+    trials = best_first(read_trials(root, search=search, columns=columns), goal)
+    able = trials.filter(trials["can_win"])
+    if not len(able):
+        limits = " and ".join(map(str, goal.constraints))
+        which = f"completed trial that satisfies {limits}" if limits else "completed trial"
+        problem = f"{search!r} has no {which}"
         raise input_error("confirm", problem, "run a search that completes one")
-    completed.sort(key=lambda row: (-row["val_accuracy"], row["wall_time_s"] or 0.0, row["trial"]))
     best: dict[str, str] = {}
-    for row in completed:
+    for row in able.to_pylist():
         best.setdefault(row["config"], row["trial"])
     return [(trial, json.loads(config)) for config, trial in list(best.items())[:top]]
 

@@ -13,6 +13,7 @@ from tune_mnist.errors import InputError
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.on_ray.ray_session import check_alive
 from tune_mnist.spaces import Space
+from tune_mnist.winner import better, winner
 
 Reason = Literal["done", "time budget", "target", "plateau", "interrupted", "lost"]
 
@@ -28,8 +29,7 @@ class Outcome:
         counts: finished trials by status.
         reused: how many of them an earlier search had finished.
         shared: how many of them a longer training of this search measured.
-        best: the row of the completed trial that is best in the first objective and
-            satisfies every constraint; None without one.
+        best: the winner's row (winner.py); None without one.
         reason: what ended it: all trials done, the time budget, the target, `plateau` trials
             without a better one, Ctrl-C, or the loss of the store or of Ray.
         unfinished: trials that were running when it ended, and are not in the store.
@@ -57,7 +57,7 @@ class Ending:
 
     def __init__(self, space: Space, began: float) -> None:
         search = space.search
-        self._space, self._objective = space, space.objective
+        self._goal, self._objective = space.goal, space.objective
         self._target, self._plateau = search.target, search.plateau
         self._deadline = None if search.time_budget_s is None else began + search.time_budget_s
         self._since_best = 0
@@ -71,9 +71,10 @@ class Ending:
         outcome.reused += "/" in (row.get("shared_with") or "")
         outcome.shared += "/" not in (row.get("shared_with") or "/")
         self._since_best += 1
-        if row["status"] == "completed" and self._space.feasible(row):
+        if winner([row], self._goal) is not None:
             if outcome.best is None or self._better(row[name], outcome.best[name]):
-                outcome.best, self._since_best = row, 0
+                self._since_best = 0
+            outcome.best = better(row, outcome.best, self._goal)
             if self._target is not None and not self._better(self._target, row[name]):
                 self._end("target")
         if self._plateau is not None and self._since_best >= self._plateau:

@@ -1,0 +1,130 @@
+"""Which trial wins: one order of trials for every place that ranks them or names the best.
+
+A trial can win if it completed, measured every objective and satisfies every constraint. Such
+trials come first, the best in the first objective on top. Ties go to the better in the next
+objective, then to the faster trial, then to the one that comes first by search and trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tune_mnist.metrics import BETTER, Constraint
+
+_COMPARE: dict[str, Callable[..., pa.ChunkedArray]] = {
+    "<=": pc.less_equal,
+    "<": pc.less,
+    ">=": pc.greater_equal,
+    ">": pc.greater,
+    "==": pc.equal,
+}
+Row = dict[str, Any]
+_TEXTS = ("search", "trial", "status")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a search is after.
+
+    Args:
+        objectives: metrics of `BETTER`, the one that decides first.
+        constraints: what a winner must satisfy.
+    """
+
+    objectives: tuple[str, ...] = ("val_accuracy",)
+    constraints: tuple[Constraint, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that decide, each once."""
+        limits = (one.metric for one in self.constraints)
+        return tuple(dict.fromkeys((*_TEXTS, *self.objectives, *limits, "wall_time_s")))
+
+
+ACCURACY = Goal()
+"""The goal of trials that share no other: validation accuracy."""
+
+
+def satisfied(trials: pa.Table, constraints: Sequence[Constraint]) -> pa.ChunkedArray:
+    """Return whether each trial satisfies every constraint; one without the metric does not."""
+    held = (
+        pc.fill_null(_COMPARE[one.operator](_numbers(trials, one.metric), one.bound), False)
+        for one in constraints
+    )
+    return reduce(pc.and_, held, _all(trials))
+
+
+def can_win(trials: pa.Table, goal: Goal) -> pa.ChunkedArray:
+    """Return whether each trial completed, measured every objective and satisfies the constraints.
+
+    Args:
+        trials: rows with the columns `goal.columns`.
+        goal: of their search.
+    """
+    completed = pc.fill_null(pc.equal(trials["status"], "completed"), False)
+    measured = (pc.is_valid(_finite(trials, name)) for name in goal.objectives)
+    return reduce(pc.and_, [completed, *measured], satisfied(trials, goal.constraints))
+
+
+def best_first(trials: pa.Table, goal: Goal) -> pa.Table:
+    """Return the trials in the order of the ranking, with a column `can_win`.
+
+    Behind those that can win come those that completed, then those that satisfy the constraints.
+
+    Args and returns: as `can_win`.
+    """
+    wins = can_win(trials, goal)
+    keys: dict[str, Any] = {
+        "rank 0": pc.invert(wins),
+        "rank 1": pc.not_equal(trials["status"], "completed"),
+        "rank 2": pc.invert(satisfied(trials, goal.constraints)),
+    }
+    for place, name in enumerate((*goal.objectives, "wall_time_s"), start=len(keys)):
+        value = _finite(trials, name)
+        keys[f"rank {place}"] = pc.negate(value) if BETTER[name] == "max" else value
+    keys |= {"search": trials["search"], "trial": trials["trial"]}
+    order = pc.sort_indices(pa.table(keys), [(name, "ascending") for name in keys])
+    return trials.append_column("can_win", wins).take(order)
+
+
+def winner(rows: Sequence[Row], goal: Goal) -> Row | None:
+    """Return the row that wins; None if none can.
+
+    Args:
+        rows: trials of one search, or of several with a `search` each.
+        goal: of the search.
+    """
+    types = {name: pa.string() if name in _TEXTS else pa.float64() for name in goal.columns}
+    columns = {
+        name: pa.array([row.get(name) for row in rows], type_) for name, type_ in types.items()
+    }
+    table = pa.table({**columns, "row": pa.array(range(len(rows)), pa.int64())})
+    first = best_first(table, goal)[:1].to_pylist()
+    return rows[first[0]["row"]] if first and first[0]["can_win"] else None
+
+
+def better(row: Row, best: Row | None, goal: Goal) -> Row | None:
+    """Return the winner of a new row and the winner so far; None if neither can win."""
+    return winner([row] if best is None else [row, best], goal)
+
+
+def _numbers(trials: pa.Table, name: str) -> pa.ChunkedArray:
+    return trials[name].cast(pa.float64())
+
+
+def _finite(trials: pa.Table, name: str) -> pa.ChunkedArray:
+    """Return a column of numbers; what is not finite is null."""
+    value = _numbers(trials, name)
+    return pc.if_else(
+        pc.fill_null(pc.is_finite(value), False), value, pa.scalar(None, pa.float64())
+    )
+
+
+def _all(trials: pa.Table) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.repeat(True, len(trials))], pa.bool_())
