@@ -26,5 +26,18 @@ def _occupy_closed() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
+def _forget_the_working_directory() -> None:
+    """Undo that `python -m` looks for modules in the working directory first.
+
+    A file `random.py` or `yaml.py` there would be run in place of the library. Python itself has
+    read a few modules by then, so `tune-mnist`, which never looks there, is the safer form.
+    """
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    chosen = getattr(sys.flags, "safe_path", False)  # since 3.11: then nothing was put there
+    if not chosen and sys.path[:1] == [os.getcwd()] and sys.path[0] != here:  # noqa: PTH109
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _forget_the_working_directory()
     main()

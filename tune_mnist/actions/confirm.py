@@ -18,6 +18,7 @@ from tune_mnist.searching.history.confirmation import (
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
 from tune_mnist.searching.on_ray.ending import Outcome
+from tune_mnist.searching.on_ray.ray_session import check_running_ray
 from tune_mnist.searching.on_ray.run import SearchRun
 from tune_mnist.searching.planning.machine import this_machine
 from tune_mnist.searching.planning.plan import Plan
@@ -94,6 +95,7 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
     observer = observer or Observer()
     chosen, plan, data = prepared.confirmation, prepared.plan, prepared.data
     root, seeds, resolution = prepared.request.results, len(chosen.seeds), 1 / len(data.val)
+    check_running_ray(plan)
 
     def standing(rows: Sequence[Sequence[Row]]) -> Standings:
         return standings([repeats(of_one) for of_one in rows], resolution=resolution)

@@ -15,6 +15,7 @@ from tune_mnist.errors import Fault, InputError
 from tune_mnist.searching.history.resume import check_unchanged
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.ending import Outcome
+from tune_mnist.searching.on_ray.ray_session import check_running_ray
 from tune_mnist.searching.on_ray.run import SearchRun
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.spaces import config_key, parameter_types
@@ -114,6 +115,7 @@ def run(prepared: Prepared, observer: Observer | None = None) -> Searched:
     observer = observer or Observer()
     plan, data, known = prepared.plan, prepared.data, prepared.known
     results, resumed = prepared.request.results, known.earlier is not None
+    check_running_ray(plan)
     with Writer(results, prepared.name, parameter_types(), resume=resumed) as writer:
         if known.earlier is not None:
             check_unchanged(known.earlier, results)

@@ -17,7 +17,7 @@ from tune_mnist.actions.confirm import PreparedConfirmation
 from tune_mnist.actions.preparing import Prepared
 from tune_mnist.cli.shown import print_notes
 from tune_mnist.searching.observer import Observer
-from tune_mnist.searching.on_ray.ray_session import TOKEN
+from tune_mnist.searching.on_ray.ray_start import token_file
 from tune_mnist.winner import better
 from tune_mnist.wording import config_text, duration, percent
 
@@ -73,7 +73,7 @@ class LiveView(Observer):
     def dashboard(self, address: str) -> None:
         """Say where Ray's dashboard is."""
         self.addresses.append(address)
-        self._console.print(f"dashboard: {address}  (it asks for the token in {TOKEN})")
+        self._console.print(f"dashboard: {address}  (it asks for the token in {token_file()})")
 
     def preparing(self, what: str) -> None:
         """Print what all trials are waiting for."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
+from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.searching.planning.plan import Plan
-
-TOKEN = Path.home() / ".ray" / "auth_token"
-"""Where Ray keeps the token that its dashboard asks for."""
 
 TURN = "turn"
 """A resource of which there is one; the trials of a population take turns with it (tuner.py)."""
@@ -43,6 +39,8 @@ def ray_session(
         plan: whose CPUs and GPUs Ray gets.
         data: what its object store must hold.
         on_dashboard: called with the dashboard's address; None starts no dashboard.
+
+    Raises: InputError: Ray cannot start here.
     """
     os.environ.update({key: os.environ.get(key, value) for key, value in _SETTINGS.items()})
     import ray
@@ -51,24 +49,25 @@ def ray_session(
         yield
         return
 
-    context = ray.init(
-        address="local",
-        num_cpus=plan.cpus,
-        num_gpus=plan.gpus,
-        resources={TURN: 1},
-        object_store_memory=_object_store_bytes(data),
-        include_dashboard=on_dashboard is not None,
-        dashboard_host="127.0.0.1",
-        log_to_driver=False,
-        logging_level=logging.CRITICAL,
-    )
-    try:
-        if on_dashboard is not None:
-            on_dashboard(f"http://{context.dashboard_url}")
-        yield
-    finally:
-        _kill_autoscaler()
-        ray.shutdown()
+    from tune_mnist.searching.on_ray.ray_start import start_ray
+
+    with scratch_folder() as folder:
+        try:
+            context = start_ray(
+                folder,
+                num_cpus=plan.cpus,
+                num_gpus=plan.gpus,
+                resources={TURN: 1},
+                object_store_memory=_object_store_bytes(data),
+                include_dashboard=on_dashboard is not None,
+                dashboard_host="127.0.0.1",
+            )
+            if on_dashboard is not None:
+                on_dashboard(f"http://{context.dashboard_url}")
+            yield
+        finally:
+            _kill_autoscaler()
+            ray.shutdown()
 
 
 def _kill_autoscaler() -> None:
@@ -79,6 +78,49 @@ def _kill_autoscaler() -> None:
         with suppress(psutil.Error):
             if any(word.endswith("autoscaler/_private/monitor.py") for word in child.cmdline()):
                 child.kill()
+
+
+def check_running_ray(plan: Plan) -> None:
+    """Raise InputError if this process runs a Ray already that has not what the plan needs."""
+    import ray
+
+    if not ray.is_initialized():
+        return
+    try:
+        nodes = ray.nodes()
+    except Exception as error:  # its cluster is gone, or it is a client's
+        raise input_error(
+            _RUNNING, f"does not answer: {type(error).__name__}", _SHUT_DOWN
+        ) from error
+    check_resources(plan, [node["Resources"] for node in nodes if node["Alive"]])
+
+
+def check_resources(plan: Plan, nodes: list[dict[str, float]]) -> None:
+    """Raise InputError if a running Ray has not what the plan needs; Tune would wait for ever.
+
+    Args:
+        plan: whose processors and bundles count.
+        nodes: what each of Ray's nodes has.
+    """
+    if plan.space.search.scheduler == "pbt" and not any(TURN in node for node in nodes):
+        lacks = f"has no resource {TURN!r}, with which the trials of pbt take turns"
+        raise input_error(_RUNNING, lacks, f"{_SHUT_DOWN}, or start it with {{{TURN!r}: 1}}")
+    for name, wanted in (("cpu", plan.cpus), ("gpu", plan.gpus)):
+        there = sum(node.get(name.upper(), 0) for node in nodes)
+        if there < wanted:
+            fix = f"use `{name}s={there:g}`, or {_SHUT_DOWN}"
+            raise input_error(_RUNNING, f"has {there:g} {name.upper()}s, not {wanted}", fix)
+    for bundle in plan.bundles():
+        if not any(
+            all(node.get(key.upper(), 0) >= n for key, n in bundle.items()) for node in nodes
+        ):
+            asked = " and ".join(f"{n:g} {key.upper()}s" for key, n in bundle.items() if n)
+            fix = f"ask for less with `cpus_per_trial` and `gpus_per_trial`, or {_SHUT_DOWN}"
+            raise input_error(_RUNNING, f"has no single node with {asked} for a trial", fix)
+
+
+_RUNNING = "the Ray that runs in this process"
+_SHUT_DOWN = "end it with ray.shutdown(), so that the search starts its own"
 
 
 def check_alive() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from tune_mnist.searching.on_ray.events import TrialEvents
 from tune_mnist.searching.on_ray.ray_session import ray_session
 from tune_mnist.searching.on_ray.recorder import Recorder
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS, remember
+from tune_mnist.searching.on_ray.scratch import remove_leftovers, scratch_folder
 from tune_mnist.searching.on_ray.searcher import ProposalSearcher
 from tune_mnist.searching.on_ray.shared_gram import SharedGram, shared_gram
 from tune_mnist.searching.on_ray.trainable import Shared
@@ -118,6 +118,7 @@ class SearchRun:
         outcome = self._ending.outcome
         with _on_signals(self._ending.interrupt):
             if searcher.left():
+                remove_leftovers()
                 on_dashboard = self._observer.dashboard if self._dashboard else None
                 with (
                     self._gram() as gram,
@@ -170,8 +171,8 @@ class SearchRun:
             self._writer.checkpoints.mkdir(parents=True, exist_ok=True)
             yield self._writer.checkpoints
             return
-        with tempfile.TemporaryDirectory(prefix="tune_mnist-") as folder:
-            yield Path(folder)
+        with scratch_folder() as folder:
+            yield folder
 
     @contextmanager
     def _gram(self) -> Iterator[SharedGram | None]:

@@ -9,7 +9,6 @@ memory is freed when the trials' processes end.
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tune_mnist.datasets import Dataset
+from tune_mnist.searching.on_ray.scratch import MEMORY, scratch_folder
 from tune_mnist.training.svm.config import gram_bytes
-
-_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
@@ -48,13 +46,9 @@ def shared_gram(data: Dataset, threads: int, over: Callable[[], bool]) -> Iterat
     `over()` became true during the build.
     """
     size = gram_bytes(len(data.train), len(data.val) + len(data.test))
-    in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 1.1 * size
-    where = _MEMORY if in_memory else None
-    with (
-        tempfile.TemporaryDirectory(prefix="tune_mnist-gram-", dir=where) as folder,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        yield SharedGram(Path(folder), pool.submit(_build, data, Path(folder), threads, over))
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 1.1 * size
+    with scratch_folder(MEMORY if in_memory else None) as folder, ThreadPoolExecutor(1) as pool:
+        yield SharedGram(folder, pool.submit(_build, data, folder, threads, over))
 
 
 def _build(data: Dataset, folder: Path, threads: int, over: Callable[[], bool]) -> float:

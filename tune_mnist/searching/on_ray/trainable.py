@@ -7,7 +7,6 @@ memory) is reset or freed by `training/model.py`.
 from __future__ import annotations
 
 import faulthandler
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import cpu_name, gpu_name, host
+from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.spaces import Config, Device, Space, searched_in
 from tune_mnist.training.ladder import train_ladder
 from tune_mnist.training.measurement import Measurement, Report, Save
@@ -80,8 +80,8 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         if save is None or shared.save_every_s is None or time.monotonic() < due:
             tune.report(result)
             return
-        with tempfile.TemporaryDirectory(prefix="tune_mnist-state-") as folder:
-            save(Path(folder))
+        with scratch_folder() as folder:
+            save(folder)
             tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))  # copies it
         due = time.monotonic() + shared.save_every_s
 

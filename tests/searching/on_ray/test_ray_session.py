@@ -1,0 +1,95 @@
+"""The Ray of a search is private; one that runs already must have what the plan needs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.searching.conftest import RESNET, SVM, plan_text
+from tune_mnist.errors import InputError
+from tune_mnist.searching.on_ray import ray_start
+from tune_mnist.searching.on_ray.ray_session import check_resources, check_running_ray
+from tune_mnist.searching.on_ray.ray_start import token_file
+
+
+def listening(process: psutil.Process) -> set[str]:
+    """The addresses on which the process and its descendants accept connections."""
+    tree = [process, *process.children(recursive=True)]
+    sockets = [one for each in tree for one in each.net_connections("inet")]
+    return {one.laddr.ip.removeprefix("::ffff:") for one in sockets if one.status == "LISTEN"}
+
+
+def test_nobody_else_can_reach_the_ray_of_a_search(running_ray: None) -> None:
+    import ray
+
+    assert listening(psutil.Process()) == {"127.0.0.1"}
+    files = Path(ray.get_runtime_context().get_temp_dir())
+    assert any(folder.stat().st_mode & 0o077 == 0 for folder in files.parents)
+    assert token_file().stat().st_mode & 0o077 == 0
+
+
+def test_a_token_that_others_can_read_is_closed_to_them_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("secret")
+    file.chmod(0o644)
+    ray_start._private_token(file)
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("secret", 0o600)
+
+
+def test_a_home_that_takes_no_token_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"token cannot be kept there.*HOME"):
+        ray_start._private_token(tmp_path / "file" / "auth_token")
+
+
+def test_a_path_too_long_for_sockets_is_one_line(tmp_path: Path) -> None:
+    """Told in a process of its own: this one runs a Ray already."""
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    start = "from tune_mnist.searching.on_ray.ray_start import start_ray; from pathlib import Path;"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{start} start_ray(Path({str(long)!r}), num_cpus=1)"],
+        env={**os.environ, "TMPDIR": str(long)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = ended.stderr.strip().splitlines()[-1]
+    assert "InputError" in last
+    assert "is too long a path for Ray" in last
+    assert "TMPDIR to a shorter one" in last
+
+
+def test_workers_search_our_package_s_folder_at_most() -> None:
+    job = ray_start._SafeJob(_py_driver_sys_path=["/home/user", str(ray_start._PACKAGE)])
+    job._serialize()
+    assert job._py_driver_sys_path == [str(ray_start._PACKAGE)]
+
+
+def test_a_running_ray_with_too_few_processors_is_refused(
+    running_ray: None, tmp_path: Path
+) -> None:
+    plan = plan_text(tmp_path, SVM)
+    check_running_ray(plan)
+    with pytest.raises(InputError, match=r"has 2 CPUs, not 64; use `cpus=2`, or end it"):
+        check_running_ray(replace(plan, cpus=64))
+
+
+def test_a_running_ray_that_pbt_cannot_take_turns_on_is_refused(tmp_path: Path) -> None:
+    text = RESNET.replace("[0.01, 0.001]", "[0.1, 0.03, 0.01, 0.003]")
+    plan = plan_text(tmp_path, text, scheduler="pbt", trials=4)
+    check_resources(plan, [{"CPU": 2, "turn": 1}])
+    with pytest.raises(InputError, match=r"no resource 'turn'.*start it with \{'turn': 1\}"):
+        check_resources(plan, [{"CPU": 2}])
+
+
+def test_a_trial_that_fits_on_no_single_node_is_refused(tmp_path: Path) -> None:
+    plan = replace(plan_text(tmp_path, SVM), cpus_per_trial=2)
+    with pytest.raises(InputError, match=r"has no single node with 2 CPUs for a trial"):
+        check_resources(plan, [{"CPU": 1}, {"CPU": 1}])

@@ -1,0 +1,154 @@
+"""Starts a Ray of our own that nobody else on this machine can use.
+
+Its files lie in a private folder, it listens on 127.0.0.1 only, its token can be read by its owner
+alone, and its workers import nothing from the working directory.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private import ray_constants
+from ray.job_config import JobConfig
+
+from tune_mnist.errors import InputError, input_error
+
+_PACKAGE = Path(__file__).resolve().parents[3]
+"""The folder that our own package is imported from."""
+
+_HOME_FIX = "set the environment variable HOME to a folder that you may write and that has room"
+_TOKEN_SETTINGS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+
+
+def token_file() -> Path:
+    """Return where Ray keeps the token that its dashboard asks for.
+
+    Raises: InputError: this user has no home folder.
+    """
+    if path := os.environ.get("RAY_AUTH_TOKEN_PATH"):
+        return Path(path)
+    try:
+        return Path.home() / ".ray" / "auth_token"
+    except RuntimeError as error:
+        raise input_error("HOME", "is not set, and this user is unknown", _HOME_FIX) from error
+
+
+def start_ray(folder: Path, **arguments: Any) -> Any:
+    """Start Ray and return its context.
+
+    Args:
+        folder: for its files; only this user may enter it.
+        arguments: of `ray.init`, beside those that make it private.
+
+    Raises: InputError: Ray cannot start here.
+    """
+    if not any(name in os.environ for name in _TOKEN_SETTINGS):
+        _private_token(token_file())
+    # Ray puts the interpreter into a shell's line as it is.
+    quoted = shlex.quote(sys.executable)
+    runtime = {} if quoted == sys.executable else {"py_executable": quoted}
+    try:
+        with _alone(folder):
+            return ray.init(
+                address="local",
+                _temp_dir=str(folder),
+                job_config=_SafeJob(runtime_env=runtime),
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                **arguments,
+            )
+    except Exception as error:  # of many kinds; none is worth a traceback
+        raise _cannot_start(error) from error
+
+
+class _SafeJob(JobConfig):
+    """A job whose workers import only what this interpreter finds by itself, and our package.
+
+    Ray would put the working directory and the script's folder before everything else: a file
+    `random.py` there would be run by each worker.
+    """
+
+    def _serialize(self) -> str:
+        own = [one for one in self._py_driver_sys_path if Path(one).resolve() == _PACKAGE]
+        self._py_driver_sys_path = own
+        serialized: str = super()._serialize()
+        return serialized
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Make a Ray that starts in the block keep to itself; afterwards all is as it was.
+
+    It listens on 127.0.0.1, as Ray does by itself on macOS and Windows: its processes learn of it
+    from the environment, this one did when Ray was imported. Temporary files of its processes go
+    into `folder`. Its dashboard, which runs `python -c`, looks for no module in the working
+    directory; Python 3.10 cannot be told so.
+    """
+    clusters = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+    wanted = {"TMPDIR": str(folder), "PYTHONSAFEPATH": "1"}
+    if clusters not in os.environ:  # else somebody has chosen
+        wanted[clusters] = "0"
+    before = {name: os.environ.get(name) for name in wanted}
+    enabled = ray_constants.ENABLE_RAY_CLUSTER
+    os.environ.update(wanted)
+    ray_constants.ENABLE_RAY_CLUSTER = enabled and clusters not in wanted
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = enabled
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _private_token(file: Path) -> None:
+    """Make Ray's token, if there is none, and keep others from reading it.
+
+    Ray would make it readable by everybody; of two searches that start at once each would make one.
+    """
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            new = file.with_name(f"{file.name}.{os.getpid()}")
+            new.touch(0o600)
+            new.write_text(secrets.token_hex(32))
+            with suppress(FileExistsError):  # another search was faster
+                os.link(new, file)
+            new.unlink()
+        if file.stat().st_mode & 0o077:
+            file.chmod(0o600)
+    except OSError as error:
+        raise input_error(
+            file,
+            f"Ray's token cannot be kept there: {error.strerror}",
+            _HOME_FIX,
+        ) from error
+
+
+def _cannot_start(error: Exception) -> InputError:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    where = tempfile.gettempdir()
+    if "AF_UNIX" in str(error):
+        return input_error(
+            where,
+            "is too long a path for Ray, whose sockets' paths may have 107 bytes",
+            "set the environment variable TMPDIR to a shorter one, such as /tmp",
+        )
+    return input_error(
+        "Ray",
+        f"cannot start: {text[:500]}",
+        f"see that {where} and /dev/shm have room and that there is memory, or set the environment"
+        " variable TMPDIR to another folder",
+    )
