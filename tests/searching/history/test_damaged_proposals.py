@@ -6,79 +6,24 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.searching.conftest import SVM, plan_text
+from tests.searching.conftest import plan_text
+from tests.searching.history.killed import LATE, SPACE, begin, plan_of, resume
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import SkippedWarning
-from tune_mnist.searching.history.known import Known
+from tune_mnist.searching.history.contradictions import contradictions
 from tune_mnist.searching.history.proposed import Proposed, proposed
-from tune_mnist.searching.history.resume import earlier_runs
-from tune_mnist.searching.observer import Observer
-from tune_mnist.searching.on_ray.run import SearchRun
-from tune_mnist.searching.on_ray.trainings import Training, Trainings
-from tune_mnist.searching.planning.plan import Plan
-from tune_mnist.spaces import parameter_types
 from tune_mnist.store.layout import checkpoints_folder, proposals_file
 from tune_mnist.store.proposals import Proposal, ProposalList, read_list
 from tune_mnist.store.reader import read_trials
-from tune_mnist.store.writer import Writer
-
-SPACE = SVM.replace("[0.1, 1.0, 10.0]", "[0.1, 0.3, 1.0, 3.0, 10.0]")
-LATE = (3, 6)
-"""These trials run on while the others end, so they have no row when the search is killed."""
 
 
 @pytest.fixture(autouse=True)
 def no_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """None is tested here, and waiting for the disk is most of the time."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-def plan_of(folder: Path, sampler: str) -> Plan:
-    return plan_text(folder, SPACE, sampler=sampler, trials=10)
-
-
-def end(writer: Writer, trainings: Trainings, training: Training) -> None:
-    """Let a trial end, with a made-up accuracy."""
-    one = training.proposal
-    row: dict[str, Any] = {
-        "trial": f"{one.number:05d}",
-        "attempt": training.attempt,
-        "status": "completed",
-        "model": "svm",
-        "config": one.config,
-        "proposed_after": one.seen,
-        "val_accuracy": 0.9 - 0.01 * float(one.config["C"]) * (one.config["kernel"] == "rbf"),
-        "wall_time_s": 1.0,
-        "parameters": 1,
-    }
-    writer.append_trial(row, [])
-    trainings.finished(one.number, row, [])
-
-
-def begin(root: Path, plan: Plan, data: Dataset) -> None:
-    """Run a search until it is killed: 8 proposals, of which two are still running."""
-    with Writer(root, "s", parameter_types()) as writer:
-        writer.write_search(plan.record("s", data))
-        trainings = SearchRun(plan, data, writer, Observer())._trainings(Known())
-        for _ in range(8):
-            training = trainings.next()
-            assert training is not None
-            if training.proposal.number not in LATE:
-                end(writer, trainings, training)
-
-
-def resume(root: Path, plan: Plan, data: Dataset) -> tuple[str, ...]:
-    """Resume the search until it is done; return what is said of its list."""
-    earlier = earlier_runs(root, "s")
-    with Writer(root, "s", parameter_types(), resume=True) as writer:
-        trainings = SearchRun(plan, data, writer, Observer())._trainings(Known(earlier=earlier))
-        while training := trainings.next():
-            end(writer, trainings, training)
-    return earlier.notes
 
 
 def damage(root: Path, *numbers: int) -> None:
@@ -111,8 +56,8 @@ def test_a_search_whose_list_was_damaged_ends_as_one_whose_was_not(
         of_row, again = set(numbers) - set(LATE), set(numbers) & set(LATE)
         assert any("taken from their trials" in note for note in said) == bool(of_row)
         assert any("proposed again" in note for note in said) == bool(again)
+        assert contradictions(root, "s") == ([], 10)
         listed = read_list(root, "s")
-        assert not listed.damaged
         assert [one.number for one in listed.proposals] == list(range(10))
         assert len({json.dumps(one.config) for one in listed.proposals}) == 10
 
