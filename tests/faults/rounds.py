@@ -5,8 +5,9 @@
 Each round runs a grid of 40 SVMs on the digits through the command line. At a seeded moment it
 kills (SIGKILL) the driver, the driver in the middle of a write, or a worker of Ray. Then it runs
 `resume` until the search is done; it may kill the first resume too. Every round must end with the
-accuracies of an undisturbed search, each configuration completed once, and no process left. It
-prints a line per round and a summary; the exit code is 1 if anything was lost.
+accuracies of an undisturbed search, each configuration completed once, no contradiction between
+proposals and rows, and no process left. It prints a line per round and a summary; the exit code is
+1 if anything was lost.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Literal, get_args
 
 import psutil
 
+from tune_mnist.searching.history.contradictions import contradictions
 from tune_mnist.store.reader import read_reports, read_trials
 
 Victim = Literal["driver", "write", "worker"]
@@ -207,7 +209,7 @@ def differences(calm: Search, search: Search) -> list[str]:
         (row["trial"], row["attempt"]) for row in read_reports(search.results).to_pylist()
     )
     faults += [f"reports of {key}: {n}" for key, n in reports.items() if n > 1 or key not in done]
-    return faults
+    return [*faults, *contradictions(search.results, "svm")[0]]
 
 
 def undisturbed(folder: Path) -> tuple[Search, float]:

@@ -15,14 +15,14 @@ from tune_mnist.store.writer import Writer
 WRITES = """
 import sys
 from pathlib import Path
-from tests.store.example_trials import PARAMETERS, report, trial
+from tests.store.example_trials import PARAMETERS, proposal, report, trial
 from tune_mnist.store import writer
 from tune_mnist.store.plans import SearchRecord
 writer.MERGE_AT = 5
 with writer.Writer(Path(sys.argv[1]), sys.argv[2], PARAMETERS) as store:
     store.write_search(SearchRecord())
     for number in range(40):
-        store.append_proposal({"number": number})
+        store.append_proposal(proposal(number))
         store.append_trial(trial(f"t{number}", number / 40), [report(1)])
         if number % 15 == 0:
             store.compact()

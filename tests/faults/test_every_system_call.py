@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.example_trials import PARAMETERS, report, trial
+from tests.store.example_trials import PARAMETERS, proposal, report, trial
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_reports, read_trials
@@ -23,13 +23,13 @@ os.fsync = lambda descriptor: None  # the kernel survives, so what was written i
 import pyarrow
 pyarrow.set_cpu_count(1)
 from tests.faults.stepping import killed_before_call
-from tests.store.example_trials import PARAMETERS, report, trial
+from tests.store.example_trials import PARAMETERS, proposal, report, trial
 from tune_mnist.store.writer import Writer
 
 TASKS = {
     "append": lambda writer: writer.append_trial(trial("t3"), [report(1), report(2)]),
     "compact": lambda writer: writer.compact(),
-    "propose": lambda writer: writer.append_proposal({"number": 1}),
+    "propose": lambda writer: writer.append_proposal(proposal(1)),
     "end": lambda writer: writer.end_search("done"),
 }
 start, folder, task = Path(sys.argv[1]), Path(sys.argv[2]), TASKS[sys.argv[3]]
@@ -53,7 +53,7 @@ def three_trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("three")
     with Writer(root, "svm", PARAMETERS) as writer:
         writer.write_search(SearchRecord(seed=7))
-        writer.append_proposal({"number": 0})
+        writer.append_proposal(proposal(0))
         for number in range(3):
             writer.append_trial(trial(f"t{number}"), [report(1), report(2)])
     return root

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.store.example_trials import PARAMETERS, report, trial, write
+from tests.store.example_trials import PARAMETERS, proposal, report, trial, write
 from tune_mnist.errors import InputError
 from tune_mnist.spaces import read_space
 from tune_mnist.spaces.shipped import shipped_spaces
@@ -48,13 +48,13 @@ def no_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_read_path_unpickles(tmp_path: Path) -> None:
     write(tmp_path, "svm", [trial("t1")])
     with Writer(tmp_path, "svm", PARAMETERS, resume=True) as writer:
-        writer.append_proposal({"number": 0})
+        writer.append_proposal(proposal(0))
         writer.append_trial(trial("t2"), [report(1)])
         writer.compact()
     assert len(read_trials(tmp_path)) == len(read_reports(tmp_path)) == 2
     assert len(top_trials(tmp_path, top=9)) == 2
     assert (read_proposals(tmp_path, "svm"), list(read_searches(tmp_path))) == (
-        [{"number": 0}],
+        [proposal(0)],
         ["svm"],
     )
     for file in shipped_spaces().values():

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.faults.breaking import breaking
-from tests.store.example_trials import PARAMETERS, report, trial
+from tests.store.example_trials import PARAMETERS, proposal, report, trial
 from tune_mnist.errors import InputError
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.proposals import read_proposals
@@ -95,7 +95,7 @@ class Store(RuleBasedStateMachine):
 
     @rule(name=search)
     def propose(self, name: str) -> None:
-        self.writers[name].append_proposal({"number": self.proposals[name]})
+        self.writers[name].append_proposal(proposal(self.proposals[name]))
         self.proposals[name] += 1
 
     @rule(name=search)
@@ -119,7 +119,7 @@ class Store(RuleBasedStateMachine):
         best = top_trials(self.root, top=3)["val_accuracy"].to_pylist()
         assert best == sorted((a for *_, a in expected), reverse=True)[:3]
         for name in SEARCHES:
-            numbers = [line["number"] for line in read_proposals(self.root, name)]
+            numbers = [line.number for line in read_proposals(self.root, name)]
             assert numbers == list(range(self.proposals[name]))
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.breaking import breaking
-from tests.store.example_trials import PARAMETERS, report, trial, write
+from tests.store.example_trials import PARAMETERS, proposal, report, trial, write
 from tune_mnist.store.plans import SearchRecord, read_search
-from tune_mnist.store.proposals import read_proposals
+from tune_mnist.store.proposals import Proposal, read_list
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.writer import StoreError, Writer
 
@@ -26,6 +26,9 @@ MESSAGE = (
 )
 
 
+LONG = Proposal(1, {"kernel": "C" * 5000}, 0)
+
+
 def append(writer: Writer) -> None:
     writer.append_trial(trial("t3"), [report(1), report(2)])
 
@@ -33,7 +36,7 @@ def append(writer: Writer) -> None:
 TASKS: dict[str, Callable[[Writer], None]] = {
     "append": append,
     "compact": lambda writer: writer.compact(),
-    "propose": lambda writer: writer.append_proposal({"config": "C" * 5000}),
+    "propose": lambda writer: writer.append_proposal(LONG),
     "end": lambda writer: writer.end_search("done"),
 }
 
@@ -52,7 +55,7 @@ def three_trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("three")
     with Writer(root, "svm", PARAMETERS) as writer:
         writer.write_search(SearchRecord(seed=7))
-        writer.append_proposal({"number": 0})
+        writer.append_proposal(proposal(0))
         for number in range(3):
             writer.append_trial(trial(f"t{number}"), [report(1), report(2)])
     return root
@@ -66,7 +69,7 @@ def check_whole(root: Path, more: set[str]) -> None:
     reports = Counter(read_reports(root)["trial"].to_pylist())
     assert {reports[name] for name in trials} == {2}
     assert read_search(root, "svm").seed == 7
-    assert read_proposals(root, "svm")[0] == {"number": 0}
+    assert read_list(root, "svm").proposals[0] == proposal(0)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
@@ -114,7 +117,7 @@ def test_a_full_disk_is_one_clear_error_and_the_store_works_again_when_there_is_
     said: set[str | None] = set()
     with Writer(small_disk, "svm", PARAMETERS) as writer:
         writer.write_search(SearchRecord(seed=7))
-        writer.append_proposal({"number": 0})
+        writer.append_proposal(proposal(0))
         for number in range(3):
             writer.append_trial(trial(f"t{number}"), [report(1), report(2)])
         for left in range(0, 80 * 1024, 4096):

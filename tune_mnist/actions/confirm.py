@@ -9,6 +9,7 @@ from tune_mnist.actions.preparing import read_data
 from tune_mnist.actions.requests import ConfirmRequest, asked
 from tune_mnist.analysis.confirmation import Standings, repeats, standings, wanted_seeds
 from tune_mnist.datasets import Dataset
+from tune_mnist.errors import input_error
 from tune_mnist.searching.history.confirmation import (
     Confirmation,
     confirmation_of,
@@ -101,6 +102,7 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
         return standings([repeats(of_one) for of_one in rows], resolution=resolution)
 
     with Writer(root, chosen.name, parameter_types(), resume=True) as writer:
+        _check_unchanged(prepared)
         added = {
             "request": asked(prepared.request),
             "test_set": chosen.record.test_set,
@@ -113,3 +115,12 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
         )
         outcome = SearchRun(plan, data, writer, observer).confirm(searcher)
     return Confirmed(chosen, standing(finished_rows(root, chosen)), outcome)
+
+
+def _check_unchanged(prepared: PreparedConfirmation) -> None:
+    """Check that the same would be chosen now; call it with the lock held."""
+    request, chosen = prepared.request, prepared.confirmation
+    again = confirmation_of(request.results, chosen.search, top=request.top, seeds=request.seeds)
+    if again != chosen:
+        problem = f"{chosen.search!r} was continued or confirmed by another process meanwhile"
+        raise input_error("confirm", problem, "confirm it again")

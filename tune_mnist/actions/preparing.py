@@ -133,7 +133,7 @@ def _resumed(
     changed = _checked(earlier, plan, data, request.allow_change)
     rerun = earlier.record.request.get("rerun") or getattr(request, "rerun", False)
     memory = None if rerun else Memory(request.results, plan, data)
-    notes = (*plan.notes, *data.notes, *changed)
+    notes = (*plan.notes, *data.notes, *changed, *earlier.notes)
     return Prepared(request, earlier.name, plan, data, Known(memory, earlier=earlier), None, notes)
 
 

@@ -1,16 +1,17 @@
-"""What the searches of a store are doing, and whether their proposals can be reproduced."""
+"""What the searches of a store are doing, and whether what it says of them can be true."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from tune_mnist.searching.history.contradictions import contradictions
 from tune_mnist.searching.history.resume import earlier_of
 from tune_mnist.searching.history.resume import replay as propose_again
 from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import SearchRecord, read_search, read_searches
-from tune_mnist.store.reader import read_trials
+from tune_mnist.store.reader import list_searches, read_trials
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,32 @@ def _status(results: Path, name: str, record: SearchRecord) -> SearchStatus:
     else:
         state = "done" if ended.reason == "done" else f"done ({ended.reason})"
     return SearchStatus(name, state, len(set(trials)), record)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check of a store found.
+
+    Args:
+        searches: how many were checked.
+        trials: how many trials they have.
+        contradictions: a line each, which begins with the search's name.
+    """
+
+    searches: int
+    trials: int
+    contradictions: tuple[str, ...]
+
+
+def check(results: Path) -> Checked:
+    """Hold each search's proposals against its trials: each proposed once, each finished once.
+
+    Raises: InputError: there is no store.
+    """
+    names = list_searches(results)
+    found = {name: contradictions(results, name) for name in names}
+    lines = (f"{name}: {line}" for name, (of_one, _) in found.items() for line in of_one)
+    return Checked(len(names), sum(trials for _, trials in found.values()), tuple(lines))
 
 
 @dataclass(frozen=True)

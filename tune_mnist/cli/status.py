@@ -12,8 +12,21 @@ from tune_mnist.cli.terminal import say
 Results = Annotated[Path, typer.Option(help="Folder of the results store.")]
 
 
-def status(results: Results = Path("results")) -> None:
+def status(
+    results: Results = Path("results"),
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Check instead that each trial was proposed once and finished once; exit code 2"
+            " if not.",
+        ),
+    ] = False,
+) -> None:
     """List the searches of the store: running, interrupted or done."""
+    if check:
+        _check(results)
+        return
     from rich.table import Table
 
     from tune_mnist.actions.status import status as searches
@@ -30,6 +43,17 @@ def status(results: Results = Path("results")) -> None:
         finished = f"{one.finished:,}{of}"
         table.add_row(one.search, one.state, finished, space, record.dataset, started)
     console().print(table)
+
+
+def _check(results: Path) -> None:
+    from tune_mnist.actions.status import check
+
+    checked = check(results)
+    for line in checked.contradictions:
+        print(line)
+    if checked.contradictions:
+        raise typer.Exit(2)
+    print(f"nothing wrong: {checked.searches:,} searches, {checked.trials:,} trials")
 
 
 def replay(

@@ -1,7 +1,7 @@
 """`SearchRecord`: what the store keeps of a search, `searches/<id>.json`, declared once.
 
 A record that an earlier version wrote is upgraded when it is read, and what a later version added
-is kept when the record is written again.
+is kept when the record is written again. The file ends with a checksum of all its keys.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from tune_mnist.errors import Fault, InputError, input_error, warn_skipped
 from tune_mnist.metrics import BETTER, MEASURED, check_metric, parse_constraint
 from tune_mnist.store.catalog import list_searches, not_in_store
 from tune_mnist.store.layout import record_file
+from tune_mnist.store.proposals import sealed, unsealed
 from tune_mnist.winner import ACCURACY, Goal
 
 TestSet = Literal["standard", "holdout"]
 _FIX = "restore it from a copy"
+_EDITED = "restore it from a copy; or, if you changed it yourself, remove its key checksum"
 
 
 class Part(BaseModel):
@@ -193,7 +195,7 @@ class SearchRecord(Part):
 
     def to_json(self) -> str:
         """Return the file's content."""
-        return self.model_dump_json(indent=2) + "\n"
+        return json.dumps(sealed(json.loads(self.model_dump_json())), indent=2) + "\n"
 
 
 def read_search(root: Path, search: str) -> SearchRecord:
@@ -219,6 +221,10 @@ def _read(root: Path, search: str) -> SearchRecord:
         raise input_error(file, problem, "make it readable, or restore it") from error
     if not isinstance(content, dict):
         raise input_error(file, "is not a JSON object", _FIX)
+    try:
+        content = unsealed(content)
+    except (ValueError, RecursionError) as error:
+        raise input_error(file, f"is damaged: it {error}", _EDITED) from error
     try:
         return SearchRecord.model_validate({"search": search, **content})
     except ValidationError as error:

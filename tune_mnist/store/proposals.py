@@ -1,4 +1,7 @@
-"""The proposals of a search's sampler: one JSON object per line, in the order of proposal.
+"""The proposals of a search's sampler: one JSON object per line.
+
+A proposal is known by its number, never by its place in the file, and each line has a checksum of
+its own. A line whose bits have changed is left out and named; no other proposal's number shifts.
 
 This is the only file of the store that grows in place: a proposal must be safe before its trial
 starts, and this way it costs one write and one fsync. A kill or a full disk can tear the last
@@ -9,46 +12,101 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from tune_mnist.errors import warn_skipped
 from tune_mnist.store.layout import proposals_file
 
+CHECKSUM = "checksum"
+"""The key of a JSON object that holds the checksum of all its other keys."""
 
-def read_proposals(root: Path, search: str) -> list[dict[str, Any]]:
-    """Return the proposals of a search, oldest first; an empty list if there are none.
 
-    A torn last line is ignored. Any other line that is not a JSON object is left out, with a
+@dataclass(frozen=True)
+class Proposal:
+    """One configuration to try.
+
+    Args:
+        number: 0, 1, ... in the order of proposal.
+        config: its hyperparameters.
+        seen: how many finished trials the sampler knew by then, in the order of their rows.
+    """
+
+    number: int
+    config: dict[str, Any]
+    seen: int
+
+
+@dataclass(frozen=True)
+class ProposalList:
+    """What the file of a search holds.
+
+    Args:
+        proposals: in the order of their numbers.
+        damaged: what is wrong with each other line: "line 4 differs from its checksum".
+        unsealed: numbers whose lines have no checksum: an earlier version wrote them.
+    """
+
+    proposals: tuple[Proposal, ...]
+    damaged: tuple[str, ...] = ()
+    unsealed: frozenset[int] = frozenset()
+
+
+def read_proposals(root: Path, search: str) -> list[Proposal]:
+    """Return the proposals of a search in the order of their numbers; [] if there are none.
+
+    A torn last line is ignored. Any other line that is not what was written is left out, with a
     warning.
     """
-    file = proposals_file(root, search)
+    listed = read_list(root, search)
+    name_damaged(root, search, listed)
+    return list(listed.proposals)
+
+
+def read_list(root: Path, search: str) -> ProposalList:
+    """Return what the list of a search holds, damage included; nothing is warned of."""
     try:
-        lines = file.read_bytes().split(b"\n")
+        lines = proposals_file(root, search).read_bytes().split(b"\n")
     except FileNotFoundError:
-        return []
-    found: list[dict[str, Any]] = []
-    for number, line in enumerate(
-        lines[:-1], start=1
-    ):  # what follows the last newline is empty or torn
+        return ProposalList(())
+    found: dict[int, Proposal] = {}
+    damaged: list[str] = []
+    unsealed: set[int] = set()
+    for index, line in enumerate(lines[:-1]):  # after the last newline, it is empty or torn
         try:
-            proposal = json.loads(line)
-            if not isinstance(proposal, dict):
-                raise ValueError("not an object")
+            proposal, is_sealed = _read_line(line, index)
+            if proposal.number in found:
+                raise ValueError(f"proposes number {proposal.number} a second time")
         except (ValueError, RecursionError) as error:
-            warn_skipped(file, f"line {number} is not a JSON object ({error})", "remove the line")
+            damaged.append(f"line {index + 1} {error}")
             continue
-        found.append(proposal)
-    return found
+        found[proposal.number] = proposal
+        if not is_sealed:
+            unsealed.add(proposal.number)
+    in_order = tuple(found[number] for number in sorted(found))
+    return ProposalList(in_order, tuple(damaged), frozenset(unsealed))
 
 
-def append_line(file: Path, proposal: Mapping[str, Any]) -> None:
+def name_damaged(root: Path, search: str, listed: ProposalList) -> None:
+    """Warn of each line that was left out."""
+    for problem in listed.damaged:
+        warn_skipped(proposals_file(root, search), problem, "a resumed search repairs it")
+
+
+def line_of(proposal: Proposal) -> bytes:
+    """Return a proposal as its line. Raises: ValueError: it cannot be written as JSON."""
+    return json.dumps(sealed(asdict(proposal)), allow_nan=False).encode() + b"\n"
+
+
+def append_line(file: Path, proposal: Proposal) -> None:
     """Append one proposal, whole or not at all, and safe from a power cut on return.
 
     Raises: ValueError: it cannot be written as JSON.
     """
-    line = json.dumps(proposal, allow_nan=False).encode() + b"\n"
+    line = line_of(proposal)
     is_new = not file.exists()
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
     try:
@@ -77,6 +135,56 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with its checksum as the last key."""
+    return {**content, CHECKSUM: _checksum(content)}
+
+
+def unsealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a JSON object without its checksum; an earlier version wrote none.
+
+    Raises: ValueError: it is not what was written.
+    """
+    rest = {key: value for key, value in content.items() if key != CHECKSUM}
+    if CHECKSUM in content and content[CHECKSUM] != _checksum(rest):
+        raise ValueError("differs from its checksum")
+    return rest
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(content, sort_keys=True).encode()):08x}"
+
+
+def _read_line(line: bytes, index: int) -> tuple[Proposal, bool]:
+    """Return a line's proposal, and whether it has a checksum.
+
+    Raises: ValueError: it is not what was written.
+    """
+    content = _object(line)
+    rest = unsealed(content)
+    number, config, seen = rest.get("number"), rest.get("config"), rest.get("seen")
+    is_sealed = CHECKSUM in content
+    if not is_sealed and (len(rest) > 3 or number != index):
+        raise ValueError(f"is not proposal {index}, and has no checksum")
+    if not (_is_count(number) and isinstance(config, dict) and _is_count(seen)):
+        raise ValueError("is not a proposal")
+    return Proposal(number, config, seen), is_sealed
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is not a JSON object ({error})") from error
+    if not isinstance(content, dict):
+        raise ValueError("is not a JSON object")
+    return content
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _end_of_last_line(descriptor: int) -> int:

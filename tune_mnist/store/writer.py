@@ -42,6 +42,7 @@ from tune_mnist.store.layout import (
     merged_name,
     numbers,
     proposals_file,
+    quarantine_folder,
     record_file,
     rows_folder,
     writer_folder,
@@ -50,7 +51,7 @@ from tune_mnist.store.layout import (
 from tune_mnist.store.lock import dead_writers, doorway, lock_search, unlock_search
 from tune_mnist.store.merge import row_groups
 from tune_mnist.store.plans import Ended, SearchRecord, read_search
-from tune_mnist.store.proposals import append_line, sync_folder
+from tune_mnist.store.proposals import Proposal, append_line, line_of, sync_folder
 from tune_mnist.store.quarantine import quarantine_torn, quarantine_unreadable
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.rows import report_rows, trial_row
@@ -170,7 +171,7 @@ class Writer:
                     self._next += 1
             self._recent[target] = rows[kind]
 
-    def append_proposal(self, proposal: Mapping[str, Any]) -> None:
+    def append_proposal(self, proposal: Proposal) -> None:
         """Put a proposal of the sampler on disk, before its trial starts.
 
         `read_proposals` reads it back.
@@ -181,6 +182,22 @@ class Writer:
         """
         with self._writing("a proposal"):
             append_line(proposals_file(self._root, self._search), proposal)
+
+    def repair_proposals(self, proposals: Iterable[Proposal]) -> None:
+        """Write the whole list of proposals anew; a copy of the damaged one is kept.
+
+        Raises: StoreError: the disk refuses it; the list is as it was.
+        """
+        file = proposals_file(self._root, self._search)
+        folder = quarantine_folder(self._root, self._search)
+        with self._writing("the list of proposals"):
+            if file.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                copies = len(list(folder.glob(f"{file.name}*")))
+                with self._appearing(folder / f"{file.name}.{copies + 1}") as copy:
+                    copy.write(file.read_bytes())
+            with self._appearing(file) as repaired:
+                repaired.writelines(map(line_of, proposals))
 
     def end_search(self, reason: str) -> None:
         """Write into the record that the search has ended, why, and when (UTC)."""

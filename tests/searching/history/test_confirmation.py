@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.searching.conftest import SVM, Searched
+from tests.searching.conftest import TWO_CPUS
+from tests.searching.history.killed import begin, plan_of, resume
+from tune_mnist.actions.confirm import PreparedConfirmation, run_confirmation
+from tune_mnist.actions.requests import ConfirmRequest
+from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
-from tune_mnist.searching.history.confirmation import confirmation_of
+from tune_mnist.searching.history.confirmation import confirmation_of, plan_confirmation
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
 from tune_mnist.spaces import parameter_types
-from tune_mnist.store.plans import SearchRecord
+from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.writer import Writer
-
-Search = Callable[..., Searched]
 
 
 @pytest.fixture
-def searched(search: Search, tmp_path: Path) -> Path:
-    """A store with a finished search `s` of six SVMs."""
-    search(SVM, "s")
-    return tmp_path / "results"
+def searched(few_digits: Dataset, tmp_path: Path) -> Path:
+    """A store with a finished search `s` of ten SVMs."""
+    plan, root = plan_of(tmp_path, "grid"), tmp_path / "results"
+    begin(root, plan, few_digits)
+    resume(root, plan, few_digits)
+    return root
 
 
 def two_each(rows: Sequence[Sequence[dict[str, Any]]]) -> list[int]:
@@ -50,7 +54,7 @@ def test_every_configuration_runs_on_the_same_seeds_in_the_same_order(searched: 
     assert list(seeds.values()) == [[1, 2], [1, 2]]
 
 
-def test_a_search_that_is_still_running_is_refused(search: Search, tmp_path: Path) -> None:
+def test_a_search_that_is_still_running_is_refused(tmp_path: Path) -> None:
     with Writer(tmp_path / "results", "busy", parameter_types()) as writer:
         writer.write_search(SearchRecord())
         with pytest.raises(InputError, match="still being written"):
@@ -60,3 +64,19 @@ def test_a_search_that_is_still_running_is_refused(search: Search, tmp_path: Pat
 def test_an_unknown_search_names_the_nearest(searched: Path) -> None:
     with pytest.raises(InputError, match="did you mean s"):
         confirmation_of(searched, "ss", top=None, seeds=2)
+
+
+def test_a_search_that_another_process_confirmed_meanwhile_is_not_confirmed(
+    searched: Path, few_digits: Dataset
+) -> None:
+    """It would run other configurations under the other's name."""
+    chosen = confirmation_of(searched, "s", top=None, seeds=2)
+    request = ConfirmRequest(search="s", seeds=2, results=searched)
+    plan = plan_confirmation(chosen, few_digits, TWO_CPUS)
+    late = PreparedConfirmation(request, chosen, plan, few_digits)
+    other = confirmation_of(searched, "s", top=2, seeds=2).recorded()
+    with Writer(searched, "s-confirm", parameter_types()) as writer:
+        writer.write_search(SearchRecord(confirms=other))
+    with pytest.raises(InputError, match="confirmed by another process meanwhile"):
+        run_confirmation(late)
+    assert read_search(searched, "s-confirm").confirms == other

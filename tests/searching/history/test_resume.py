@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from tests.searching.conftest import RESNET, SVM, Searched, plan_text
+from tests.searching.history.killed import begin, plan_of
 from tune_mnist.actions.preparing import prepare_plan
 from tune_mnist.actions.requests import SearchRequest
+from tune_mnist.actions.search import recorded
 from tune_mnist.actions.search import run as run_prepared
 from tune_mnist.actions.status import replay as replay_search
 from tune_mnist.datasets import Dataset
@@ -22,8 +24,10 @@ from tune_mnist.searching.history.resume import Earlier, earlier_runs, replay, s
 from tune_mnist.searching.history.warm_start import past_rows, warm_start
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.proposing.proposals import Proposals
-from tune_mnist.store.plans import SearchRecord
+from tune_mnist.spaces import parameter_types
+from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.reader import read_trials
+from tune_mnist.store.writer import Writer
 
 Search = Callable[..., Searched]
 
@@ -153,19 +157,20 @@ def test_a_warm_started_search_is_proposed_again_with_its_constraints(
     assert (again.reproduced, again.proposals) == (8, 8)
 
 
-def test_a_search_that_another_process_continued_meanwhile_is_not_resumed(
-    search: Search, few_digits: Dataset, tmp_path: Path
+def test_a_search_that_another_process_resumed_meanwhile_is_not_resumed(
+    few_digits: Dataset, tmp_path: Path
 ) -> None:
-    settings: dict[str, Any] = {"max_concurrent": 1, "trials": 4}
-    search(SVM, "cut", observer=Interrupts(1), **settings)
-    plan = plan_text(tmp_path, SVM, **settings)
-    request = SearchRequest(space="svm", results=tmp_path / "results", resume="cut")
-    late = prepare_plan(plan, few_digits, request)
-    search(SVM, "cut", resume=True, **settings)
+    """Also where the other one has come no further than the record: it may run more trials now."""
+    plan, root = plan_of(tmp_path, "tpe"), tmp_path / "results"
+    begin(root, plan, few_digits)
+    request = SearchRequest(space="svm", results=root, resume="s")
+    late, other = (prepare_plan(plan, few_digits, request) for _ in range(2))
+    with Writer(root, "s", parameter_types(), resume=True) as writer:
+        writer.write_search(recorded(other))
     with pytest.raises(InputError, match="was continued by another process meanwhile"):
         run_prepared(late)
-    rows = read_trials(tmp_path / "results", search="cut").to_pylist()
-    assert len({row["config"] for row in rows}) == len(rows) == 4
+    assert len(read_search(root, "s").resumed) == 1
+    assert len(read_trials(root, search="s")) == 6
 
 
 def test_an_older_whole_state_is_taken_where_the_newest_is_torn(tmp_path: Path) -> None:

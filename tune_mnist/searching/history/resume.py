@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from optuna.trial import FrozenTrial, create_trial
 from pydantic import ValidationError
@@ -24,16 +23,17 @@ from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.searching.history.memory import Past
+from tune_mnist.searching.history.proposed import Proposed, proposed
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.planning.plan import Plan
-from tune_mnist.searching.proposing.proposals import Proposal, Proposals
+from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.searching.proposing.samplers import distributions
-from tune_mnist.spaces import Config, Space
+from tune_mnist.spaces import Config, Space, config_key
 from tune_mnist.store.layout import checkpoints_folder
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.merge import ROW_GROUP
 from tune_mnist.store.plans import SearchRecord, read_search
-from tune_mnist.store.proposals import read_proposals
+from tune_mnist.store.proposals import Proposal, name_damaged, read_list
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.training.saved_state import FILE, is_whole
 
@@ -55,21 +55,27 @@ class Earlier:
     Args:
         name: of the search.
         record: as the store has it.
-        proposals: the lines of its list: number, config, seen.
+        proposals: what it proposed, in the order of the numbers.
         rows: the last row of each trial that has ended, in the order in which they ended; its
             config is a mapping.
         reports: the measurements of each of these trials, in the order of their steps.
         attempts: how many attempts at each trial have a row, by number.
         states: the saved states of each trial that left any, newest first, by number.
+        strays: folders of states whose proposal is lost: nobody may continue from them.
+        notes: a line on each kind of damage in the list of proposals.
+        whole: whether the list is as it was written.
     """
 
     name: str
     record: SearchRecord
-    proposals: Sequence[dict[str, Any]]
+    proposals: Sequence[Proposed]
     rows: Sequence[Row]
     reports: dict[str, list[Row]]
     attempts: dict[int, int]
     states: dict[int, list[Path]]
+    strays: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    whole: bool = True
 
     @property
     def space(self) -> Space:
@@ -140,12 +146,14 @@ def earlier_runs(root: Path, name: str) -> Earlier:
 
 def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
     """Return what a search has done so far; if it is running, it may do more meanwhile."""
-    proposals = read_proposals(root, name)
     rows = read_trials(root, search=name).to_pylist()
-    if rows and not proposals:
+    listed = read_list(root, name)
+    if rows and not listed.proposals and all(row["proposed_after"] is None for row in rows):
         problem = f"{name!r} kept no list of proposals"
         fix = "run the search again under another name; what is finished is reused"
         raise input_error("resume", problem, fix)
+    name_damaged(root, name, listed)
+    proposals, notes = proposed(listed, rows)
     if len(rows) > ROW_GROUP:  # its best come first in a compacted file
         rows.sort(key=lambda row: row["finished"])
     reports: dict[str, list[Row]] = defaultdict(list)
@@ -158,6 +166,8 @@ def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
         if row["attempt"] == attempts[int(row["trial"])]
         and not (row["status"] == "failed" and row["attempt"] <= record.retries)
     ]
+    states = saved_states(checkpoints_folder(root, name))
+    kept = {one.number for one in proposals if one.config is not None}
     return Earlier(
         name=name,
         record=record,
@@ -165,20 +175,26 @@ def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
         rows=ended,
         reports=reports,
         attempts=attempts,
-        states=saved_states(checkpoints_folder(root, name)),
+        states={number: found for number, found in states.items() if number in kept},
+        strays=tuple({state.parent for number in states.keys() - kept for state in states[number]}),
+        notes=notes,
+        whole=not (listed.damaged or notes),
     )
 
 
 def saved_states(folder: Path) -> dict[int, list[Path]]:
     """Return the states of each trial, newest first, by the trial's number; none is read.
 
+    What a link leads to is no state of ours.
+
     Args:
         folder: of the search's states, as Tune lays them out: a folder a run, in it one a trial.
     """
     found: dict[int, list[Path]] = defaultdict(list)
+    inside = folder.resolve()
     for state in folder.glob(f"*/*/checkpoint_*/{FILE}"):
         trial = state.parents[1].name.partition(".")[0]
-        if trial.isdigit():
+        if trial.isdigit() and state.resolve() == inside / state.relative_to(folder):
             found[int(trial)].append(state)
     for states in found.values():
         states.sort(key=lambda state: state.stat().st_mtime_ns, reverse=True)
@@ -197,11 +213,11 @@ def _attempts(rows: Iterable[Row]) -> dict[int, int]:
 def check_unchanged(earlier: Earlier, root: Path) -> None:
     """Check that nobody has continued the search since it was read; call it with the lock held.
 
+    The record tells, because a run writes itself into the record before it does anything else.
+
     Raises: InputError: another process has.
     """
-    proposals = len(read_proposals(root, earlier.name))
-    rows = read_trials(root, search=earlier.name, columns=["trial", "attempt"]).to_pylist()
-    if (proposals, _attempts(rows)) != (len(earlier.proposals), earlier.attempts):
+    if read_search(root, earlier.name) != earlier.record:
         problem = f"{earlier.name!r} was continued by another process meanwhile"
         raise input_error("resume", problem, "resume it again")
 
@@ -233,15 +249,21 @@ def replay(proposals: Proposals, earlier: Earlier) -> tuple[list[Proposal], int]
     Args:
         proposals: fresh, of the same space.
         earlier: what was proposed, and the results.
-    Returns: all proposals again, and how many of them the sampler made by itself.
+    Returns: all proposals again, with another one for each that the store has lost, and how many
+        the sampler made by itself.
     """
     told = reproduced = 0
     found = []
-    for line in earlier.proposals:
-        while told < min(line["seen"], len(earlier.rows)):
+    kept = {config_key(one.config) for one in earlier.proposals if one.config is not None}
+    for one in earlier.proposals:
+        while told < min(one.seen, len(earlier.rows)):
             _tell(proposals, earlier, told)
             told += 1
-        proposal, by_itself = proposals.again(line["config"])
+        if one.config is None:
+            instead = proposals.in_place_of(one.number, kept)
+            found += [instead] if instead else []
+            continue
+        proposal, by_itself = proposals.again(one.number, one.config)
         found.append(proposal)
         reproduced += by_itself
     for index in range(told, len(earlier.rows)):

@@ -16,7 +16,7 @@ from tune_mnist.searching.on_ray.failure import Failure, failure_of
 from tune_mnist.searching.on_ray.ray_session import check_alive
 from tune_mnist.searching.on_ray.recorder import Attempt, Recorder, contained, trial_name
 from tune_mnist.searching.on_ray.trainings import Trainings
-from tune_mnist.searching.proposing.proposals import Proposal
+from tune_mnist.store.proposals import Proposal
 
 
 class TrialEvents(Callback):

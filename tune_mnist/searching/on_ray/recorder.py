@@ -17,8 +17,8 @@ from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.on_ray.failure import Failure
 from tune_mnist.searching.planning.plan import Plan
-from tune_mnist.searching.proposing.proposals import Proposal
 from tune_mnist.spaces import Config
+from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.schema import REPORTS
 from tune_mnist.store.writer import Writer
 

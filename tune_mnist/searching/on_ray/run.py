@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,9 @@ from tune_mnist.searching.on_ray.trainable import Shared
 from tune_mnist.searching.on_ray.trainings import Hooks, Trainings
 from tune_mnist.searching.on_ray.tuner import TuneParts, tuner
 from tune_mnist.searching.planning.plan import Plan
-from tune_mnist.searching.proposing.proposals import Proposal, Proposals
+from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.spaces import Space, trained_rungs
+from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.writer import Writer
 
 SAVE_EVERY_S = 15.0
@@ -96,7 +96,7 @@ class SearchRun:
         space = self._plan.space
         proposals = Proposals(space, self._plan.device, known.first, known.observed)
         hooks = Hooks(
-            proposed=lambda proposal: self._writer.append_proposal(asdict(proposal)),
+            proposed=self._writer.append_proposal,
             answered=self._answered,
             over=self._ending.reached,
         )
@@ -104,6 +104,10 @@ class SearchRun:
         self._events.trainings = trainings
         if earlier := known.earlier:
             again, _ = replay(proposals, earlier)
+            if not earlier.whole:
+                self._writer.repair_proposals(again)
+            for folder in earlier.strays:
+                shutil.rmtree(folder, ignore_errors=True)
             for row in earlier.rows:
                 self._ending.add(row)
                 remember(self._scheduler, space, int(row["trial"]), earlier.past(row))

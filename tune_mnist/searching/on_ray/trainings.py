@@ -18,8 +18,9 @@ from tune_mnist.searching.history.resume import Earlier
 from tune_mnist.searching.on_ray.failure import Failure
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.searching.proposing.prefixes import length_of, prefix_key
-from tune_mnist.searching.proposing.proposals import Proposal, Proposals
+from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.spaces import config_key
+from tune_mnist.store.proposals import Proposal
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -33,27 +32,13 @@ from tune_mnist.spaces import (
     size,
     suggest,
 )
+from tune_mnist.store.proposals import Proposal
 
 _DUPLICATES = 3  # a gp may propose the same for ever, and each proposal takes it a second
 """After this many duplicates in a row, a random remaining configuration is taken."""
 
 _DRAWS = 1000
 """Random draws after which an endless space is taken to be used up."""
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """One configuration to try.
-
-    Args:
-        number: 0, 1, ... in the order of proposal.
-        config: its hyperparameters.
-        seen: how many finished trials the sampler knew by then, in the order of their rows.
-    """
-
-    number: int
-    config: Config
-    seen: int
 
 
 class Proposals:
@@ -76,6 +61,7 @@ class Proposals:
         self._random = random.Random(space.search.seed)
         self._seen: set[str] = set()
         self._asked: dict[int, optuna.trial.Trial] = {}
+        self._number = 0  # of the next proposal
         self._told = 0
         self._size = size(space, device)
         make_sampler = SAMPLERS[space.search.sampler]
@@ -118,14 +104,16 @@ class Proposals:
             self._withdraw(asked)
         return None
 
-    def again(self, config: Config) -> tuple[Proposal, bool]:
+    def again(self, number: int, config: Config) -> tuple[Proposal, bool]:
         """Propose what an earlier run of this search proposed at this point.
 
         Args:
+            number: under which it did; the next proposal has the next number.
             config: what it proposed.
         Returns: the proposal, and whether the sampler made it by itself. If it did not (another
             version of Optuna, another machine), the configuration is enqueued for it.
         """
+        self._number = number
         asked = None
         if config_key(config) not in self._seen:
             own = self.next()
@@ -135,14 +123,31 @@ class Proposals:
                 self._seen.discard(config_key(own.config))
                 self._queue = itertools.chain([own.config], self._queue)  # its turn will come
                 self._withdraw(self._asked.pop(own.number, None))
+                self._number = number
         if self._study is not None:
             self._study.enqueue_trial(dict(config))
             asked = self._study.ask()
             suggest(self._space, asked, self._device)
         return self._proposal(config, asked), False
 
+    def in_place_of(self, number: int, others: Collection[str]) -> Proposal | None:
+        """Propose something under a number whose configuration the store has lost.
+
+        Args:
+            number: under which an earlier run proposed what is lost.
+            others: keys of the configurations that other numbers have; none of them is proposed.
+        Returns: None if there is nothing else to propose.
+        """
+        self._number = number
+        later = set(others) - self._seen
+        self._seen |= later
+        proposal = self.next()
+        self._seen -= later
+        return proposal
+
     def _proposal(self, config: Config, asked: optuna.trial.Trial | None) -> Proposal:
-        proposal = Proposal(len(self._seen), config, self._told)
+        proposal = Proposal(self._number, config, self._told)
+        self._number += 1
         self._seen.add(config_key(config))
         if asked is not None:
             self._asked[proposal.number] = asked
