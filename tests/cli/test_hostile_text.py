@@ -21,6 +21,7 @@ from tune_mnist.cli import run
 from tune_mnist.cli.console import CleanConsole
 from tune_mnist.store.layout import record_file, rows_folder
 from tune_mnist.store.plans import SearchRecord
+from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.schema import TRIALS
 from tune_mnist.store.writer import Writer
 from tune_mnist.wording import clean
@@ -56,7 +57,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("s", "moved"):
         with Writer(root, name, PARAMETERS) as writer:
             writer.write_search(record)
-            writer.append_proposal({"number": 0, HOSTILE: HOSTILE})
+            writer.append_proposal(Proposal(0, {HOSTILE: HOSTILE}, seen=0))
             for number, row in enumerate(rows):
                 own = {"trial": f"{number:05d}"} if name == "s" else {}  # `resume` counts them
                 columns = {k: v for k, v in (row | own).items() if k != "reports"}

@@ -34,6 +34,15 @@ def test_nobody_else_can_reach_the_ray_of_a_search(running_ray: None) -> None:
     assert token_file().stat().st_mode & 0o077 == 0
 
 
+def test_a_search_without_a_dashboard_starts_no_process_that_it_does_not_use(
+    running_ray: None,
+) -> None:
+    started = " ".join(" ".join(one.cmdline()) for one in psutil.Process().children(recursive=True))
+    assert "gcs_server" in started
+    for unused in ("monitor.py", "log_monitor.py", "dashboard/dashboard.py"):
+        assert unused not in started
+
+
 def test_a_token_that_others_can_read_is_closed_to_them_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("secret")
@@ -54,7 +63,7 @@ def test_a_path_too_long_for_sockets_is_one_line(tmp_path: Path) -> None:
     long.mkdir()
     start = "from tune_mnist.searching.on_ray.ray_start import start_ray; from pathlib import Path;"
     ended = subprocess.run(
-        [sys.executable, "-c", f"{start} start_ray(Path({str(long)!r}), num_cpus=1)"],
+        [sys.executable, "-c", f"{start} start_ray(Path({str(long)!r}), dashboard=False)"],
         env={**os.environ, "TMPDIR": str(long)},
         capture_output=True,
         text=True,

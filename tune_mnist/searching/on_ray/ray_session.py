@@ -55,12 +55,11 @@ def ray_session(
         try:
             context = start_ray(
                 folder,
+                dashboard=on_dashboard is not None,
                 num_cpus=plan.cpus,
                 num_gpus=plan.gpus,
                 resources={TURN: 1},
                 object_store_memory=_object_store_bytes(data),
-                include_dashboard=on_dashboard is not None,
-                dashboard_host="127.0.0.1",
             )
             if on_dashboard is not None:
                 on_dashboard(f"http://{context.dashboard_url}")
@@ -71,7 +70,7 @@ def ray_session(
 
 
 def _kill_autoscaler() -> None:
-    """Kill Ray's autoscaler, which has nothing to do here and takes a second to end by itself."""
+    """Kill Ray's autoscaler, if there is one: it has nothing to do, and takes a second to end."""
     import psutil
 
     for child in psutil.Process().children():

@@ -22,6 +22,7 @@ from ray._private import ray_constants
 from ray.job_config import JobConfig
 
 from tune_mnist.errors import InputError, input_error
+from tune_mnist.searching.on_ray.ray_processes import only_used_processes
 
 _PACKAGE = Path(__file__).resolve().parents[3]
 """The folder that our own package is imported from."""
@@ -43,11 +44,12 @@ def token_file() -> Path:
         raise input_error("HOME", "is not set, and this user is unknown", _HOME_FIX) from error
 
 
-def start_ray(folder: Path, **arguments: Any) -> Any:
+def start_ray(folder: Path, *, dashboard: bool, **arguments: Any) -> Any:
     """Start Ray and return its context.
 
     Args:
         folder: for its files; only this user may enter it.
+        dashboard: whether Ray's dashboard is started.
         arguments: of `ray.init`, beside those that make it private.
 
     Raises: InputError: Ray cannot start here.
@@ -58,10 +60,12 @@ def start_ray(folder: Path, **arguments: Any) -> Any:
     quoted = shlex.quote(sys.executable)
     runtime = {} if quoted == sys.executable else {"py_executable": quoted}
     try:
-        with _alone(folder):
+        with _alone(folder), only_used_processes(dashboard=dashboard):
             return ray.init(
                 address="local",
                 _temp_dir=str(folder),
+                include_dashboard=dashboard,
+                dashboard_host="127.0.0.1",
                 job_config=_SafeJob(runtime_env=runtime),
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
