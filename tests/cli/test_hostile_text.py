@@ -79,6 +79,7 @@ def bad_name() -> str:
 
 COMMANDS: dict[str, list[str]] = {
     "status": ["status"],
+    "status check": ["status", "--check"],
     "table": ["leaderboard"],
     "json": ["leaderboard", "--format", "json", "--within", "0.1"],
     "csv": ["leaderboard", "--format", "csv"],
