@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 
 from tests.analysis.example_store import failed, ranked, stored, trial, write_store
+from tune_mnist.actions.search import scores
+from tune_mnist.analysis.pareto import pareto_sets
 from tune_mnist.analysis.ranking import (
     RANKING,
     ranked_trials,
@@ -20,7 +22,9 @@ from tune_mnist.analysis.ranking import (
     to_json,
     top_ranking,
 )
+from tune_mnist.pages.page_parts import winner_card
 from tune_mnist.store.reader import read_trials
+from tune_mnist.winner import ACCURACY
 from tune_mnist.wording import (
     cell_text,
     config_text,
@@ -59,6 +63,17 @@ def test_trial_without_accuracy_has_no_rank(tmp_path: Path, accuracy: float | No
 def test_a_trial_stopped_early_is_ranked_behind_the_completed(tmp_path: Path) -> None:
     table = ranked(tmp_path, [trial("a", 0.7), trial("b", 0.8, status="stopped")])
     assert names(table) == ["a", "b"]
+
+
+def test_an_svm_whose_solver_gave_up_is_shown_as_not_converged(tmp_path: Path) -> None:
+    write_store(tmp_path, [trial("a", 0.9, converged=False), trial("b", 0.8, converged=True)])
+    shown = ["not converged", "completed"]
+    assert top_ranking(tmp_path, top=2)["status"].to_pylist() == shown
+    [front] = pareto_sets(read_trials(tmp_path), ("val_accuracy", "wall_time_s"), 2)
+    assert front.trials["status"].to_pylist() == shown
+    card = winner_card(ranked_trials(read_trials(tmp_path)), ACCURACY)
+    assert "gave up before it converged" in card.note
+    assert scores(read_trials(tmp_path).to_pylist()[0]).endswith(" on cpu, not converged")
 
 
 def test_counts_name_every_status(tmp_path: Path) -> None:

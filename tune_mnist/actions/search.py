@@ -77,9 +77,10 @@ class Searched:
 
 def scores(row: Mapping[str, Any]) -> str:
     """Return a finished trial's result: "validation 98.33 %, test 97.78 %, 1.20 s on ..."."""
+    gave_up = ", not converged" if row.get("converged") is False else ""
     return (
         f"validation {percent(row['val_accuracy'])}, test {percent(row['test_accuracy'])},"
-        f" {duration(row['wall_time_s'])} on {row['device']}"
+        f" {duration(row['wall_time_s'])} on {row['device']}{gave_up}"
     )
 
 

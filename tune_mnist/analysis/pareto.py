@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tune_mnist.analysis.columns import Floats, floats
-from tune_mnist.analysis.ranking import RANKING, ranked_trials
+from tune_mnist.analysis.ranking import RANKING, ranked_trials, shown_status
 from tune_mnist.dominance import fronts
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import BETTER, check_metric
@@ -123,6 +123,7 @@ def _table(
     place = names.index("device")
     names[place:place] = [name for name in objectives if name not in names]
     fields = [_FRONT, *(_FIELDS[name] for name in names), _KNEE]
+    rows = rows.set_column(rows.column_names.index("status"), "status", shown_status(rows))
     columns = [pa.array(front), *(rows[name] for name in names), pa.array(is_knee)]
     table = pa.table(columns, schema=pa.schema(fields)).filter(front > 0)
     return table.take(np.argsort(front[front > 0], kind="stable"))

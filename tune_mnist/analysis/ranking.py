@@ -36,12 +36,20 @@ RANKING = pa.schema(
         TRIALS.field("train_accuracy"),
         TRIALS.field("wall_time_s"),
         TRIALS.field("device"),
-        TRIALS.field("status"),
+        column(
+            "status",
+            pa.string(),
+            "",
+            "completed, stopped (by the scheduler), or not converged (completed, but the SVM's "
+            "solver gave up)",
+        ),
         TRIALS.field("trial"),
     ]
 )
 """The columns of a ranking, in this order, with their units and meanings."""
 
+
+NOT_CONVERGED = "not converged"
 
 _FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")
 """How a cell begins that a spreadsheet would evaluate; it strips the white space first."""
@@ -97,7 +105,16 @@ def ranking(ranked: pa.Table, goal: Goal = ACCURACY) -> pa.Table:
     place = RANKING.names.index("device")
     fields[place:place] = [TRIALS.field(n) for n in goal.objectives if n not in RANKING.names]
     schema = pa.schema(fields)
-    return pa.table({name: ranked[name] for name in schema.names}, schema=schema)
+    columns = {name: ranked[name] for name in schema.names} | {"status": shown_status(ranked)}
+    return pa.table(columns, schema=schema)
+
+
+def shown_status(trials: pa.Table) -> pa.ChunkedArray:
+    """Return the status of each trial as a ranking shows it."""
+    gave_up = pc.and_(
+        pc.equal(trials["status"], "completed"), pc.equal(trials["converged"], pa.scalar(False))
+    )
+    return pc.if_else(pc.fill_null(gave_up, False), NOT_CONVERGED, trials["status"])
 
 
 def ranked_trials(trials: pa.Table, goal: Goal = ACCURACY) -> pa.Table:

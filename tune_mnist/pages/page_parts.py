@@ -214,6 +214,8 @@ def winner_card(ranked: pa.Table, goal: Goal) -> Highlight:
             f"{chosen}{flattered}. Test accuracy was never used to choose, so it is the fair"
             " estimate for new images."
         )
+    if row["converged"] is False:
+        note += " Its solver gave up before it converged."
     scores = [
         _accuracy(name, row[f"{part}_accuracy"])
         for part, name in (("val", "validation"), ("test", "test"), ("train", "training"))
