@@ -65,6 +65,13 @@ def warn_skipped(where: object, problem: str, fix: str) -> None:
     warnings.warn(str(Fault(str(where), "", problem, fix)), SkippedWarning, stacklevel=2)
 
 
+def warn_left_out(error: InputError) -> None:
+    """Warn of what was left out because it cannot be used."""
+    for fault in error.faults:
+        where = f"{fault.where}: {fault.key}" if fault.key else fault.where
+        warn_skipped(where, f"left out: {fault.problem}", fault.fix)
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return "did you mean X?" for the known name closest to `name`, else the list of all."""
     close = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.5)

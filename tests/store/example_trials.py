@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.writer import Writer
 
+BEGAN = datetime(2026, 11, 24, 9, 30, tzinfo=timezone.utc)
 PARAMETERS: dict[str, type] = {"kernel": str, "C": float, "gamma": str, "degree": int}
 
 
@@ -24,6 +26,8 @@ def trial(name: str, accuracy: float | None = 0.9, **columns: Any) -> dict[str, 
         "config": {"kernel": "rbf", "C": 1.0},
         "val_accuracy": accuracy,
         "wall_time_s": 10.0,
+        "started": BEGAN,
+        "finished": BEGAN + timedelta(seconds=10),
     } | columns
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timezone
+from datetime import datetime, timezone
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,32 +20,51 @@ from tune_mnist.store.writer import Writer
 
 PARAMETERS: dict[str, type] = {"kernel": str, "C": float, "degree": int, "shrinking": bool}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+MOMENT = st.datetimes(datetime(1970, 1, 1), datetime(2261, 12, 31), timezones=st.just(timezone.utc))
 VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.string(): TEXT,
-    pa.int64(): st.integers(-(2**63), 2**63 - 1),
-    pa.float64(): st.floats(allow_nan=False),
-    pa.list_(pa.int64()): st.lists(st.integers(0, 2**63 - 1), max_size=9),
-    pa.timestamp("us", tz="UTC"): st.datetimes(timezones=st.just(timezone.utc)),
+    pa.int64(): st.integers(0, 2**53),
+    pa.float64(): st.floats(0, 1e9),
+    pa.list_(pa.int64()): st.lists(st.integers(0, 2**63 - 1), min_size=9, max_size=9),
+    pa.timestamp("us", tz="UTC"): MOMENT,
 }
+FRACTION = st.floats(0, 1)
 CONFIG = st.fixed_dictionaries(
     {},
     optional={
         "kernel": TEXT,
-        "C": st.floats(allow_nan=False, allow_infinity=False),
-        "degree": st.integers(-(2**63), 2**63 - 1),
+        "C": st.floats(-1e99, 1e99),
+        "degree": st.integers(-(10**17), 10**17),
         "shrinking": st.booleans(),
     },
 )
-SET_APART = ("trial", "attempt", "status", "config")
+REQUIRED = {"model": "svm", "dataset": "mnist", "wall_time_s": 1.0} | dict.fromkeys(
+    ("started", "finished"), datetime(2026, 11, 24, tzinfo=timezone.utc)
+)
+SET_APART = (
+    "trial",
+    "attempt",
+    "step",
+    "status",
+    "config",
+    "versions",
+    "schedule",
+    "error",
+    *REQUIRED,
+)
 NUMBERS = count()
 
 
 def columns(schema: pa.Schema) -> st.SearchStrategy[dict[str, Any]]:
-    """Return a strategy for rows: any of the columns, each of its type or null."""
+    """Return a strategy for rows: any of the columns, each of its type and range, or null."""
     free = [field for field in schema if field.name not in SET_APART]
     return st.fixed_dictionaries(
-        {}, optional={field.name: st.none() | VALUES[field.type] for field in free}
+        {}, optional={field.name: st.none() | _values(field) for field in free}
     )
+
+
+def _values(field: pa.Field) -> st.SearchStrategy[Any]:
+    return FRACTION if field.metadata[b"unit"] == b"fraction" else VALUES[field.type]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +77,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     row=columns(TRIALS),
     config=CONFIG,
     status=st.sampled_from(["completed", "stopped", "failed"]),
-    reports=st.lists(columns(REPORTS), max_size=3),
+    reports=st.lists(columns(REPORTS).map(lambda one: {"step": 1, **one}), max_size=3),
     compact=st.booleans(),
 )
 def test_trials_and_reports_come_back_as_they_went_in(
@@ -70,10 +89,12 @@ def test_trials_and_reports_come_back_as_they_went_in(
     compact: bool,
 ) -> None:
     search = f"s{next(NUMBERS)}"
-    given_row = {**row, "trial": "t", "attempt": 1, "status": status}
+    given_row = {**REQUIRED, **row, "trial": "t", "attempt": 1, "status": status}
     with Writer(root, search, PARAMETERS) as writer:
         writer.write_search(SearchRecord())
-        writer.append_trial({"trial": "x", "attempt": 1, "status": "failed", "config": {}}, [])
+        writer.append_trial(
+            {**REQUIRED, "trial": "x", "attempt": 1, "status": "failed", "config": {}}, []
+        )
         writer.append_trial({**given_row, "config": config}, reports)
         if compact:
             writer.compact()

@@ -194,7 +194,7 @@ def test_a_large_search_is_compacted_best_trials_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tune_mnist.store.merge.ROW_GROUP", 3)
-    accuracies = [0.1, None, 0.7, math.nan, 0.7, 0.3, 0.9, None]
+    accuracies = [0.1, None, 0.7, None, 0.7, 0.3, 0.9, None]
     write(tmp_path, "svm", [trial(f"t{i}", value) for i, value in enumerate(accuracies)])
     with Writer(tmp_path, "svm", PARAMETERS, resume=True) as writer:
         writer.compact()

@@ -105,7 +105,7 @@ class Results:
         rows = [self._search(name, one) for name, one in records.items()]
         frame: pd.DataFrame = pd.DataFrame(rows, columns=list(SEARCHES))
         for moment in ("started", "ended"):
-            frame[moment] = pd.to_datetime(frame[moment], utc=True)
+            frame[moment] = pd.to_datetime(frame[moment], utc=True, format="ISO8601")
         return frame
 
     def _search(self, name: str, record: SearchRecord) -> dict[str, Any]:

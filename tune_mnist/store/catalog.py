@@ -4,12 +4,15 @@ Reading takes no lock, so a merge may remove a listed file before it is opened; 
 starts again. If a file cannot be read for any other reason, it is torn or not ours: `readable`
 raises `ForeignFilesError`, and `without_foreign` warns of the file and reads the others. A reader
 may have no permission to write, so it leaves such files in place; the search's next writer moves
-them into quarantine. No file is opened just to check it.
+them into quarantine. No file is opened just to check it, and none is read that would fill the
+memory (`rules.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,8 +22,17 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from tune_mnist.errors import InputError, input_error, nearest, warn_skipped
-from tune_mnist.store.layout import RowKind, live_files, records_folder, rows_folder
+from tune_mnist.errors import InputError, input_error, nearest, warn_left_out, warn_skipped
+from tune_mnist.store.layout import (
+    RowKind,
+    is_search_name,
+    kind_folder,
+    live_files,
+    not_ours,
+    records_folder,
+    rows_folder,
+)
+from tune_mnist.store.rules import MOST_BYTES, MOST_ROWS, decoded_size
 from tune_mnist.store.schema import REPORTS, TRIALS, column
 
 SEARCH = column("search", pa.string(), "", "id of the search")
@@ -31,6 +43,7 @@ _NEEDED: dict[RowKind, tuple[str, ...]] = {
     "trials": ("trial", "status", "wall_time_s"),
     "reports": ("trial", "step"),
 }
+_COLUMN = re.compile(r"[A-Za-z]\w*(\.\w+)?")
 _RUN_ONE = "run a search first"
 _ATTEMPTS = 10  # an attempt fails only if a merge ends during it
 
@@ -44,7 +57,13 @@ def list_searches(root: Path) -> list[str]:
     """
     if not records_folder(root).is_dir():
         raise input_error(root, "there are no results", _RUN_ONE)
-    return sorted(file.stem for file in records_folder(root).glob("[!.]*.json"))
+    found = []
+    for file in records_folder(root).glob("[!.]*.json"):
+        if is_search_name(file.stem):
+            found.append(file.stem)
+        else:
+            warn_skipped(file, "left out: not the name of a search", "move it away")
+    return sorted(found)
 
 
 def search_files(root: Path, kind: RowKind, search: str | None) -> list[tuple[str, list[Path]]]:
@@ -57,29 +76,33 @@ def search_files(root: Path, kind: RowKind, search: str | None) -> list[tuple[st
     Raises: InputError: there is no store, or no such search.
     """
     known = set(list_searches(root))
-    known.update(_searches_with_rows(root / kind, rows_folder(root, kind, "").name))
+    known.update(_searches_with_rows(kind_folder(root, kind), rows_folder(root, kind, "").name))
     if search is not None and search not in known:
         raise not_in_store("`search`", search, sorted(known))
     wanted = sorted(known) if search is None else [search]
-    listed = ((name, _listed(rows_folder(root, kind, name))) for name in wanted)
+    listed = ((name, _listed(root, kind, name)) for name in wanted)
     return [(name, files) for name, files in listed if files]
 
 
 def _searches_with_rows(folder: Path, prefix: str) -> Iterator[str]:
     """Yield the searches that have a folder in this one; warn of anything else in it."""
     for entry in folder.glob("[!._]*"):
-        if entry.name.startswith(prefix) and entry.is_dir():
-            yield entry.name[len(prefix) :]
+        search = entry.name.removeprefix(prefix)
+        if entry.name == prefix + search and is_search_name(search) and entry.is_dir():
+            yield search
         else:
             warn_skipped(entry, "left out: not the folder of a search", "move it away")
 
 
-def _listed(folder: Path) -> list[Path]:
+def _listed(root: Path, kind: RowKind, search: str) -> list[Path]:
+    folder = kind_folder(root, kind) / f"search={search}"
     try:
-        return live_files(folder)
+        return live_files(rows_folder(root, kind, search))
+    except InputError as error:
+        warn_left_out(error)
     except OSError as error:
         warn_skipped(folder, f"left out: {error.strerror}", "make it a folder that can be read")
-        return []
+    return []
 
 
 class ForeignFilesError(Exception):
@@ -95,21 +118,68 @@ def stored_schema(kind: RowKind, files: Sequence[Path]) -> pa.Schema:
 
     Raises: ForeignFilesError: some files do not hold rows of this kind.
     """
-    schema, met = DECLARED[kind], [DECLARED[kind]]
+    found: dict[Path, pa.Schema] = {}
     foreign: dict[Path, str] = {}
     for file in files:
         try:
             with readable(file):
-                found = pq.read_schema(file).remove_metadata()
-                if found not in met:
-                    check_columns(kind, file, found)
-                    schema = pa.unify_schemas([schema, found], promote_options="permissive")
-                    met.append(found)
+                found[file] = pq.read_schema(file).remove_metadata()
+                check_columns(kind, file, found[file])
         except ForeignFilesError as error:
             foreign |= error.found
     if foreign:
         raise ForeignFilesError(foreign)
-    return schema
+    return unified(kind, found)
+
+
+def unified(kind: RowKind, found: Mapping[Path, pa.Schema]) -> pa.Schema:
+    """Return the declared columns of a kind, and any others that files with these columns have.
+
+    Raises: ForeignFilesError: a column is of another type in most files.
+    """
+    alike: list[tuple[pa.Schema, list[Path]]] = []  # a store has very few different schemas
+    for file, schema in found.items():
+        files = next((files for one, files in alike if one == schema), None)
+        if files is None:
+            alike.append((schema, [file]))
+        else:
+            files.append(file)
+    others = [
+        (field, files)
+        for schema, files in alike
+        for field in schema
+        if field.name not in _TYPES[kind] and not pa.types.is_null(field.type)
+    ]
+    votes: dict[str, Counter[str]] = defaultdict(Counter)
+    for field, files in others:
+        votes[field.name][_family(field.type)] += len(files)
+    foreign: dict[Path, str] = {}
+    for field, files in others:
+        [(usual, _)] = votes[field.name].most_common(1)
+        if _family(field.type) != usual:
+            problem = f"its column {field.name!r} is {field.type}; in most files it is a {usual}"
+            foreign |= dict.fromkeys(files, problem)
+    if foreign:
+        raise ForeignFilesError(foreign)
+    unknown = [pa.schema([f for f in one if f.name not in _TYPES[kind]]) for one, _ in alike]
+    return pa.unify_schemas([DECLARED[kind], *unknown], promote_options="permissive")
+
+
+def check_file(kind: RowKind, file: Path, found: pa.Schema, footer: pq.FileMetaData) -> None:
+    """Raise ForeignFilesError if a file with this footer cannot hold our rows, or is too large."""
+    check_columns(kind, file, found)
+    check_size(file, footer, range(footer.num_row_groups))
+
+
+def check_size(file: Path, footer: pq.FileMetaData, groups: Iterable[int]) -> None:
+    """Raise ForeignFilesError if these row groups of a file are too large to be read."""
+    if footer.num_rows > MOST_ROWS:
+        raise ForeignFilesError(
+            {file: f"has {footer.num_rows:,} rows; at most {MOST_ROWS:,} can be"}
+        )
+    if decoded_size(file, footer, groups) > MOST_BYTES:
+        problem = f"would take more than {MOST_BYTES / 2**30:g} GiB of memory"
+        raise ForeignFilesError({file: problem})
 
 
 def check_columns(kind: RowKind, file: Path, found: pa.Schema) -> None:
@@ -118,10 +188,32 @@ def check_columns(kind: RowKind, file: Path, found: pa.Schema) -> None:
     for name in _NEEDED[kind]:
         if found.names.count(name) != 1:
             raise ForeignFilesError({file: f"does not have exactly one column {name!r}"})
-    for name, declared in _TYPES[kind].items():
-        if name in types and not _fits(types[name], declared):
-            problem = f"its column {name!r} is {types[name]}, not {declared}"
+    if len(types) < len(found.names):
+        raise ForeignFilesError({file: "has two columns of one name"})
+    for name, type_ in types.items():
+        declared = _TYPES[kind].get(name)
+        if declared is not None and not _fits(type_, declared):
+            problem = f"its column {name!r} is {type_}, not {declared}"
             raise ForeignFilesError({file: problem})
+        if declared is None and not (_may_be_added(name) and _family(type_)):
+            problem = f"its column {name!r} of type {type_} is none of the store's"
+            raise ForeignFilesError({file: problem})
+
+
+def _may_be_added(name: str) -> bool:
+    """Return whether a column that is not declared may have this name."""
+    return name != SEARCH.name and _COLUMN.fullmatch(name) is not None
+
+
+def _family(type_: pa.DataType) -> str:
+    """Return what an added column holds; files that agree on it can be read together."""
+    if pa.types.is_signed_integer(type_) or pa.types.is_floating(type_):
+        return "number"
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        return "text"
+    if pa.types.is_boolean(type_):
+        return "truth value"
+    return "null" if pa.types.is_null(type_) else ""
 
 
 def _fits(type_: pa.DataType, declared: pa.DataType) -> bool:
@@ -139,12 +231,15 @@ def _fits(type_: pa.DataType, declared: pa.DataType) -> bool:
 
 @contextmanager
 def readable(file: Path) -> Iterator[None]:
-    """Turn any read error into ForeignFilesError, unless the file has disappeared."""
+    """Turn any read error into ForeignFilesError, unless the file has disappeared.
+
+    A link, pipe or device is not opened.
+    """
+    if problem := not_ours(file):
+        raise ForeignFilesError({file: problem})
     try:
         yield
     except FileNotFoundError:
-        if file.is_symlink():  # a dangling link: the file did not disappear, it was never there
-            raise ForeignFilesError({file: "is a link to nothing"}) from None
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ForeignFilesError({file: f"cannot be read as Parquet: {error}"}) from error
@@ -155,7 +250,7 @@ def readable_all(kind: RowKind, files: Sequence[Path], schema: pa.Schema) -> Ite
     """Do the same for a read of many files, where Arrow may not name the file that failed."""
     try:
         yield
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         foreign = foreign_files(kind, files, schema)
         if foreign:
             raise ForeignFilesError(foreign) from None
@@ -171,8 +266,8 @@ def foreign_files(kind: RowKind, files: Iterable[Path], schema: pa.Schema) -> di
     for file in files:
         try:
             with readable(file), pq.ParquetFile(file) as parquet:
-                check_columns(kind, file, parquet.schema_arrow)
-                ds.dataset(str(file), schema=schema).to_table()
+                check_file(kind, file, parquet.schema_arrow, parquet.metadata)
+                ds.dataset(str(file), schema=schema).to_table().validate(full=True)
         except ForeignFilesError as error:
             foreign |= error.found
     return foreign

@@ -18,63 +18,137 @@ never see a row twice.
 The name of a file of trials also promises its best validation accuracy and wall time. So a
 leaderboard over a thousand searches opens only the few files that may hold a top trial (`top.py`).
 
+Nothing below the root is followed. Git carries symbolic links: if `.writers` were one to your home
+folder, tidying it would empty your home. So each path is made by `below`, which refuses links,
+pipes and devices anywhere on the way. The root itself may be a link: you named it.
+
 Half-written files are kept outside `trials/` and `reports/`, because DuckDB's `*` matches hidden
 names.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
+
+from tune_mnist.errors import input_error, warn_skipped
 
 RowKind = Literal["trials", "reports"]
 ROW_KINDS: tuple[RowKind, ...] = ("reports", "trials")
 """In the order of writing, so that a visible trial has its measurements."""
 
 # First and last trial, then the best accuracy and wall time if they are known.
-_NAME = re.compile(r"(\d{8,})-(\d{8,})(?:\.best-(\d[0-9.e-]*)-in-(inf|\d[0-9.e+-]*)s)?\.parquet")
+_FLOAT = r"\d{1,20}(?:\.\d{1,40})?(?:e[+-]?\d{1,3})?"
+_NAME = re.compile(rf"(\d{{8,18}})-(\d{{8,18}})(?:\.best-({_FLOAT})-in-(inf|{_FLOAT})s)?\.parquet")
+LONGEST_NAME = 100
+_SEARCH = re.compile(rf"[A-Za-z][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
+_DATES = ("epoch", "infinity")  # DuckDB reads a folder of this name as a date
+
+
+def below(root: Path, *parts: str) -> Path:
+    """Return a path below the root; it need not exist.
+
+    Raises: InputError: a part of it is neither a folder nor a regular file.
+    """
+    path = root
+    for part in parts:
+        path = path / part
+        if problem := not_ours(path):
+            raise input_error(path, problem, "the store is not used with it; remove it")
+    return path
+
+
+def not_ours(path: Path) -> str | None:
+    """Return what a file is if it is neither a folder nor a regular file, nor missing."""
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISLNK(mode):
+        return "is a symbolic link, and these are not followed"
+    return None if stat.S_ISDIR(mode) or stat.S_ISREG(mode) else "is neither a file nor a folder"
+
+
+def check_tree(folder: Path) -> None:
+    """Raise InputError if anything below a folder is neither a folder nor a regular file."""
+    for path in _tree(folder):
+        if problem := not_ours(path):
+            raise input_error(path, problem, "the store is not used with it; remove it")
+
+
+def _tree(folder: Path) -> Iterator[Path]:
+    for inside, folders, files in os.walk(folder):  # does not follow links
+        for name in (*folders, *files):
+            yield Path(inside, name)
+
+
+def is_search_name(name: str) -> bool:
+    """Return whether a name is safe in a path, and every reader reads it as text."""
+    return _SEARCH.fullmatch(name) is not None and name.lower() not in _DATES
+
+
+def kind_folder(root: Path, kind: RowKind) -> Path:
+    """Return the folder that has one folder of Parquet files for each search."""
+    return below(root, kind)
 
 
 def rows_folder(root: Path, kind: RowKind, search: str) -> Path:
     """Return the folder of a search's Parquet files, named as Hive does, which readers know."""
-    return root / kind / f"search={search}"
+    return below(root, kind, f"search={search}")
 
 
 def records_folder(root: Path) -> Path:
     """Return the folder of all records; if it is missing, there is no store."""
-    return root / "searches"
+    return below(root, "searches")
 
 
 def record_file(root: Path, search: str) -> Path:
     """Return the file of a search's record."""
-    return records_folder(root) / f"{search}.json"
+    return below(root, "searches", f"{search}.json")
 
 
 def proposals_file(root: Path, search: str) -> Path:
     """Return the file of the proposals of a search's sampler."""
-    return records_folder(root) / f"{search}.proposals.jsonl"
+    return below(root, "searches", f"{search}.proposals.jsonl")
 
 
 def checkpoints_folder(root: Path, search: str) -> Path:
     """Return the folder where a search's trials save their states, to resume from."""
-    return root / ".checkpoints" / search
+    return below(root, ".checkpoints", search)
 
 
 def writers_folder(root: Path) -> Path:
     """Return the folder that holds one folder per writer."""
-    return root / ".writers"
+    return below(root, ".writers")
 
 
 def writer_folder(root: Path, search: str) -> Path:
     """Return the folder of a writer's lock and half-written files."""
-    return writers_folder(root) / search
+    return below(root, ".writers", search)
+
+
+def lock_file(root: Path, search: str) -> Path:
+    """Return the file that a writer keeps locked."""
+    return below(root, ".writers", search, "lock")
+
+
+def aside_file(root: Path, search: str) -> Path:
+    """Return the file that a writer has half written."""
+    return below(root, ".writers", search, "aside")
+
+
+def doorway_file(root: Path) -> Path:
+    """Return the file that is locked while a writer opens or closes; no search has its name."""
+    return below(root, ".writers", ".doorway")
 
 
 def quarantine_folder(root: Path, search: str) -> Path:
     """Return the folder for torn and foreign files found among a search's files."""
-    return root / ".quarantine" / search
+    return below(root, ".quarantine", search)
 
 
 def file_name(first: int, last: int, best: tuple[float, float] | None = None) -> str:
@@ -143,7 +217,15 @@ def _parquet_names(folder: Path) -> set[str]:
         names = [file.name for file in folder.iterdir()]
     except FileNotFoundError:
         return set()
-    return {name for name in names if name.endswith(".parquet") and name[0] not in "._"}
+    found = {name for name in names if name.endswith(".parquet") and name[0] not in "._"}
+    for name in found:
+        if not _is_utf8(name):  # Arrow cannot open it
+            warn_skipped(folder / name, "left out: its name is not UTF-8", "rename it")
+    return {name for name in found if _is_utf8(name)}
+
+
+def _is_utf8(name: str) -> bool:
+    return name == name.encode(errors="ignore").decode()
 
 
 def _without_gap(live: list[str]) -> bool:

@@ -10,30 +10,33 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 from tune_mnist.errors import input_error
-from tune_mnist.store.layout import writer_folder, writers_folder
+from tune_mnist.store.layout import (
+    doorway_file,
+    lock_file,
+    numbers,
+    writer_folder,
+    writers_folder,
+)
 
 
 @contextmanager
 def doorway(root: Path) -> Iterator[None]:
     """Let only one writer of the store at a time open, tidy or close."""
-    with (writers_folder(root) / ".doorway").open(
-        "w"
-    ) as door:  # no search's name begins with a dot
+    with doorway_file(root).open("w") as door:
         fcntl.flock(door, fcntl.LOCK_EX)
         yield
 
 
 def living_writer(root: Path, search: str) -> str | None:
     """Return who is writing a search ("process 7 on host"), None if nobody is."""
-    file = writer_folder(root, search) / "lock"
+    file = lock_file(root, search)
     if not file.exists():
         return None
     with doorway(root):
@@ -56,7 +59,7 @@ def lock_search(root: Path, search: str) -> TextIO:
     """
     lock = _try_lock(root, search)
     if lock is None:
-        owner = (writer_folder(root, search) / "lock").read_text(encoding="utf-8").strip()
+        owner = lock_file(root, search).read_text(encoding="utf-8").strip()
         raise input_error(
             "`name`",
             f"{search!r} is being written by {owner or 'another process'}",
@@ -69,23 +72,27 @@ def lock_search(root: Path, search: str) -> TextIO:
 
 
 def unlock_search(root: Path, search: str, lock: TextIO) -> None:
-    """Free a lock and remove the writer's folder. Call inside `doorway`."""
-    shutil.rmtree(writer_folder(root, search))
+    """Free a lock and remove the writer's files, but no others. Call inside `doorway`."""
+    folder = writer_folder(root, search)
+    for file in folder.iterdir():
+        if file.name in ("lock", "aside") or numbers(file.name):
+            file.unlink()
+    with suppress(OSError):  # somebody else's file is in it
+        folder.rmdir()
     lock.close()
 
 
 def dead_writers(root: Path) -> Iterator[tuple[str, TextIO]]:
     """Yield each search whose writer has died, with its lock. Call inside `doorway`."""
     for folder in sorted(writers_folder(root).glob("[!.]*")):
-        lock = _try_lock(root, folder.name)
+        lock = _try_lock(root, folder.name) if folder.is_dir() else None
         if lock is not None:
             yield folder.name, lock
 
 
 def _try_lock(root: Path, search: str) -> TextIO | None:
-    folder = writer_folder(root, search)
-    folder.mkdir(exist_ok=True)
-    lock = (folder / "lock").open("a", encoding="utf-8")
+    writer_folder(root, search).mkdir(exist_ok=True)
+    lock = lock_file(root, search).open("a", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, from_json
 
-from tune_mnist.errors import Fault, InputError, input_error, warn_skipped
+from tune_mnist.errors import Fault, InputError, input_error, warn_left_out
 from tune_mnist.metrics import BETTER, MEASURED, check_metric, parse_constraint
 from tune_mnist.store.catalog import list_searches, not_in_store
 from tune_mnist.store.layout import record_file
@@ -24,6 +33,20 @@ from tune_mnist.winner import ACCURACY, Goal
 TestSet = Literal["standard", "holdout"]
 _FIX = "restore it from a copy"
 _EDITED = "restore it from a copy; or, if you changed it yourself, remove its key checksum"
+_MOST_BYTES = 2**28  # a record that tells of 10,000 past trials has about 2**22
+_MOST_FAULTS = 5  # of one file
+
+
+def _check_moment(text: str) -> str:
+    """Return an ISO 8601 moment with its zone, or "", unchanged; raise ValueError for others."""
+    if text:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None or not 1970 <= moment.year <= 2261:
+            raise ValueError("a moment from 1970 to 2261 with its time zone is needed")
+    return text
+
+
+Moment = Annotated[str, AfterValidator(_check_moment)]
 
 
 class Part(BaseModel):
@@ -46,7 +69,7 @@ class Granted(Part):
 class Run(Part):
     """One run of the search: the first, or one that resumed it."""
 
-    at: str = Field(default="", description="when it began, ISO 8601 in UTC")
+    at: Moment = Field(default="", description="when it began, ISO 8601 in UTC")
     host: str = Field(default="", description="the machine's name")
     versions: dict[str, str] = Field(default={}, description="versions of Python and libraries")
     git_commit: str = Field(default="", description="commit of tune_mnist, with + if modified")
@@ -88,7 +111,7 @@ class Ended(Part):
     """How the search ended."""
 
     reason: str = Field(description="done, time budget, target, plateau or lost")
-    at: str = Field(description="when, ISO 8601 in UTC")
+    at: Moment = Field(description="when, ISO 8601 in UTC")
 
 
 class Confirms(Part):
@@ -99,6 +122,22 @@ class Confirms(Part):
     trials: tuple[str, ...] = Field(description="the trials that run again, best first")
     configs: tuple[dict[str, Any], ...] = Field(description="their configurations")
     seeds: tuple[int, ...] = Field(description="fresh seeds, in the order in which they run")
+
+
+class Sought(Part):
+    """What we read of a recorded space's section `search`; another version may have more."""
+
+    sampler: str | None = None
+    scheduler: str = "none"
+    retries: int = 0
+
+
+class Searched(Part):
+    """What we read of a recorded space; another version may have more."""
+
+    name: str = ""
+    model: str = ""
+    search: Sought = Sought()
 
 
 class SearchRecord(Part):
@@ -132,7 +171,7 @@ class SearchRecord(Part):
     versions: dict[str, str] = Field(default={}, description="versions of Python and libraries")
     git_commit: str = Field(default="", description="commit of tune_mnist, with + if modified")
     code_hash: str = Field(default="", description="hash of the code that can change a result")
-    started: str = Field(default="", description="when the first run began, ISO 8601 in UTC")
+    started: Moment = Field(default="", description="when the first run began, ISO 8601 in UTC")
     first: tuple[dict[str, Any], ...] = Field(
         default=(), description="configurations that the sampler proposed before its own"
     )
@@ -164,10 +203,16 @@ class SearchRecord(Part):
             record["test_set"] = "standard" if own else "holdout"
         return record
 
+    @field_validator("space")
+    @classmethod
+    def _check_space(cls, space: dict[str, Any]) -> dict[str, Any]:
+        Searched.model_validate(space)
+        return space
+
     @property
     def scheduler(self) -> str:
         """The scheduler's name; "none" where the record has no space."""
-        return str(self.space.get("search", {}).get("scheduler", "none"))
+        return Searched.model_validate(self.space).search.scheduler
 
     @property
     def goal(self) -> Goal:
@@ -191,7 +236,7 @@ class SearchRecord(Part):
     @property
     def retries(self) -> int:
         """How often a failed trial is tried again."""
-        return int(self.space.get("search", {}).get("retries", 0))
+        return Searched.model_validate(self.space).search.retries
 
     def to_json(self) -> str:
         """Return the file's content."""
@@ -213,8 +258,10 @@ def read_search(root: Path, search: str) -> SearchRecord:
 def _read(root: Path, search: str) -> SearchRecord:
     file = record_file(root, search)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        if file.stat().st_size > _MOST_BYTES:
+            raise input_error(file, f"is larger than {_MOST_BYTES / 2**20:g} MiB", _FIX)
+        content = from_json(file.read_bytes(), allow_inf_nan=False)
+    except ValueError as error:
         raise input_error(file, f"is not JSON: {error}", _FIX) from error
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
@@ -226,9 +273,13 @@ def _read(root: Path, search: str) -> SearchRecord:
     except (ValueError, RecursionError) as error:
         raise input_error(file, f"is damaged: it {error}", _EDITED) from error
     try:
-        return SearchRecord.model_validate({"search": search, **content})
+        record = SearchRecord.model_validate({**content, "search": content.get("search") or search})
     except ValidationError as error:
-        raise InputError(_fault(file, details) for details in error.errors()) from None
+        faults = error.errors()[:_MOST_FAULTS]
+        raise InputError(_fault(file, details) for details in faults) from None
+    if record.search != search:
+        raise input_error(file, f"is the record of another search, {record.search!r}", _FIX)
+    return record
 
 
 def read_searches(root: Path) -> dict[str, SearchRecord]:
@@ -241,9 +292,7 @@ def read_searches(root: Path) -> dict[str, SearchRecord]:
         try:
             records[search] = _read(root, search)
         except InputError as error:
-            for fault in error.faults:
-                where = f"{fault.where}: {fault.key}" if fault.key else fault.where
-                warn_skipped(where, f"left out: {fault.problem}", fault.fix)
+            warn_left_out(error)
     return records
 
 

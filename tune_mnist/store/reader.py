@@ -1,8 +1,8 @@
 """Read the store: trials and their measurements, for any number of readers, never blocked.
 
 Every function reads the files that exist at that moment; a search may be running. A column that an
-older file lacks is null. A torn or foreign file is left out and named in a `SkippedWarning`; it
-never becomes rows.
+older file lacks is null. A torn or foreign file, and a row that breaks a rule (`rules.py`), is left
+out and named in a `SkippedWarning`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ import pyarrow.dataset as ds
 
 from tune_mnist.errors import input_error, nearest
 from tune_mnist.store.catalog import (
+    DECLARED,
     SEARCH,
-    check_columns,
+    ForeignFilesError,
+    check_file,
     list_searches,
     not_in_store,
+    readable,
     readable_all,
     search_files,
     stored_schema,
     without_foreign,
 )
 from tune_mnist.store.layout import RowKind
+from tune_mnist.store.rules import without_broken
 from tune_mnist.store.schema import TRIALS
 from tune_mnist.store.selection import EVERYTHING, Selection
 from tune_mnist.store.top import Query, best_rows
@@ -39,6 +43,7 @@ __all__ = [
 ]
 
 _HIVE = ds.partitioning(pa.schema([SEARCH]), flavor="hive")
+_FILE = "__filename"  # what Arrow calls the path of a row's file
 _EVERY = pc.scalar(True)
 
 
@@ -167,6 +172,22 @@ def _read(
         return schema.empty_table().select(names)
     with readable_all(kind, paths, schema):
         rows = ds.dataset([str(path) for path in paths], schema=schema, partitioning=_HIVE)
-        for fragment in rows.get_fragments():  # Arrow would read a foreign file as null rows
-            check_columns(kind, Path(fragment.path), fragment.physical_schema)
-        return rows.to_table(columns=names, filter=condition)
+        _check_files(kind, rows)
+        checked = dict.fromkeys([*names, *DECLARED[kind].names, _FILE])
+        table = rows.to_table(columns=list(checked), filter=condition)
+        table.validate(full=True)  # texts that are not UTF-8
+    return without_broken(table, DECLARED[kind], table[_FILE]).select(names)
+
+
+def _check_files(kind: RowKind, rows: ds.Dataset) -> None:
+    """Raise ForeignFilesError for the files that cannot be read as rows of this kind."""
+    foreign: dict[Path, str] = {}
+    for fragment in rows.get_fragments():  # Arrow would read a foreign file as null rows
+        file = Path(fragment.path)
+        try:
+            with readable(file):
+                check_file(kind, file, fragment.physical_schema, fragment.metadata)
+        except ForeignFilesError as error:
+            foreign |= error.found
+    if foreign:
+        raise ForeignFilesError(foreign)

@@ -13,8 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from tune_mnist.store.rules import STATUSES, broken_rows
+from tune_mnist.store.schema import REPORTS, TRIALS
+
 REQUIRED = ("trial", "attempt", "status", "config")
-STATUSES = ("completed", "stopped", "failed")
 
 
 def trial_row(trial: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
@@ -25,7 +27,8 @@ def trial_row(trial: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
             the columns `config.<name>`.
         schema: the result of `trials_schema(...)`.
     Raises: ValueError: a key or hyperparameter has no column, a required key is missing, the
-        status does not exist, or the column's type cannot hold a value unchanged.
+        status does not exist, a value breaks a rule of `rules.py`, or the column's type cannot
+        hold it unchanged.
     """
     missing = [key for key in REQUIRED if trial.get(key) is None]
     if missing:
@@ -38,7 +41,7 @@ def trial_row(trial: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
         "config": json.dumps(config, sort_keys=True, allow_nan=False),
         **{f"config.{name}": value for name, value in config.items()},
     }
-    return _table([values], schema)
+    return _unbroken(_table([values], schema), TRIALS)
 
 
 def report_rows(
@@ -52,7 +55,7 @@ def report_rows(
     for report in reports:
         if any(report.get(key, value) != value for key, value in owner.items()):
             raise ValueError(f"a measurement of {owner} belongs to another trial: {dict(report)}")
-    return _table([{**report, **owner} for report in reports], schema)
+    return _unbroken(_table([{**report, **owner} for report in reports], schema), REPORTS)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
@@ -61,6 +64,12 @@ def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
         raise ValueError(f"not a column of the store: {', '.join(sorted(unknown))}")
     columns = [_column(field, [row.get(field.name) for row in rows]) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _unbroken(rows: pa.Table, declared: pa.Schema) -> pa.Table:
+    for problem in broken_rows(rows, declared).values():
+        raise ValueError(problem)
+    return rows
 
 
 def _column(field: pa.Field, values: Iterable[Any]) -> pa.Array:

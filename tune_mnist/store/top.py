@@ -8,7 +8,7 @@ Three bounds make this fast. They are exact, because no row can beat them.
 - A Parquet footer holds the range of every column in every row group. A row group whose best values
   still rank behind is not read.
 - A row group that may do better is read only in the columns that rank. Only the winners are read in
-  full.
+  full, and checked (`rules.py`). If one breaks a rule, all is done again with every row checked.
 
 benchmarks/store.py measures it, also for a metric that no name promises.
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tune_mnist.store.catalog import SEARCH, ForeignFilesError, check_columns, readable
+from tune_mnist.store.catalog import (
+    SEARCH,
+    ForeignFilesError,
+    check_columns,
+    check_size,
+    readable,
+    unified,
+)
 from tune_mnist.store.layout import promise
+from tune_mnist.store.rules import broken_rows, warn_broken
 from tune_mnist.store.schema import TRIALS
 
 # A candidate: its keys in the order of ranking, lower is better, and its place.
@@ -58,12 +66,14 @@ class Query:
         smaller_is_better: whether its lowest value is the best.
         top: the most rows to return.
         wanted: columns, each with the value that a row must have.
+        checked: whether a row that breaks a rule is left out, and named.
     """
 
     metric: str
     smaller_is_better: bool
     top: int
     wanted: Mapping[str, str]
+    checked: bool = False
 
 
 def best_rows(query: Query, files: Sequence[tuple[str, Path]]) -> pa.Table:
@@ -79,8 +89,17 @@ def best_rows(query: Query, files: Sequence[tuple[str, Path]]) -> pa.Table:
         FileNotFoundError: a file has disappeared since it was listed.
         ForeignFilesError: a file is torn or not ours.
     """
-    best = _RUNNING.empty_table()
     promised = sorted((_promise(path, query), search, path) for search, path in files)
+    places = [(search, path) for _, search, path in promised]
+    whole = _whole(_best(query, promised), places)
+    if broken_rows(whole, TRIALS):
+        whole = _whole(_best(replace(query, checked=True), promised), places)
+    return whole
+
+
+def _best(query: Query, promised: Sequence[tuple[Numbers, str, Path]]) -> pa.Table:
+    """Return the keys and places of the best rows of files, given with their promises."""
+    best = _RUNNING.empty_table()
     foreign: dict[Path, str] = {}
     for index, (least, search, path) in enumerate(promised):
         if least > _worst(best, query.top):
@@ -88,27 +107,51 @@ def best_rows(query: Query, files: Sequence[tuple[str, Path]]) -> pa.Table:
         try:
             with readable(path), pq.ParquetFile(path, pre_buffer=False) as parquet:
                 check_columns("trials", path, parquet.schema_arrow)
-                best = _with_file(best, parquet, (search, index), query)
+                best = _with_file(best, parquet, (search, index, path), query)
         except ForeignFilesError as error:
             foreign |= error.found
     if foreign:
         raise ForeignFilesError(foreign)
-    return _whole(best, [(search, path) for _, search, path in promised])
+    return best
 
 
 def _with_file(
-    best: pa.Table, parquet: pq.ParquetFile, place: tuple[str, int], query: Query
+    best: pa.Table, parquet: pq.ParquetFile, place: tuple[str, int, Path], query: Query
 ) -> pa.Table:
-    """Return the best rows so far, after a look into one more file."""
+    """Return the best rows so far, after a look into one more file: its search, number and path."""
+    search, index, path = place
     columns = {name: i for i, name in enumerate(parquet.schema.names)}
     if not {query.metric, *query.wanted} <= columns.keys():
         return best  # the file is older than these columns
     for group in range(parquet.num_row_groups):
         worst = _worst(best, query.top)
         if _may_enter(parquet.metadata.row_group(group), columns, query, worst):
+            check_size(path, parquet.metadata, [group])
             rows = _entering(parquet, group, query, worst)
-            best = _merged(best, rows, (*place, group), query.top)
+            if query.checked and len(rows):
+                rows = _sound(rows, as_declared(parquet.read_row_group(group)), path)
+            best = _merged(best, rows, (search, index, group), query.top)
     return best
+
+
+def _sound(rows: pa.Table, group: pa.Table, path: Path) -> pa.Table:
+    """Return those of a group's entering rows that hold all rules; warn of the others."""
+    whole = group.take(rows["row"])
+    broken = broken_rows(whole, TRIALS)
+    warn_broken(broken, whole["trial"], lambda _: str(path))
+    return rows.take(pa.array([i for i in range(len(rows)) if i not in broken], pa.int64()))
+
+
+def as_declared(rows: pa.Table) -> pa.Table:
+    """Return rows of a file with all declared columns, of their types; a missing one is null."""
+    for field in TRIALS:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+        elif rows.schema.field(field.name).type != field.type:
+            place = rows.column_names.index(field.name)
+            rows = rows.set_column(place, field, rows[field.name].cast(field.type))
+    rows.validate(full=True)  # texts that are not UTF-8
+    return rows
 
 
 def _promise(path: Path, query: Query) -> Numbers:
@@ -162,8 +205,9 @@ def _entering(parquet: pq.ParquetFile, group: int, query: Query, worst: Numbers)
         return _RUNNING.empty_table()
     names = ["trial", "status", *query.wanted]
     texts = parquet.read_row_group(group, columns=names, use_threads=False)
-    stopped = pc.not_equal(texts["status"], "completed").to_numpy()
-    enters &= pc.not_equal(texts["status"], "failed").to_numpy() & (better | ~stopped)
+    stopped = pc.fill_null(pc.not_equal(texts["status"], "completed"), True).to_numpy()
+    failed = pc.fill_null(pc.equal(texts["status"], "failed"), False).to_numpy()
+    enters &= ~failed & (better | ~stopped)
     for name, value in query.wanted.items():
         enters &= pc.fill_null(pc.equal(texts[name], value), False).to_numpy()
     number = np.flatnonzero(enters)
@@ -195,13 +239,16 @@ def _whole(best: pa.Table, files: Sequence[tuple[str, Path]]) -> pa.Table:
         for rank, place in enumerate(best.select(["file", "group", "row"]).to_pylist())
     ]
     parts = [pa.schema([SEARCH, *TRIALS]).empty_table()]
+    columns: dict[Path, pa.Schema] = {}
     ranks: list[int] = []
     for (file, group), found in groupby(sorted(places), key=lambda place: place[:2]):
         rows, ranked = zip(*(place[2:] for place in found), strict=True)
         search, path = files[file]
         with readable(path), pq.ParquetFile(path, pre_buffer=False) as parquet:
-            part = parquet.read_row_group(group, use_threads=False).take(rows)
+            part = as_declared(parquet.read_row_group(group, use_threads=False).take(rows))
+        columns[path] = part.schema.remove_metadata()
         parts.append(part.add_column(0, SEARCH, pa.repeat(search, len(part))))
         ranks += ranked
+    unified("trials", columns)  # files whose other columns differ are named
     whole = pa.concat_tables(parts, promote_options="permissive")
     return whole.take(np.argsort(ranks)) if ranks else whole

@@ -35,9 +35,12 @@ from tune_mnist.store.catalog import ForeignFilesError, stored_schema
 from tune_mnist.store.layout import (
     ROW_KINDS,
     RowKind,
+    aside_file,
+    check_tree,
     checkpoints_folder,
     covered,
     file_name,
+    is_search_name,
     live_files,
     merged_name,
     numbers,
@@ -60,10 +63,6 @@ from tune_mnist.store.schema import REPORTS, trials_schema
 MERGE_AT = 256  # small files: limits how many a reader opens
 SMALL: dict[str, Any] = {"compression": "none", "use_dictionary": False}  # halves a row's time
 MERGED: dict[str, Any] = {"compression": "zstd"}
-
-LONGEST_NAME = 100
-_NAME = re.compile(rf"[A-Za-z][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
-_DATES = ("epoch", "infinity")  # DuckDB reads a folder of this name as a date
 
 
 class StoreError(InputError):
@@ -230,6 +229,7 @@ class Writer:
         self.close()
 
     def _open(self, resume: bool) -> None:
+        check_tree(checkpoints_folder(self._root, self._search))
         plan = record_file(self._root, self._search)
         folders = [rows_folder(self._root, kind, self._search) for kind in ROW_KINDS]
         writers_folder(self._root).mkdir(parents=True, exist_ok=True)
@@ -302,7 +302,7 @@ class Writer:
     @contextmanager
     def _appearing(self, target: Path) -> Iterator[BinaryIO]:
         """Open a file that appears as `target` whole and safe from a power cut, or not at all."""
-        aside = writer_folder(self._root, self._search) / "aside"
+        aside = aside_file(self._root, self._search)
         try:
             with aside.open("wb") as file:
                 yield file
@@ -329,7 +329,7 @@ class Writer:
 
 def check_search_name(name: str) -> None:
     """Raise InputError unless the name is safe in a path and every reader reads it as text."""
-    if _NAME.fullmatch(name) and name.lower() not in _DATES:
+    if is_search_name(name):
         return
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:90]
     raise input_error(
@@ -340,15 +340,13 @@ def check_search_name(name: str) -> None:
     )
 
 
-def _best_of(trial: pa.Table) -> tuple[float, float] | None:
-    """Return the accuracy and wall time to promise for a trial; None if they are out of range."""
+def _best_of(trial: pa.Table) -> tuple[float, float]:
+    """Return the accuracy and wall time to promise for a trial."""
     row = trial.select(["status", "val_accuracy", "wall_time_s"]).to_pylist()[0]
     accuracy, wall_time_s = row["val_accuracy"], row["wall_time_s"]
-    if row["status"] == "failed" or accuracy is None or math.isnan(accuracy):
+    if row["status"] == "failed" or accuracy is None:
         return 0.0, math.inf  # it is never ranked
-    if wall_time_s is None:
-        wall_time_s = math.inf
-    return (accuracy, wall_time_s) if 0 <= accuracy <= 1 and wall_time_s >= 0 else None
+    return accuracy + 0.0, wall_time_s + 0.0  # -0.0 becomes 0.0
 
 
 def _tidy(root: Path, search: str) -> None:

@@ -20,10 +20,10 @@ from tune_mnist.searching.planning.machine import Machine
 from tune_mnist.searching.planning.plan import Plan, concurrency, plan_search, with_engine
 from tune_mnist.spaces import Config, Objective, Search, config_key
 from tune_mnist.store.catalog import not_in_store
+from tune_mnist.store.layout import LONGEST_NAME
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import Confirms, SearchRecord, read_search
 from tune_mnist.store.reader import list_searches, read_trials
-from tune_mnist.store.writer import LONGEST_NAME
 from tune_mnist.winner import Goal, best_first
 
 

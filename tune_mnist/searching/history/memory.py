@@ -83,7 +83,7 @@ class Memory:
         """Return the finished trial of this configuration, None if there is none."""
         row = self._rows.get(config_key(config))
         on_gpu = self._plan.bundle(config)["gpu"] > 0
-        if row is None or (row["gpus"] > 0) != on_gpu:
+        if row is None or ((row["gpus"] or 0) > 0) != on_gpu:
             return None
         if any(row[name] is None for name in self._plan.space.metrics):
             return None

@@ -29,7 +29,7 @@ from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.searching.proposing.samplers import distributions
 from tune_mnist.spaces import Config, Space, config_key
-from tune_mnist.store.layout import checkpoints_folder
+from tune_mnist.store.layout import check_tree, checkpoints_folder
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.merge import ROW_GROUP
 from tune_mnist.store.plans import SearchRecord, read_search
@@ -190,11 +190,11 @@ def saved_states(folder: Path) -> dict[int, list[Path]]:
     Args:
         folder: of the search's states, as Tune lays them out: a folder a run, in it one a trial.
     """
+    check_tree(folder)
     found: dict[int, list[Path]] = defaultdict(list)
-    inside = folder.resolve()
     for state in folder.glob(f"*/*/checkpoint_*/{FILE}"):
         trial = state.parents[1].name.partition(".")[0]
-        if trial.isdigit() and state.resolve() == inside / state.relative_to(folder):
+        if trial.isdigit():
             found[int(trial)].append(state)
     for states in found.values():
         states.sort(key=lambda state: state.stat().st_mtime_ns, reverse=True)
