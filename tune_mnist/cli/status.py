@@ -50,10 +50,10 @@ def _check(results: Path) -> None:
 
     checked = check(results)
     for line in checked.contradictions:
-        print(line)
+        say(line)
     if checked.contradictions:
         raise typer.Exit(2)
-    print(f"nothing wrong: {checked.searches:,} searches, {checked.trials:,} trials")
+    say(f"nothing wrong: {checked.searches:,} searches, {checked.trials:,} trials")
 
 
 def replay(
