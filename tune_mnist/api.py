@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -61,8 +61,10 @@ class _Bar(Observer):
     def reading(self, done: int, total: int) -> None:
         self._bar.update(self._task, description="decoding images", completed=done, total=total)
 
-    def started(self, search: str, trials: int | None) -> None:
+    def started(self, search: str, trials: int | None, finished: Sequence[Row]) -> None:
         self._bar.update(self._task, description=search, completed=0, total=trials)
+        for row in finished:
+            self.trial_finished(row)
 
     def trial_finished(self, row: Row) -> None:
         best = better(row, self._best, ACCURACY)

@@ -63,3 +63,17 @@ def test_an_unknown_search_is_named_with_the_nearest(
 def test_a_printed_command_survives_the_shell(tmp_path: Path) -> None:
     store = tmp_path / "my results; touch gone"
     assert shlex.split(resume_command("s", store))[-2:] == ["--results", str(store)]
+
+
+def test_what_a_resumed_search_cannot_take_is_refused_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["search", "svm", "--dataset", "digits", "--results", str(tmp_path), "--resume", "d"]
+    assert run([*asked, "--warm-start", "auto", "--name", "e"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "--warm-start: cannot be used with --resume: the search keeps what it learned from when it"
+        " began; leave out --warm-start",
+        "--name: cannot be used with --resume: the search keeps its name; leave out --name",
+    ]
+    assert run(["resume", "d", "--results", str(tmp_path), "--sampler", "tpe"]) == 2
+    assert "No such option: --sampler" in capsys.readouterr().err

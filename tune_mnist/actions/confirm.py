@@ -109,10 +109,14 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
             "confirms": chosen.recorded(),
         }
         writer.write_search(plan.record(chosen.name, data).model_copy(update=added))
-        observer.started(chosen.name, plan.trials)
-        searcher = ConfirmSearcher(
-            chosen, finished_rows(root, chosen), lambda rows: wanted_seeds(standing(rows), seeds)
-        )
+        done = finished_rows(root, chosen)
+        whole = [
+            {**row, "config": config}
+            for config, rows in zip(chosen.configs, done, strict=True)
+            for row in rows
+        ]
+        observer.started(chosen.name, plan.trials, whole)
+        searcher = ConfirmSearcher(chosen, done, lambda rows: wanted_seeds(standing(rows), seeds))
         outcome = SearchRun(plan, data, writer, observer).confirm(searcher)
     return Confirmed(chosen, standing(finished_rows(root, chosen)), outcome)
 

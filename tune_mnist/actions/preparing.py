@@ -69,6 +69,7 @@ def prepare_space(
 ) -> Prepared:
     """Prepare a search of this very space. Args and raises: as `prepare`."""
     began = time.monotonic()
+    _check_resume(request)
     if request.within is not None:
         check_tolerance(request.within)
     named = request.resume or request.name
@@ -88,13 +89,12 @@ def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
         about the search has changed and may not.
     """
     space, root, warm = plan.space, request.results, None
+    if request.resume is not None:
+        return _resumed(request, earlier_runs(root, request.resume), plan, data)
     if request.warm_start is not None:
         rows = past_rows(root, request.warm_start, space)
         warm = warm_start(rows, space, plan.device, data.content_hash)
     learned = warm.notes if warm else ()
-    if request.resume is not None:
-        resumed = _resumed(request, earlier_runs(root, request.resume), plan, data)
-        return replace(resumed, notes=(*learned, *resumed.notes))
     memory = None if request.rerun else Memory(root, plan, data)
     name = request.name or new_name(space, data)
     expected = plan_forecast(root, plan, data, memory)
@@ -133,8 +133,35 @@ def _resumed(
     changed = _checked(earlier, plan, data, request.allow_change)
     rerun = earlier.record.request.get("rerun") or getattr(request, "rerun", False)
     memory = None if rerun else Memory(request.results, plan, data)
-    notes = (*plan.notes, *data.notes, *changed, *earlier.notes)
+    finished = len(earlier.rows)
+    enough: tuple[str, ...] = ()
+    if plan.trials is not None and finished >= plan.trials:
+        said = f"{finished} trials have finished already, and `trials={plan.trials}` adds none"
+        enough = (f"{earlier.name}: {said}",)
+        plan = replace(plan, trials=finished)
+    notes = (*plan.notes, *data.notes, *changed, *earlier.notes, *enough)
     return Prepared(request, earlier.name, plan, data, Known(memory, earlier=earlier), None, notes)
+
+
+def _check_resume(request: SearchRequest) -> None:
+    """Raise InputError if the request asks for something that a resumed search cannot take."""
+    fixed = {
+        "warm_start": "the search keeps what it learned from when it began",
+        "name": "the search keeps its name",
+    }
+    if request.resume is not None:
+        given = [name for name in fixed if getattr(request, name) not in (None, request.resume)]
+        faults = [
+            Fault(
+                f"`{name}`",
+                "",
+                f"cannot be used with `resume`: {fixed[name]}",
+                f"leave out `{name}`",
+            )
+            for name in given
+        ]
+        if faults:
+            raise InputError(faults)
 
 
 def asked_space(request: SearchRequest) -> Space:

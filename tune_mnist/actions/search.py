@@ -121,7 +121,7 @@ def run(prepared: Prepared, observer: Observer | None = None) -> Searched:
         if known.earlier is not None:
             check_unchanged(known.earlier, results)
         writer.write_search(recorded(prepared))
-        observer.started(prepared.name, plan.trials)
+        observer.started(prepared.name, plan.trials, known.earlier.rows if known.earlier else ())
         dashboard = isinstance(prepared.request, SearchRequest) and prepared.request.dashboard
         running = SearchRun(plan, data, writer, observer, dashboard=dashboard, began=prepared.began)
         try:

@@ -91,7 +91,7 @@ def replay(results: Path, search: str) -> Replayed:
     Raises: InputError: no such search, or it kept no list of proposals.
     """
     earlier = earlier_of(results, search, read_search(results, search))
-    device = earlier.record.device
-    proposals = Proposals(earlier.space, device, earlier.first, earlier.observed)
+    space, device = earlier.sampled(earlier.space), earlier.record.device
+    proposals = Proposals(space, device, earlier.first, earlier.observed)
     again, reproduced = propose_again(proposals, earlier)
     return Replayed(reproduced, len(again))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +19,7 @@ from tune_mnist.actions.preparing import Prepared
 from tune_mnist.cli.shown import print_notes
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.ray_start import token_file
-from tune_mnist.winner import better
+from tune_mnist.winner import better, winner
 from tune_mnist.wording import config_text, duration, percent
 
 _SHOWN = 12
@@ -64,11 +65,17 @@ class LiveView(Observer):
     ) -> None:
         self._live.stop()
 
-    def started(self, search: str, trials: int | None) -> None:
-        """Print what a person should know, and begin the live table."""
+    def started(self, search: str, trials: int | None, finished: Sequence[dict[str, Any]]) -> None:
+        """Print what a person should know, and begin the live table with what has finished."""
         print_notes(self._notes)
+        for row in finished:
+            self._count(row)
+        self._show_best(winner(finished, self._plan.space.goal))
         if self._console.is_terminal:
             self._live.start()
+        elif finished:
+            said = f"so far: {self._summary(time.monotonic())}"
+            self._console.print(said, highlight=False, markup=False, soft_wrap=True)
 
     def dashboard(self, address: str) -> None:
         """Say where Ray's dashboard is."""
@@ -93,11 +100,8 @@ class LiveView(Observer):
         trial, status = row["trial"], row["status"]
         never_ran = config_text(json.dumps(row["config"])), time.monotonic(), dict[str, Any]()
         text, _, _ = self._running.pop(trial, never_ran)
-        self._finished.append((row["finished"] - row["started"]).total_seconds())
-        self._counts[status] = self._counts.get(status, 0) + 1
-        best = better(row, self._best, self._plan.space.goal)
-        if best is row:
-            self._best, self._best_text = row, text
+        self._count(row)
+        self._show_best(better(row, self._best, self._plan.space.goal))
         if status == "failed":
             self._console.print(Text(f"{trial} failed  {text}: {row['error']}", style="red"))
         elif not self._console.is_terminal:
@@ -106,6 +110,15 @@ class LiveView(Observer):
                 f"  {duration(row['wall_time_s'])}",
                 soft_wrap=True,
             )
+
+    def _count(self, row: dict[str, Any]) -> None:
+        if row["started"] and row["finished"]:
+            self._finished.append((row["finished"] - row["started"]).total_seconds())
+        self._counts[row["status"]] = self._counts.get(row["status"], 0) + 1
+
+    def _show_best(self, best: dict[str, Any] | None) -> None:
+        if best is not None and best is not self._best:
+            self._best, self._best_text = best, config_text(json.dumps(best["config"]))
 
     def _render(self) -> Group:
         table = Table(box=None, pad_edge=False, header_style="dim")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,12 +21,13 @@ class Observer:
     def reading(self, done: int, total: int) -> None:
         """So many of the data set's image files are decoded."""
 
-    def started(self, search: str, trials: int | None) -> None:
+    def started(self, search: str, trials: int | None, finished: Sequence[Row]) -> None:
         """The search has its place in the store, under this name.
 
         Args:
             search: the name.
             trials: that it may run at most, those that have finished included; None: no limit.
+            finished: rows of the trials that earlier runs of it have finished, oldest first.
         """
 
     def dashboard(self, address: str) -> None:

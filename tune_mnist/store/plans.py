@@ -159,6 +159,10 @@ class SearchRecord(Part):
     engine: tuple[str, str] | None = Field(
         default=None, description="the implementation that trains an SVM, and why it was chosen"
     )
+    first_trials: int | None = Field(
+        default=None,
+        description="trials at most of the first run; a sampler sets itself up for them",
+    )
     notes: tuple[str, ...] = Field(
         default=(), description="what was collapsed, capped or ignored, a line each"
     )
@@ -201,6 +205,13 @@ class SearchRecord(Part):
         if "split" in record and "test_set" not in record:
             own = str(record["split"]).endswith("test standard")
             record["test_set"] = "standard" if own else "holdout"
+        if "first_trials" not in record:
+            asked, searched = record.get("request"), record.get("space")
+            of_space = searched.get("search") if isinstance(searched, Mapping) else None
+            for said in (asked, of_space):
+                if isinstance(said, Mapping) and said.get("trials") is not None:
+                    record["first_trials"] = said["trials"]
+                    break
         return record
 
     @field_validator("space")

@@ -21,8 +21,8 @@ LATE = (3, 6)
 """These trials run on while the others end, so they have no row when the search is killed."""
 
 
-def plan_of(folder: Path, sampler: str) -> Plan:
-    return plan_text(folder, SPACE, sampler=sampler, trials=10)
+def plan_of(folder: Path, sampler: str, trials: int = 10, text: str = SPACE) -> Plan:
+    return plan_text(folder, text, sampler=sampler, trials=trials)
 
 
 def end(writer: Writer, trainings: Trainings, training: Training) -> None:

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 
 from tests.searching.conftest import RESNET, SVM, Searched, plan_text
-from tests.searching.history.killed import begin, plan_of
+from tests.searching.history.killed import SPACE, begin, plan_of
+from tests.searching.history.killed import resume as continue_to_the_end
 from tune_mnist.actions.preparing import prepare_plan
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.actions.search import recorded
 from tune_mnist.actions.search import run as run_prepared
 from tune_mnist.actions.status import replay as replay_search
+from tune_mnist.cli.live import LiveView
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
+from tune_mnist.searching.history.contradictions import contradictions
 from tune_mnist.searching.history.resume import Earlier, earlier_runs, replay, saved_states
 from tune_mnist.searching.history.warm_start import past_rows, warm_start
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.proposing.proposals import Proposals
-from tune_mnist.spaces import parameter_types
+from tune_mnist.spaces import Overrides, override, parameter_types
 from tune_mnist.store.plans import SearchRecord, read_search
+from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer
 
@@ -171,6 +180,66 @@ def test_a_search_that_another_process_resumed_meanwhile_is_not_resumed(
         run_prepared(late)
     assert len(read_search(root, "s").resumed) == 1
     assert len(read_trials(root, search="s")) == 6
+
+
+ENDLESS = SPACE.replace("{choice: [0.1, 0.3, 1.0, 3.0, 10.0]}", "{log_uniform: [0.1, 10.0]}")
+ENDLESS = ENDLESS.replace("sampler: grid", "sampler: random")
+
+
+def test_a_resume_with_more_trials_proposes_what_the_first_request_would_have(
+    few_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The population of nsga2 follows the trials."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    few = plan_of(tmp_path, "nsga2", 20, ENDLESS)
+    begin(tmp_path / "calm", few, few_digits)
+    cut = shutil.copytree(tmp_path / "calm", tmp_path / "cut")
+    continue_to_the_end(tmp_path / "calm", few, few_digits)
+    more = plan_of(tmp_path, "nsga2", 22, ENDLESS)
+    more = replace(more, space=override(more.space, Overrides(search={"trials": 200})))
+    request = SearchRequest(space="svm", results=cut, resume="s", allow_change=True)
+    record = recorded(prepare_plan(more, few_digits, request))
+    with Writer(cut, "s", parameter_types(), resume=True) as writer:
+        writer.write_search(record)
+    continue_to_the_end(cut, more, few_digits)
+    calm, again = (read_proposals(root, "s") for root in (tmp_path / "calm", cut))
+    assert (len(calm), len(again)) == (20, 22)
+    assert again[:20] == calm
+    assert replay_search(cut, "s").reproduced == 22
+
+
+def test_a_resume_asked_for_fewer_trials_than_have_finished_ends_at_once_and_says_so(
+    few_digits: Dataset, tmp_path: Path
+) -> None:
+    root, printed = tmp_path / "results", StringIO()
+    begin(root, plan_of(tmp_path, "tpe"), few_digits)
+    request = SearchRequest(space="svm", results=root, resume="s")
+    prepared = prepare_plan(plan_of(tmp_path, "tpe", trials=5), few_digits, request)
+    with LiveView(prepared, Console(file=printed, width=200)) as view:
+        outcome = run_prepared(prepared, view).outcome
+    assert prepared.notes[-1] == ("s: 6 trials have finished already, and `trials=5` adds none")
+    assert (outcome.reason, outcome.counts) == ("done", {"completed": 6})
+    assert len(read_trials(root, search="s")) == 6
+    # It begins with what the first run has left, the best included.
+    assert re.match(r"so far: 0 running · 6 of 6 done · best 90.00% · linear", printed.getvalue())
+    assert contradictions(root, "s") == ([], 6)
+
+
+def test_a_resume_runs_only_as_many_pending_trials_as_were_asked_for(
+    few_digits: Dataset, tmp_path: Path
+) -> None:
+    begin(tmp_path, plan_of(tmp_path, "tpe"), few_digits)
+    continue_to_the_end(tmp_path, plan_of(tmp_path, "tpe", trials=7), few_digits)
+    trials = read_trials(tmp_path, search="s")["trial"].to_pylist()
+    assert sorted(map(int, trials)) == [0, 1, 2, 3, 4, 5, 7]
+
+
+def test_a_record_of_an_earlier_version_says_for_how_many_trials_it_was_set_up() -> None:
+    space = {"search": {"trials": 40}}
+    assert SearchRecord.model_validate({"space": space}).first_trials == 40
+    asked = {"space": space, "request": {"trials": 20}}
+    assert SearchRecord.model_validate(asked).first_trials == 20
+    assert SearchRecord.model_validate({**asked, "first_trials": None}).first_trials is None
 
 
 def test_an_older_whole_state_is_taken_where_the_newest_is_torn(tmp_path: Path) -> None:

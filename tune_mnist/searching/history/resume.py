@@ -82,6 +82,14 @@ class Earlier:
         """The space as it was searched. Raises: InputError: another version wrote it."""
         return searched_space(self.record)
 
+    def sampled(self, space: Space) -> Space:
+        """Return the space with as many trials as its sampler was set up for at first.
+
+        The population of nsga2 follows them; with another one it would propose otherwise.
+        """
+        search = space.search.model_copy(update={"trials": self.record.first_trials})
+        return space.model_copy(update={"search": search})
+
     @property
     def first(self) -> list[Config]:
         """The configurations that its sampler proposed before its own."""

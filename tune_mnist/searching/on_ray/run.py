@@ -94,7 +94,8 @@ class SearchRun:
     def _trainings(self, known: Known) -> Trainings:
         """Return what there is to train, from where an earlier run stopped if there was one."""
         space = self._plan.space
-        proposals = Proposals(space, self._plan.device, known.first, known.observed)
+        sampled = known.earlier.sampled(space) if known.earlier else space
+        proposals = Proposals(sampled, self._plan.device, known.first, known.observed)
         hooks = Hooks(
             proposed=self._writer.append_proposal,
             answered=self._answered,

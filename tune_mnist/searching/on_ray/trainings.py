@@ -105,11 +105,13 @@ class Trainings:
 
         Args:
             earlier: what has a row counts as taken; the rest is trained before anything new, each
-                from its last saved state.
+                from its last saved state, as far as the number of trials allows.
             proposals: what was proposed then, proposed again.
         """
         ended = {int(row["trial"]) for row in earlier.rows}
         left = [proposal for proposal in proposals if proposal.number not in ended]
+        if self._trials is not None:
+            left = left[: max(0, self._trials - len(earlier.rows))]
         self._taken = len(earlier.rows) + len(left)
         for proposal in left:
             state = earlier.state(proposal.number)

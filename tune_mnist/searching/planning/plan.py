@@ -84,6 +84,7 @@ class Plan:
             resources=granted,
             configurations=self.configurations,
             trials=self.trials,
+            first_trials=self.space.search.trials,
             engine=self.engine,
             notes=self.notes,
             dataset=data.name,
