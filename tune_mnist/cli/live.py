@@ -6,6 +6,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -85,6 +86,16 @@ class LiveView(Observer):
     def preparing(self, what: str) -> None:
         """Print what all trials are waiting for."""
         self._console.print(f"preparing: {what}", soft_wrap=True)
+
+    def stalled(self, seconds: float, logs: Path) -> None:
+        """Say that no trial starts."""
+        self._console.print(
+            f"no trial has started for {seconds:.0f} s: the machine is overloaded, or Ray cannot"
+            f" start a process; its logs are in {logs}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
 
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:
         """Show the trial as running."""

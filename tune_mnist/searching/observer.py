@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class Observer:
 
     def preparing(self, what: str) -> None:
         """Something that all trials share is being made."""
+
+    def stalled(self, seconds: float, logs: Path) -> None:
+        """No trial has run for so many seconds, and none has ended; Ray's logs may say why."""
 
     def trial_started(self, trial: str, config: Config) -> None:
         """A trial began to run."""

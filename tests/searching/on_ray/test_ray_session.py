@@ -86,7 +86,9 @@ def test_a_running_ray_with_too_few_processors_is_refused(
 ) -> None:
     plan = plan_text(tmp_path, SVM)
     check_running_ray(plan)
-    with pytest.raises(InputError, match=r"has 2 CPUs, not 64; use `cpus=2`, or end it"):
+    with pytest.raises(
+        InputError, match=r"has 2 of the 64 CPUs that the search wants; use `cpus=2`, or end it"
+    ):
         check_running_ray(replace(plan, cpus=64))
 
 
@@ -100,5 +102,5 @@ def test_a_running_ray_that_pbt_cannot_take_turns_on_is_refused(tmp_path: Path) 
 
 def test_a_trial_that_fits_on_no_single_node_is_refused(tmp_path: Path) -> None:
     plan = replace(plan_text(tmp_path, SVM), cpus_per_trial=2)
-    with pytest.raises(InputError, match=r"has no single node with 2 CPUs for a trial"):
+    with pytest.raises(InputError, match=r"has no single node with CPU=2 for a trial"):
         check_resources(plan, [{"CPU": 1}, {"CPU": 1}])

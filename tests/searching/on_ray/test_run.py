@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ray import tune
 
 from tests.searching.conftest import RESNET, SVM, Searched
 from tune_mnist.errors import Fault, InputError
@@ -218,3 +219,14 @@ def test_a_store_that_takes_no_more_rows_ends_the_search_with_one_line(
     with pytest.raises(InputError, match="no space left on device"):
         search(SVM, max_concurrent=1)
     assert [row["trial"] for row in read_trials(tmp_path / "results").to_pylist()] == ["00000"]
+
+
+def test_a_full_temporary_folder_ends_the_search_with_one_line(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: tune.Tuner) -> None:
+        raise OSError("Error writing bytes to file. Detail: No space left on device")
+
+    monkeypatch.setattr(tune.Tuner, "fit", full)
+    with pytest.raises(InputError, match=r"no more files of Ray Tune.*No space left"):
+        search(SVM)

@@ -116,10 +116,13 @@ class StopAll(Stopper):
     Args:
         ending: decides.
         kill_running: ends the processes of the running trials.
+        look: looks whether trials start.
     """
 
-    def __init__(self, ending: Ending, kill_running: Callable[[], None]) -> None:
-        self._ending, self._kill_running = ending, kill_running
+    def __init__(
+        self, ending: Ending, kill_running: Callable[[], None], look: Callable[[], None]
+    ) -> None:
+        self._ending, self._kill_running, self._look = ending, kill_running, look
         self._looked = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -135,6 +138,7 @@ class StopAll(Stopper):
             self._looked = time.monotonic()
             try:
                 check_alive()
+                self._look()
             except InputError as error:
                 self._ending.lose(error)
         if self._ending.reached():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Any
 
 import ray
@@ -13,10 +15,13 @@ from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.on_ray.ending import Ending
 from tune_mnist.searching.on_ray.failure import Failure, failure_of
-from tune_mnist.searching.on_ray.ray_session import check_alive
+from tune_mnist.searching.on_ray.ray_session import check_alive, logs_folder
 from tune_mnist.searching.on_ray.recorder import Attempt, Recorder, contained, trial_name
 from tune_mnist.searching.on_ray.trainings import Trainings
 from tune_mnist.store.proposals import Proposal
+
+STALLED_S = 60.0
+"""After so many seconds without a running trial, something is wrong with Ray or the machine."""
 
 
 class TrialEvents(Callback):
@@ -41,6 +46,7 @@ class TrialEvents(Callback):
         self._observer = observer
         self._limit_s = limit_s
         self._running: dict[str, Attempt] = {}
+        self._idle_since: float | None = None  # on the monotonic clock; None before the first look
         self.trainings: Trainings | None = None
         self.ended = 0
 
@@ -52,6 +58,15 @@ class TrialEvents(Callback):
         """Begin the time of the running trials now: they have waited for what all of them share."""
         for attempt in list(self._running.values()):
             attempt.restart_clock()
+
+    def look(self) -> None:
+        """Tell the observer, once, if Ray has started no trial for a minute."""
+        now = time.monotonic()
+        if self._running or self._idle_since is None:
+            self._idle_since = now
+        elif now - self._idle_since >= STALLED_S:
+            self._idle_since = math.inf
+            self._observer.stalled(STALLED_S, logs_folder())
 
     def kill_running(self) -> None:
         """End the running trials' processes: Tune asks them to stop, and waits for seconds."""

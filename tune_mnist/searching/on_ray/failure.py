@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -54,13 +55,29 @@ def failure_of(trial: Trial, took_s: float, limit_s: float | None) -> Failure:
 def trial_error(trial: Trial) -> Exception | None:
     """Return the exception that ended a trial, as Ray wraps it; None if it left none.
 
-    Tune's own `Trial.get_pickled_error` looks where the file will be copied to later. The file is
-    one that Tune has just written in a folder of ours.
+    Tune's own `Trial.get_pickled_error` looks where the file will be copied to later. A Ray that we
+    did not start may keep its files where others can write. Nothing is unpickled there: the text
+    that lies beside has to do.
     """
     if trial.pickled_error_file is None:
         return None
+    if not _closed_to_others(Path(trial.pickled_error_file)):
+        return _told(Path(trial.error_file).read_text("utf-8", "replace"))
     error: Exception = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
     return error
+
+
+def _closed_to_others(file: Path) -> bool:
+    """Return whether a folder above the file lets nobody in but its owner, who is this user."""
+    own = os.geteuid()
+    above = [folder.stat() for folder in file.absolute().parents]
+    return any(one.st_uid == own and not one.st_mode & 0o077 for one in above)
+
+
+def _told(text: str) -> Exception:
+    """Return the error that Tune's text speaks of, as far as it can be told."""
+    lines = text.strip().splitlines() or ["the trial failed without an error"]
+    return RayActorError() if "The actor died" in text else RuntimeError(lines[-1])
 
 
 def memory_ran_out(error: Exception | None) -> bool:

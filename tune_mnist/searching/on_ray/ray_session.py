@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
@@ -79,6 +81,14 @@ def _kill_autoscaler() -> None:
                 child.kill()
 
 
+def logs_folder() -> Path:
+    """Return where the running Ray keeps its logs."""
+    from ray._private import worker
+
+    node: Any = worker._global_node
+    return Path(node.get_logs_dir_path())
+
+
 def check_running_ray(plan: Plan) -> None:
     """Raise InputError if this process runs a Ray already that has not what the plan needs."""
     import ray
@@ -108,12 +118,16 @@ def check_resources(plan: Plan, nodes: list[dict[str, float]]) -> None:
         there = sum(node.get(name.upper(), 0) for node in nodes)
         if there < wanted:
             fix = f"use `{name}s={there:g}`, or {_SHUT_DOWN}"
-            raise input_error(_RUNNING, f"has {there:g} {name.upper()}s, not {wanted}", fix)
+            raise input_error(
+                _RUNNING,
+                f"has {there:g} of the {wanted} {name.upper()}s that the search wants",
+                fix,
+            )
     for bundle in plan.bundles():
         if not any(
             all(node.get(key.upper(), 0) >= n for key, n in bundle.items()) for node in nodes
         ):
-            asked = " and ".join(f"{n:g} {key.upper()}s" for key, n in bundle.items() if n)
+            asked = " and ".join(f"{key.upper()}={n:g}" for key, n in bundle.items() if n)
             fix = f"ask for less with `cpus_per_trial` and `gpus_per_trial`, or {_SHUT_DOWN}"
             raise input_error(_RUNNING, f"has no single node with {asked} for a trial", fix)
 

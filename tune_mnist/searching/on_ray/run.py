@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tune_mnist.datasets import Dataset
-from tune_mnist.errors import InputError
+from tune_mnist.errors import InputError, input_error
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.history.resume import replay
@@ -146,11 +146,16 @@ class SearchRun:
             parts = TuneParts(
                 searcher,
                 self._scheduler,
-                StopAll(self._ending, self._events.kill_running),
+                StopAll(self._ending, self._events.kill_running, self._events.look),
                 self._events,
                 folder,
             )
-            began = len(tuner(self._plan, self._shared(gram), parts, self._dashboard).fit())
+            running = tuner(self._plan, self._shared(gram), parts, self._dashboard)
+            try:
+                began = len(running.fit())
+            except OSError as error:  # of Tune's own files; the store's are StoreErrors
+                problem = f"takes no more files of Ray Tune: {error.strerror or error}"
+                raise input_error(folder, problem, "free some space there") from error
         if gram:
             with suppress(CancelledError):
                 outcome.gram_s = gram.seconds.result()  # or what went wrong

@@ -1,0 +1,53 @@
+"""A search in which no trial starts says so, once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tune_mnist.searching.observer import Observer
+from tune_mnist.searching.on_ray.ending import Ending
+from tune_mnist.searching.on_ray.events import TrialEvents
+from tune_mnist.searching.on_ray.recorder import Recorder
+
+
+class Told(Observer):
+    """Keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.stalls: list[tuple[float, Path]] = []
+
+    def stalled(self, seconds: float, logs: Path) -> None:
+        self.stalls.append((seconds, logs))
+
+
+def test_no_trial_for_a_minute_is_told_once(
+    running_ray: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observer, now = Told(), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    unused: Any = None
+    events = TrialEvents(cast(Recorder, unused), cast(Ending, unused), observer, None)
+    for now[0] in (0.0, 59.0, 61.0, 200.0):
+        events.look()
+    ((seconds, logs),) = observer.stalls
+    assert seconds == 60
+    assert (logs / "raylet.out").exists()
+
+
+def test_while_a_trial_runs_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    observer, now = Told(), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    unused: Any = None
+    events = TrialEvents(cast(Recorder, unused), cast(Ending, unused), observer, None)
+    running: dict[str, Any] = events._running
+    running["1"] = object()
+    for now[0] in (0.0, 500.0):
+        events.look()
+    running.clear()
+    now[0] = 550.0
+    events.look()
+    assert observer.stalls == []

@@ -1,0 +1,46 @@
+"""What a failed trial has left is read, and unpickled only where nobody else could have put it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray import cloudpickle
+from ray.exceptions import ActorDiedError, RayActorError
+
+from tune_mnist.searching.on_ray.failure import trial_error
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Any:
+    """A failed trial whose files lie in a private folder."""
+    tmp_path.chmod(0o700)
+    (tmp_path / "error.pkl").write_bytes(cloudpickle.dumps(KeyError("pickled")))
+    (tmp_path / "error.txt").write_text("Failure # 1\nTraceback\nValueError: no such kernel\n")
+    files = {"pickled_error_file": "error.pkl", "error_file": "error.txt"}
+    return SimpleNamespace(**{name: str(tmp_path / file) for name, file in files.items()})
+
+
+@pytest.fixture
+def nothing_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make each folder that only its owner may enter another user's."""
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+
+
+def test_an_error_in_a_private_folder_is_unpickled(trial: Any) -> None:
+    assert isinstance(trial_error(trial), KeyError)
+
+
+@pytest.mark.usefixtures("nothing_private")
+def test_an_error_that_others_could_have_written_is_not_unpickled(trial: Any) -> None:
+    assert str(trial_error(trial)) == "ValueError: no such kernel"
+
+
+@pytest.mark.usefixtures("nothing_private")
+def test_a_process_that_died_is_known_from_the_text_too(trial: Any) -> None:
+    Path(trial.error_file).write_text(f"Failure # 1\n{ActorDiedError()}\n")
+    assert isinstance(trial_error(trial), RayActorError)
