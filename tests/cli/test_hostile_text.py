@@ -53,7 +53,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     rows[0]["versions"] = json.dumps({HOSTILE: HOSTILE})
     space = {"name": HOSTILE, "model": HOSTILE, "dataset": HOSTILE, "search": {"sampler": HOSTILE}}
-    record = SearchRecord(space=space, dataset=HOSTILE, host=HOSTILE, started=HOSTILE)
+    record = SearchRecord(space=space, dataset=HOSTILE, host=HOSTILE)
     for name in ("s", "moved"):
         with Writer(root, name, PARAMETERS) as writer:
             writer.write_search(record)

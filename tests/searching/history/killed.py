@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from tests.searching.conftest import SVM, plan_text
+from tests.store.example_trials import BEGAN
 from tune_mnist.datasets import Dataset
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.resume import earlier_runs
@@ -38,6 +40,9 @@ def end(writer: Writer, trainings: Trainings, training: Training) -> None:
         "val_accuracy": 0.9 - 0.01 * float(one.config["C"]) * (one.config["kernel"] == "rbf"),
         "wall_time_s": 1.0,
         "parameters": 1,
+        "dataset": "digits",
+        "started": BEGAN,
+        "finished": BEGAN + timedelta(seconds=1),
     }
     writer.append_trial(row, [])
     trainings.finished(one.number, row, [])
