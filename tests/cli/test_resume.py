@@ -14,7 +14,7 @@ from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.writer import Writer
 
 RECORD = SearchRecord(
-    space={"name": "svm"}, dataset="digits", trials=3, started="2026-11-24T20:00:00"
+    space={"name": "svm"}, dataset="digits", trials=3, started="2026-11-24T20:00:00+00:00"
 )
 
 
