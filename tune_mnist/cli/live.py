@@ -92,9 +92,7 @@ class LiveView(Observer):
         self._console.print(
             f"no trial has started for {seconds:.0f} s: the machine is overloaded, or Ray cannot"
             f" start a process; its logs are in {logs}",
-            highlight=False,
             soft_wrap=True,
-            markup=False,
         )
 
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:
