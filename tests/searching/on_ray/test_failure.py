@@ -11,7 +11,7 @@ import pytest
 from ray import cloudpickle
 from ray.exceptions import ActorDiedError, RayActorError
 
-from tune_mnist.searching.on_ray.failure import trial_error
+from tune_mnist.searching.on_ray.failure import memory_ran_out, trial_error
 
 
 @pytest.fixture
@@ -38,6 +38,14 @@ def test_an_error_in_a_private_folder_is_unpickled(trial: Any) -> None:
 @pytest.mark.usefixtures("nothing_private")
 def test_an_error_that_others_could_have_written_is_not_unpickled(trial: Any) -> None:
     assert str(trial_error(trial)) == "ValueError: no such kernel"
+
+
+def test_what_the_memory_monitor_ended_is_known_without_a_pickle(trial: Any) -> None:
+    """Tune pickles no such error: it is neither an actor's nor a task's."""
+    trial.pickled_error_file = None
+    said = "1 worker(s) were killed due to the node running low on memory.\nRefer to ..."
+    Path(trial.error_file).write_text(f"Failure # 1\n{said}\n")
+    assert memory_ran_out(trial_error(trial))
 
 
 @pytest.mark.usefixtures("nothing_private")

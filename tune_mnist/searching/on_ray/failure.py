@@ -59,11 +59,12 @@ def trial_error(trial: Trial) -> Exception | None:
     did not start may keep its files where others can write. Nothing is unpickled there: the text
     that lies beside has to do.
     """
-    if trial.pickled_error_file is None:
+    if trial.error_file is None:
         return None
-    if not _closed_to_others(Path(trial.pickled_error_file)):
+    pickled = trial.pickled_error_file  # Tune pickles no error of Ray's memory monitor
+    if pickled is None or not _closed_to_others(Path(pickled)):
         return _told(Path(trial.error_file).read_text("utf-8", "replace"))
-    error: Exception = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    error: Exception = cloudpickle.loads(Path(pickled).read_bytes())
     return error
 
 
@@ -77,6 +78,8 @@ def _closed_to_others(file: Path) -> bool:
 def _told(text: str) -> Exception:
     """Return the error that Tune's text speaks of, as far as it can be told."""
     lines = text.strip().splitlines() or ["the trial failed without an error"]
+    if "running low on memory" in text:
+        return OutOfMemoryError("this machine ran low on memory, and Ray ended the trial's process")
     return RayActorError() if "The actor died" in text else RuntimeError(lines[-1])
 
 
