@@ -28,7 +28,7 @@ from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import top_trials
 from tune_mnist.store.selection import EVERYTHING, Selection
 
-STORES = int(os.environ.get("MUTATED_STORES", "300"))
+STORES = int(os.environ.get("MUTATED_STORES", "100"))
 FIRST = int(os.environ.get("FIRST_MUTATION", "0"))
 
 View = Callable[[Path], object]
