@@ -40,4 +40,4 @@ def test_rays_memory_monitor_ends_no_search(tmp_path: Path) -> None:
         ("00001", 1, 1.0),
         ("00001", 2, 2.0),
     ]
-    assert all("ran low on memory" in row["error"] for row in rows)
+    assert all("the machine ran low on memory" in row["error"] for row in rows)

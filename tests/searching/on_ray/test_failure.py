@@ -9,9 +9,16 @@ from typing import Any
 
 import pytest
 from ray import cloudpickle
-from ray.exceptions import ActorDiedError, RayActorError
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.air.execution._internal.tracked_actor import TrackedActor
+from ray.air.execution._internal.tracked_actor_task import TrackedActorTask
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError
 
-from tune_mnist.searching.on_ray.failure import memory_ran_out, trial_error
+from tune_mnist.searching.on_ray.failure import (
+    errors_end_one_trial,
+    memory_ran_out,
+    trial_error,
+)
 
 
 @pytest.fixture
@@ -46,6 +53,27 @@ def test_what_the_memory_monitor_ended_is_known_without_a_pickle(trial: Any) -> 
     said = "1 worker(s) were killed due to the node running low on memory.\nRefer to ..."
     Path(trial.error_file).write_text(f"Failure # 1\n{said}\n")
     assert memory_ran_out(trial_error(trial))
+
+
+class Manager(RayActorManager):
+    """A manager of actors without a Ray."""
+
+    def __init__(self) -> None:
+        self._failed_actor_ids: set[int] = set()
+
+    def _cleanup_actor(self, tracked_actor: TrackedActor) -> None:
+        pass
+
+
+def test_an_error_that_tune_does_not_know_ends_its_trial_alone() -> None:
+    heard: list[Exception] = []
+    actor = TrackedActor(1, on_error=lambda actor, error: heard.append(error))
+    error = OutOfMemoryError("killed due to the node running low on memory")
+    with errors_end_one_trial():
+        Manager()._actor_task_failed(TrackedActorTask(actor), error)
+    assert memory_ran_out(heard[0])
+    with pytest.raises(RuntimeError, match="unexpected"):  # when this fails, we need no block
+        Manager()._actor_task_failed(TrackedActorTask(actor), error)
 
 
 @pytest.mark.usefixtures("nothing_private")

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ray import cloudpickle
-from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 from ray.tune.experiment import Trial
 
 Cause = Literal["error", "died", "out of memory", "timed out"]
+
+
+_LOW_ON_MEMORY = "running low on memory"
+_STARVED = "the machine ran low on memory, and Ray ended the trial's process"
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,8 @@ def failure_of(trial: Trial, took_s: float, limit_s: float | None) -> Failure:
     """
     error = trial_error(trial)
     if memory_ran_out(error):
-        return Failure(_text(error), "out of memory")
+        ended_by_ray = _LOW_ON_MEMORY in str(error)  # in a text of twenty lines
+        return Failure(_STARVED if ended_by_ray else _text(error), "out of memory")
     if not isinstance(error, RayActorError):
         return Failure(_text(error))
     if limit_s is not None and took_s >= limit_s:
@@ -78,9 +86,31 @@ def _closed_to_others(file: Path) -> bool:
 def _told(text: str) -> Exception:
     """Return the error that Tune's text speaks of, as far as it can be told."""
     lines = text.strip().splitlines() or ["the trial failed without an error"]
-    if "running low on memory" in text:
-        return OutOfMemoryError("this machine ran low on memory, and Ray ended the trial's process")
+    if _LOW_ON_MEMORY in text:
+        return OutOfMemoryError(text)
     return RayActorError() if "The actor died" in text else RuntimeError(lines[-1])
+
+
+@contextmanager
+def errors_end_one_trial() -> Iterator[None]:
+    """Let Ray's errors end the trial that they meet, not the search.
+
+    Tune knows errors of tasks and of actors. At any other, such as what Ray's memory monitor leaves
+    of a running trial, its manager of actors raises a RuntimeError out of `fit` (Ray 2.60). Inside
+    the block, such an error counts as the actor's.
+    """
+    name = "_actor_task_failed"
+    original = getattr(RayActorManager, name)
+
+    def handled(manager: Any, task: Any, error: Exception) -> None:
+        known = isinstance(error, (RayActorError, RayTaskError))
+        original(manager, task, error if known else RayActorError(error_msg=str(error)))
+
+    setattr(RayActorManager, name, handled)
+    try:
+        yield
+    finally:
+        setattr(RayActorManager, name, original)
 
 
 def memory_ran_out(error: Exception | None) -> bool:

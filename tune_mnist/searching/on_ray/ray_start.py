@@ -12,13 +12,13 @@ import secrets
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants
+from ray._private import ray_constants, services
 from ray._private.node import Node
 from ray.job_config import JobConfig
 
@@ -61,7 +61,11 @@ def start_ray(folder: Path, *, dashboard: bool, **arguments: Any) -> Any:
     quoted = shlex.quote(sys.executable)
     runtime = {} if quoted == sys.executable else {"py_executable": quoted}
     try:
-        with _alone(folder), _only_used_processes(dashboard):
+        with (
+            _alone(folder),
+            _only_used_processes(dashboard),
+            _replaced(services, {"ConsolePopen": _Detached}),
+        ):
             return ray.init(
                 address="local",
                 _temp_dir=str(folder),
@@ -128,14 +132,32 @@ def _only_used_processes(dashboard: bool) -> Iterator[None]:
     option that leaves them out, so we replace the methods that start them.
     """
     unused = [] if dashboard else [name for name in _UNUSED if hasattr(Node, name)]
-    before = {name: getattr(Node, name) for name in unused}
-    for name in unused:
-        setattr(Node, name, lambda *_, **__: None)
+    with _replaced(Node, dict.fromkeys(unused, lambda *_, **__: None)):
+        yield
+
+
+class _Detached(services.ConsolePopen):
+    """A process of Ray in a session of its own.
+
+    A signal for our whole process group (from `timeout`, Slurm, a terminal that closes) would end
+    the processes that we need for an orderly end. They still die with us: Ray sees to that.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, start_new_session=True, **named)
+
+
+@contextmanager
+def _replaced(owner: object, values: Mapping[str, Any]) -> Iterator[None]:
+    """Give attributes other values inside the block."""
+    before = {name: getattr(owner, name) for name in values}
     try:
+        for name, value in values.items():
+            setattr(owner, name, value)
         yield
     finally:
-        for name, method in before.items():
-            setattr(Node, name, method)
+        for name, value in before.items():
+            setattr(owner, name, value)
 
 
 def _private_token(file: Path) -> None:

@@ -21,6 +21,7 @@ from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
 from tune_mnist.searching.on_ray.ending import Ending, Outcome, StopAll
 from tune_mnist.searching.on_ray.events import TrialEvents
+from tune_mnist.searching.on_ray.failure import errors_end_one_trial
 from tune_mnist.searching.on_ray.ray_session import ray_session
 from tune_mnist.searching.on_ray.recorder import Recorder
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS, remember
@@ -152,7 +153,8 @@ class SearchRun:
             )
             running = tuner(self._plan, self._shared(gram), parts, self._dashboard)
             try:
-                began = len(running.fit())
+                with errors_end_one_trial():
+                    began = len(running.fit())
             except OSError as error:  # of Tune's own files; the store's are StoreErrors
                 problem = f"takes no more files of Ray Tune: {error.strerror or error}"
                 raise input_error(folder, problem, "free some space there") from error
