@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
+
+# A loaded machine is slow, and that is no fault: Hypothesis would look for minutes for the smallest
+# example that is slow too.
+settings.register_profile("tune_mnist", deadline=None)
+settings.load_profile("tune_mnist")
 
 _DEBIAN = Path("/usr/bin/chromium")
 _FLAGS = [

@@ -46,7 +46,18 @@ search: {sampler: grid, trials: 2}
 
 @pytest.fixture(scope="session")
 def few_digits() -> Dataset:
-    """The digits with few images in each part, so that a ResNet's epoch takes a moment."""
+    """The digits with few images in each part, so that an SVM takes a moment."""
+    return digits_of(train=256, others=64)
+
+
+@pytest.fixture(scope="session")
+def fewer_digits() -> Dataset:
+    """The digits with so few images that a ResNet's epoch takes a moment."""
+    return digits_of(train=64, others=32)
+
+
+def digits_of(train: int, others: int) -> Dataset:
+    """Return the digits with the first images of each part."""
     digits = load_dataset("digits")
 
     def first(part: Images, size: int) -> Images:
@@ -54,9 +65,9 @@ def few_digits() -> Dataset:
 
     return replace(
         digits,
-        train=first(digits.train, 256),
-        val=first(digits.val, 64),
-        test=first(digits.test, 64),
+        train=first(digits.train, train),
+        val=first(digits.val, others),
+        test=first(digits.test, others),
     )
 
 
@@ -79,7 +90,9 @@ Searched = tuple[Outcome, list[dict[str, Any]]]
 
 
 @pytest.fixture
-def search(running_ray: None, few_digits: Dataset, tmp_path: Path) -> Callable[..., Searched]:
+def search(
+    running_ray: None, few_digits: Dataset, fewer_digits: Dataset, tmp_path: Path
+) -> Callable[..., Searched]:
     """A function that runs a space to its end: its outcome, and its rows in the store."""
 
     def run(
@@ -102,7 +115,8 @@ def search(running_ray: None, few_digits: Dataset, tmp_path: Path) -> Callable[.
             resume=name if resume else None,
             allow_change=True,
         )
-        prepared = prepare_plan(plan, few_digits, request)
+        data = few_digits if plan.space.model == "svm" else fewer_digits
+        prepared = prepare_plan(plan, data, request)
         prepared = replace(prepared, known=replace(prepared.known, warm=warm))
         outcome = run_prepared(prepared, observer).outcome
         if not outcome.counts:

@@ -31,7 +31,7 @@ SPACE = """
 model: resnet
 dataset: digits
 parameters:
-  batch_size: 64
+  batch_size: 16
   learning_rate: {choice: [1.0e-9, 0.01, 1.0e-8, 1.0e-7]}
   epochs: 4
 search: {sampler: random, scheduler: pbt, trials: 4, seed: 1}

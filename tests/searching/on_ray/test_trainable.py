@@ -90,9 +90,11 @@ def numbers(reports: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def unbroken(few_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def unbroken(
+    fewer_digits: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, Any]]:
     """Reports of the trial that nothing interrupts, its 2-epoch prefix asked for."""
-    shared = shared_by(few_digits, lengths=(2, 3))
+    shared = shared_by(fewer_digits, lengths=(2, 3))
     folder = tmp_path_factory.mktemp("unbroken")
     reports, result = fit(run_trial, {"hyperparameters": NET}, shared, folder)
     assert result.checkpoint is None
@@ -107,9 +109,9 @@ def test_a_prefix_reaches_the_driver_whole(unbroken: list[dict[str, Any]]) -> No
 
 
 def test_a_trial_that_died_goes_on_from_its_checkpoint(
-    few_digits: Dataset, unbroken: list[dict[str, Any]], tmp_path: Path
+    fewer_digits: Dataset, unbroken: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    shared = shared_by(few_digits, save_every_s=0)
+    shared = shared_by(fewer_digits, save_every_s=0)
     trial = {"hyperparameters": NET, "mark": str(tmp_path / "mark")}
     reports, result = fit(dies_once, trial, shared, tmp_path)
     assert result.error is None
@@ -117,31 +119,31 @@ def test_a_trial_that_died_goes_on_from_its_checkpoint(
 
 
 def test_the_next_trial_in_a_process_begins_at_its_beginning(
-    few_digits: Dataset, tmp_path: Path
+    fewer_digits: Dataset, tmp_path: Path
 ) -> None:
     configs = [{**NET, "epochs": 2, "batch_size": size} for size in (64, 32)]
-    shared = shared_by(few_digits, *configs, save_every_s=0)
+    shared = shared_by(fewer_digits, *configs, save_every_s=0)
     trial = {"hyperparameters": tune.grid_search(configs)}
     in_turn = tune.TuneConfig(max_concurrent_trials=1, reuse_actors=True)
     reports, _ = fit(run_trial, trial, shared, tmp_path, in_turn)
     assert [r["step"] for r in reports] == [1, 2, 1, 2]
 
 
-def test_no_state_is_saved_before_it_is_due(few_digits: Dataset, tmp_path: Path) -> None:
-    shared = shared_by(few_digits, {**NET, "epochs": 2}, save_every_s=3600)
+def test_no_state_is_saved_before_it_is_due(fewer_digits: Dataset, tmp_path: Path) -> None:
+    shared = shared_by(fewer_digits, {**NET, "epochs": 2}, save_every_s=3600)
     _, result = fit(run_trial, {"hyperparameters": {**NET, "epochs": 2}}, shared, tmp_path)
     assert result.checkpoint is None
 
 
 def test_a_trial_goes_on_from_the_folder_it_is_given(
-    few_digits: Dataset, unbroken: list[dict[str, Any]], tmp_path: Path
+    fewer_digits: Dataset, unbroken: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     def keep(measurement: Measurement, save: Save | None) -> None:
         if measurement["step"] == 2 and save:
             save(tmp_path / "state")
 
-    TRAINERS["resnet"](NET, few_digits, keep, TrainOptions(threads=1))
-    shared = shared_by(few_digits)
+    TRAINERS["resnet"](NET, fewer_digits, keep, TrainOptions(threads=1))
+    shared = shared_by(fewer_digits)
     trial = {"hyperparameters": NET, "restore": str(tmp_path / "state")}
     reports, _ = fit(run_trial, trial, shared, tmp_path)
     assert [r["step"] for r in reports] == [3]
@@ -150,20 +152,22 @@ def test_a_trial_goes_on_from_the_folder_it_is_given(
 
 @pytest.mark.parametrize("model", ["svm", "resnet"])
 def test_a_ladder_reports_each_rung_and_tests_the_last(
-    model: Any, few_digits: Dataset, tmp_path: Path
+    model: Any, fewer_digits: Dataset, tmp_path: Path
 ) -> None:
     config: Config = (
         {"kernel": "rbf", "C": 1.0, "gamma": "scale"} if model == "svm" else {**NET, "epochs": 1}
     )
-    shared = shared_by(few_digits, config, model=model, rungs=(0.25, 1.0))
+    shared = shared_by(fewer_digits, config, model=model, rungs=(0.25, 1.0))
     reports, _ = fit(run_trial, {"hyperparameters": config}, shared, tmp_path)
     assert [(r["step"], r["fidelity"]) for r in reports] == [(1, 0.25), (2, 1.0)]
     assert ["test_accuracy" in r for r in reports] == [False, True]
     assert reports[1]["wall_time_s"] > reports[0]["wall_time_s"]
 
 
-def test_a_configuration_outside_the_space_never_runs(few_digits: Dataset, tmp_path: Path) -> None:
+def test_a_configuration_outside_the_space_never_runs(
+    fewer_digits: Dataset, tmp_path: Path
+) -> None:
     outside = {"hyperparameters": {**NET, "learning_rate": 0.02}}
-    reports, result = fit(run_trial, outside, shared_by(few_digits), tmp_path)
+    reports, result = fit(run_trial, outside, shared_by(fewer_digits), tmp_path)
     assert reports == []
     assert "0.02} is not in the search space" in str(result.error).replace(", 'epochs': 3", "")
