@@ -70,10 +70,10 @@ def test_an_error_that_tune_does_not_know_ends_its_trial_alone() -> None:
     actor = TrackedActor(1, on_error=lambda actor, error: heard.append(error))
     error = OutOfMemoryError("killed due to the node running low on memory")
     with errors_end_one_trial():
-        Manager()._actor_task_failed(TrackedActorTask(actor), error)
+        Manager()._actor_task_failed(tracked_actor_task=TrackedActorTask(actor), exception=error)
     assert memory_ran_out(heard[0])
     with pytest.raises(RuntimeError, match="unexpected"):  # when this fails, we need no block
-        Manager()._actor_task_failed(TrackedActorTask(actor), error)
+        Manager()._actor_task_failed(tracked_actor_task=TrackedActorTask(actor), exception=error)
 
 
 @pytest.mark.usefixtures("nothing_private")

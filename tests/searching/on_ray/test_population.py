@@ -74,11 +74,12 @@ def test_one_at_a_time_a_population_is_the_same_again(search: Callable[..., Sear
     for name in ("first", "second"):
         random.seed(name)  # nothing may hang on Python's own generator
         observer = CountsFreeCores()
-        text = SPACE.replace("trials: 4", "trials: 5").replace("epochs: 4", "epochs: 3")
+        text = SPACE.replace("epochs: 4", "epochs: 3")
         text = text.replace("{choice: [1.0e-9, 0.01, 1.0e-8, 1.0e-7]}", "{uniform: [0.001, 0.1]}")
         _, rows = search(text, name, observer, max_concurrent=1)
         found.append(sorted((row["trial"], row["schedule"], row["val_accuracy"]) for row in rows))
         assert min(observer.free) >= 1
+        assert len(observer.free) < 2 * 4 * 3  # each in turn, though most measure the same
     assert found[0] == found[1]
     assert any(len(json.loads(schedule)) > 1 for _, schedule, _ in found[0])
 

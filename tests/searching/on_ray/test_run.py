@@ -142,7 +142,7 @@ def test_an_svm_climbs_its_rungs(
 
 
 def test_asha_of_several_objectives_stops_the_dominated(search: Search) -> None:
-    text = RESNET.replace("batch_size: 64", "batch_size: 32")
+    text = RESNET.replace("batch_size: 64", "batch_size: 8")
     text = text.replace("[0.01, 0.001]", "[0.01, 1.0e-9]") + "points: [{learning_rate: 0.01}]\n"
     text += "objective: [{metric: val_accuracy}, {metric: parameters}]\n"
     outcome, rows = search(text, scheduler="asha", max_concurrent=1)

@@ -102,9 +102,10 @@ def errors_end_one_trial() -> Iterator[None]:
     name = "_actor_task_failed"
     original = getattr(RayActorManager, name)
 
-    def handled(manager: Any, task: Any, error: Exception) -> None:
-        known = isinstance(error, (RayActorError, RayTaskError))
-        original(manager, task, error if known else RayActorError(error_msg=str(error)))
+    def handled(manager: Any, tracked_actor_task: Any, exception: Exception) -> None:
+        known = isinstance(exception, (RayActorError, RayTaskError))
+        error = exception if known else RayActorError(error_msg=str(exception))
+        original(manager, tracked_actor_task, error)
 
     setattr(RayActorManager, name, handled)
     try:

@@ -6,9 +6,11 @@ hyperparameters of one in the best quarter, then perturbs those that may change 
 population is all trials of the search. If fewer run at once, Tune pauses each after an epoch and
 lets the next one run.
 
-It differs from Ray's in five ways. The first population comes from a sampler, which Ray refuses. A
+It differs from Ray's in six ways. The first population comes from a sampler, which Ray refuses. A
 value never leaves its domain. A trial keeps its own number. All draws are seeded, so a population
-that runs one trial at a time is reproducible. And a trial's configuration holds its schedule,
+that runs one trial at a time is reproducible. Of trials that are equally far, the one with the
+fewest measurements runs next; Ray's would pick the first one again and again, if it lags and takes
+over others of the same epoch. And a trial's configuration holds its schedule,
 `[[fidelity, {hyperparameter: value}], ...]`: what its weights were trained with and after how many
 epochs that changed, through every trial that they came from.
 """
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -62,6 +65,7 @@ class Population(PopulationBasedTraining):
         self._space = space
         self._device = device
         self._domains = domains
+        self._measured: Counter[Trial] = Counter()
         self._draws = random.Random(space.search.seed)
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
@@ -71,9 +75,22 @@ class Population(PopulationBasedTraining):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Let a finished trial end; else let it go on, wait its turn, or take over another."""
+        self._measured[trial] += 1
         if result.get("test_accuracy") is not None:
             return str(TrialScheduler.CONTINUE)
         return str(super().on_trial_result(tune_controller, trial, result))
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Return the trial that is least far, and of several the one that was measured least."""
+        waiting = [
+            trial
+            for trial in tune_controller.get_trials()
+            if trial.status in (Trial.PENDING, Trial.PAUSED)
+        ]
+        return min(waiting, key=self._how_far, default=None)
+
+    def _how_far(self, trial: Trial) -> tuple[float, int]:
+        return self._trial_state[trial].last_train_time, self._measured[trial]
 
     def _checkpoint_or_exploit(
         self, trial: Trial, tune_controller: Any, upper_quantile: list[Trial], lower: list[Trial]
