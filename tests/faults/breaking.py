@@ -32,7 +32,7 @@ def breaking(at: int, error: BaseException, *, dead: bool = False) -> Iterator[C
         def instead(*arguments: Any, **options: Any) -> Any:
             nonlocal calls
             mode = arguments[1] if call is opened and len(arguments) > 1 else "w"
-            if mode != "r":
+            if mode not in ("r", "rb"):
                 calls += 1
                 if calls - 1 == at or (dead and calls > at):
                     raise error
