@@ -11,8 +11,9 @@ from tune_mnist.actions.requests import ResumeRequest, SearchRequest
 from tune_mnist.actions.search import Searched
 from tune_mnist.actions.search import resume as resume_search
 from tune_mnist.actions.search import search as run_search
+from tune_mnist.metrics import ACCURACY
 from tune_mnist.searching.observer import Observer, Row
-from tune_mnist.winner import ACCURACY, better
+from tune_mnist.winner import better
 from tune_mnist.wording import percent
 
 

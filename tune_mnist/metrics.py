@@ -112,3 +112,20 @@ def check_metric(field: str, metric: str, known: Sequence[str]) -> None:
         raise input_error(field, problem, "use val_accuracy")
     if metric not in known:
         raise input_error(field, f"{metric!r} is not a metric here", nearest(metric, known))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a search is after.
+
+    Args:
+        objectives: metrics of `BETTER`, the one that decides first.
+        constraints: what a winner must satisfy.
+    """
+
+    objectives: tuple[str, ...] = ("val_accuracy",)
+    constraints: tuple[Constraint, ...] = ()
+
+
+ACCURACY = Goal()
+"""The goal of trials that share no other: validation accuracy."""

@@ -8,14 +8,13 @@ objective, then to the faster trial, then to the one that comes first by search 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tune_mnist.metrics import BETTER, Constraint
+from tune_mnist.metrics import BETTER, Constraint, Goal
 
 _COMPARE: dict[str, Callable[..., pa.ChunkedArray]] = {
     "<=": pc.less_equal,
@@ -28,27 +27,10 @@ Row = dict[str, Any]
 _TEXTS = ("search", "trial", "status")
 
 
-@dataclass(frozen=True)
-class Goal:
-    """What a search is after.
-
-    Args:
-        objectives: metrics of `BETTER`, the one that decides first.
-        constraints: what a winner must satisfy.
-    """
-
-    objectives: tuple[str, ...] = ("val_accuracy",)
-    constraints: tuple[Constraint, ...] = ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that decide, each once."""
-        limits = (one.metric for one in self.constraints)
-        return tuple(dict.fromkeys((*_TEXTS, *self.objectives, *limits, "wall_time_s")))
-
-
-ACCURACY = Goal()
-"""The goal of trials that share no other: validation accuracy."""
+def columns_that_decide(goal: Goal) -> tuple[str, ...]:
+    """Return the columns that decide, each once."""
+    limits = (one.metric for one in goal.constraints)
+    return tuple(dict.fromkeys((*_TEXTS, *goal.objectives, *limits, "wall_time_s")))
 
 
 def satisfied(trials: pa.Table, constraints: Sequence[Constraint]) -> pa.ChunkedArray:
@@ -64,7 +46,7 @@ def can_win(trials: pa.Table, goal: Goal) -> pa.ChunkedArray:
     """Return whether each trial completed, measured every objective and satisfies the constraints.
 
     Args:
-        trials: rows with the columns `goal.columns`.
+        trials: rows with the columns `columns_that_decide(goal)`.
         goal: of their search.
     """
     completed = pc.fill_null(pc.equal(trials["status"], "completed"), False)
@@ -100,7 +82,9 @@ def winner(rows: Sequence[Row], goal: Goal) -> Row | None:
         rows: trials of one search, or of several with a `search` each.
         goal: of the search.
     """
-    types = {name: pa.string() if name in _TEXTS else pa.float64() for name in goal.columns}
+    types = {
+        name: pa.string() if name in _TEXTS else pa.float64() for name in columns_that_decide(goal)
+    }
     columns = {
         name: pa.array([row.get(name) for row in rows], type_) for name, type_ in types.items()
     }

@@ -39,12 +39,9 @@ def test_every_constraint_must_hold(tmp_path: Path) -> None:
     assert satisfying(stored(tmp_path, rows), limits)["trial"].to_pylist() == ["b"]
 
 
-@pytest.mark.parametrize("accuracy", [None, float("nan")])
 @pytest.mark.parametrize("operator", ["<=", ">="])
-def test_a_missing_value_satisfies_nothing(
-    tmp_path: Path, accuracy: float | None, operator: str
-) -> None:
-    rows = stored(tmp_path, [trial("a", 0.5), trial("b", accuracy)])
+def test_a_missing_value_satisfies_nothing(tmp_path: Path, operator: str) -> None:
+    rows = stored(tmp_path, [trial("a", 0.5), trial("b", None)])
     wanted = limit(f"val_accuracy {operator} 0.5")
     assert satisfying(rows, [wanted])["trial"].to_pylist() == ["a"]
 

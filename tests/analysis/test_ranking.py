@@ -22,9 +22,9 @@ from tune_mnist.analysis.ranking import (
     to_json,
     top_ranking,
 )
+from tune_mnist.metrics import ACCURACY
 from tune_mnist.pages.page_parts import winner_card
 from tune_mnist.store.reader import read_trials
-from tune_mnist.winner import ACCURACY
 from tune_mnist.wording import (
     cell_text,
     config_text,

@@ -24,6 +24,7 @@ MOMENT = st.datetimes(datetime(1970, 1, 1), datetime(2261, 12, 31), timezones=st
 VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.string(): TEXT,
     pa.int64(): st.integers(0, 2**53),
+    pa.bool_(): st.booleans(),
     pa.float64(): st.floats(0, 1e9),
     pa.list_(pa.int64()): st.lists(st.integers(0, 2**63 - 1), min_size=9, max_size=9),
     pa.timestamp("us", tz="UTC"): MOMENT,

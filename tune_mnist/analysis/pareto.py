@@ -18,9 +18,8 @@ from tune_mnist.analysis.columns import Floats, floats
 from tune_mnist.analysis.ranking import RANKING, ranked_trials, shown_status
 from tune_mnist.dominance import fronts
 from tune_mnist.errors import input_error
-from tune_mnist.metrics import BETTER, check_metric
+from tune_mnist.metrics import BETTER, Goal, check_metric
 from tune_mnist.store.schema import TRIALS, column
-from tune_mnist.winner import Goal
 from tune_mnist.wording import cell_text, config_text, heading
 
 _FIELDS = {field.name: field for field in (*TRIALS, *RANKING)}

@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tune_mnist.errors import InputError, warn_skipped
+from tune_mnist.metrics import ACCURACY, Goal
 from tune_mnist.store.plans import read_search
 from tune_mnist.store.reader import list_searches, top_trials
 from tune_mnist.store.schema import TRIALS, column
 from tune_mnist.store.selection import EVERYTHING, Selection
-from tune_mnist.winner import ACCURACY, Goal, best_first
+from tune_mnist.winner import best_first
 from tune_mnist.wording import clean, config_text
 
 RANKING = pa.schema(

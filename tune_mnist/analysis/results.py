@@ -22,12 +22,11 @@ from tune_mnist.analysis.ranking import (
     top_ranking,
 )
 from tune_mnist.errors import input_error
-from tune_mnist.metrics import parse_constraint
+from tune_mnist.metrics import ACCURACY, Goal, parse_constraint
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import SearchRecord, read_searches
 from tune_mnist.store.reader import list_searches, read_reports, read_trials
 from tune_mnist.store.selection import EVERYTHING, Selection
-from tune_mnist.winner import ACCURACY, Goal
 from tune_mnist.wording import clean, duration, model_text, percent
 
 SEARCHES = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tune_mnist.analysis.within import Cheapest
-    from tune_mnist.winner import Goal
+    from tune_mnist.metrics import Goal
 
 
 class Format(str, Enum):
@@ -58,9 +58,8 @@ def leaderboard(
     """Rank the finished trials: by their search's goal, or by validation accuracy."""
     from tune_mnist.analysis.constraints import CONSTRAINABLE, read_selected
     from tune_mnist.analysis.ranking import goal_of, top_ranking
-    from tune_mnist.metrics import parse_constraint
+    from tune_mnist.metrics import ACCURACY, parse_constraint
     from tune_mnist.store.selection import Selection
-    from tune_mnist.winner import ACCURACY
 
     _check_combination(within, pareto, format, html)
     limits = tuple(parse_constraint(text, CONSTRAINABLE) for text in where or ())
@@ -105,7 +104,8 @@ def _print_answers(
     from tune_mnist.analysis.pareto import pareto_sets, parse_objectives, set_sentence
     from tune_mnist.analysis.ranking import goal_note, ranked_trials, ranking
     from tune_mnist.analysis.within import cheapest_within
-    from tune_mnist.winner import ACCURACY, satisfied
+    from tune_mnist.metrics import ACCURACY
+    from tune_mnist.winner import satisfied
 
     able = trials.filter(satisfied(trials, goal.constraints))
     notes = []

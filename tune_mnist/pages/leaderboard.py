@@ -12,7 +12,7 @@ from tune_mnist.analysis.constraints import read_selected
 from tune_mnist.analysis.ranking import goal_of
 from tune_mnist.analysis.within import check_tolerance
 from tune_mnist.errors import input_error
-from tune_mnist.metrics import Constraint
+from tune_mnist.metrics import ACCURACY, Constraint, Goal
 from tune_mnist.pages.html_page import fill, write_page
 from tune_mnist.pages.page_parts import (
     distinct_values,
@@ -26,7 +26,6 @@ from tune_mnist.pages.page_parts import (
 )
 from tune_mnist.store.reader import read_reports
 from tune_mnist.store.selection import EVERYTHING, Selection
-from tune_mnist.winner import ACCURACY, Goal
 
 
 def write_leaderboard(

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from tune_mnist.analysis.ranking import goal_note, ranked_trials, ranking, status_counts
 from tune_mnist.analysis.within import Cheapest, among, cheapest_within
+from tune_mnist.metrics import ACCURACY, Goal
 from tune_mnist.pages.charts import Chart, charts
-from tune_mnist.winner import ACCURACY, Goal, satisfied
+from tune_mnist.winner import satisfied
 from tune_mnist.wording import (
     FAMILY,
     cell_text,

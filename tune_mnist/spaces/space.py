@@ -19,12 +19,11 @@ from pydantic import (
     model_validator,
 )
 
-from tune_mnist.metrics import BETTER, MEASURED, Constraint, Metric, Mode, parse_constraint
+from tune_mnist.metrics import BETTER, MEASURED, Constraint, Goal, Metric, Mode, parse_constraint
 from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
 from tune_mnist.spaces.domains import Domain, Section, broken_rule
 from tune_mnist.spaces.hyperparameters import Config, ModelName
-from tune_mnist.winner import Goal
 
 FidelityName = Literal["epochs", "train_fraction"]
 

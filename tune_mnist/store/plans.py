@@ -24,11 +24,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails, from_json
 
 from tune_mnist.errors import Fault, InputError, input_error, warn_left_out
-from tune_mnist.metrics import BETTER, MEASURED, check_metric, parse_constraint
+from tune_mnist.metrics import ACCURACY, BETTER, MEASURED, Goal, check_metric, parse_constraint
 from tune_mnist.store.catalog import list_searches, not_in_store
 from tune_mnist.store.layout import record_file
 from tune_mnist.store.proposals import sealed, unsealed
-from tune_mnist.winner import ACCURACY, Goal
 
 TestSet = Literal["standard", "holdout"]
 _FIX = "restore it from a copy"

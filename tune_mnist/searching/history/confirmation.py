@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
+from tune_mnist.metrics import Goal
 from tune_mnist.searching.history.resume import searched_space
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.planning.machine import Machine
@@ -24,7 +25,7 @@ from tune_mnist.store.layout import LONGEST_NAME
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import Confirms, SearchRecord, read_search
 from tune_mnist.store.reader import list_searches, read_trials
-from tune_mnist.winner import Goal, best_first
+from tune_mnist.winner import best_first, columns_that_decide
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _fresh(seed: int, count: int) -> tuple[int, ...]:
 
 def _best_configurations(root: Path, search: str, goal: Goal, top: int) -> list[tuple[str, Config]]:
     """Return the trials that can win with their configurations, each once, best first."""
-    columns = [*goal.columns, "config"]
+    columns = [*columns_that_decide(goal), "config"]
     trials = best_first(read_trials(root, search=search, columns=columns), goal)
     able = trials.filter(trials["can_win"])
     if not len(able):
