@@ -14,8 +14,8 @@ dataset: digits
 parameters:
   batch_size: 64
   learning_rate: {choice: [0.01, 0.001]}
-  epochs: 6
-  train_fraction: 0.3
+  epochs: 4
+  train_fraction: 0.1
 search: {sampler: grid, max_concurrent: 1}
 """
 COMMAND = """
@@ -61,4 +61,4 @@ def test_an_interrupted_resnet_continues_from_its_saved_state(tmp_path: Path) ->
     ]
     steps = read_reports(tmp_path / "results", search="s").to_pylist()
     resumed = [one["step"] for one in steps if one["trial"] == "00000"]
-    assert (min(resumed) > 1, max(resumed)) == (True, 6)
+    assert (min(resumed) > 1, max(resumed)) == (True, 4)
