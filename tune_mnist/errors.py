@@ -65,11 +65,11 @@ def warn_skipped(where: object, problem: str, fix: str) -> None:
     warnings.warn(str(Fault(str(where), "", problem, fix)), SkippedWarning, stacklevel=2)
 
 
-def warn_left_out(error: InputError) -> None:
-    """Warn of what was left out because it cannot be used."""
+def warn_left_out(error: InputError, done: str = "left out") -> None:
+    """Warn of what cannot be used, and of what was done instead of using it."""
     for fault in error.faults:
         where = f"{fault.where}: {fault.key}" if fault.key else fault.where
-        warn_skipped(where, f"left out: {fault.problem}", fault.fix)
+        warn_skipped(where, f"{done}: {fault.problem}", fault.fix)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

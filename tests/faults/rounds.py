@@ -76,7 +76,7 @@ class Search:
         return self._run("resume", "svm")
 
     def _run(self, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tune_mnist", *arguments, "--results", "results"]
+        command = [sys.executable, "-m", "tune_mnist", *arguments]
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
 

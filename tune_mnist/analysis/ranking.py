@@ -16,7 +16,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tune_mnist.errors import InputError, warn_skipped
+from tune_mnist.errors import InputError, warn_left_out
 from tune_mnist.metrics import ACCURACY, Goal
 from tune_mnist.store.plans import read_search
 from tune_mnist.store.reader import list_searches, top_trials
@@ -85,9 +85,7 @@ def goal_of(root: Path, selection: Selection) -> Goal:
     try:
         return read_search(root, chosen[0]).goal
     except InputError as error:
-        for fault in error.faults:
-            problem = f"ranked by validation accuracy: {fault.problem}"
-            warn_skipped(f"{fault.where}: {fault.key}".removesuffix(": "), problem, fault.fix)
+        warn_left_out(error, "ranked by validation accuracy")
         return ACCURACY
 
 

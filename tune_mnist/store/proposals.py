@@ -113,9 +113,7 @@ def append_line(file: Path, proposal: Proposal) -> None:
         end = _end_of_last_line(descriptor)
         os.ftruncate(descriptor, end)
         try:
-            if os.write(descriptor, line) < len(
-                line
-            ):  # only a part was written: write again to learn why
+            if os.write(descriptor, line) < len(line):  # write again to learn why
                 os.write(descriptor, line)
                 raise OSError(f"{file} was written only in part")
             os.fsync(descriptor)

@@ -193,10 +193,10 @@ def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
 def saved_states(folder: Path) -> dict[int, list[Path]]:
     """Return the states of each trial, newest first, by the trial's number; none is read.
 
-    What a link leads to is no state of ours.
-
     Args:
         folder: of the search's states, as Tune lays them out: a folder a run, in it one a trial.
+
+    Raises: InputError: something below it is a link, a pipe or a device.
     """
     check_tree(folder)
     found: dict[int, list[Path]] = defaultdict(list)

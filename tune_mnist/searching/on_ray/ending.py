@@ -13,7 +13,7 @@ from tune_mnist.errors import InputError
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.on_ray.ray_session import check_alive
 from tune_mnist.spaces import Space
-from tune_mnist.winner import better, winner
+from tune_mnist.winner import better
 
 Reason = Literal["done", "time budget", "target", "plateau", "interrupted", "lost"]
 
@@ -71,10 +71,10 @@ class Ending:
         outcome.reused += "/" in (row.get("shared_with") or "")
         outcome.shared += "/" not in (row.get("shared_with") or "/")
         self._since_best += 1
-        if winner([row], self._goal) is not None:
+        if better(row, outcome.best, self._goal) is row:
             if outcome.best is None or self._better(row[name], outcome.best[name]):
                 self._since_best = 0
-            outcome.best = better(row, outcome.best, self._goal)
+            outcome.best = row
             if self._target is not None and not self._better(self._target, row[name]):
                 self._end("target")
         if self._plateau is not None and self._since_best >= self._plateau:

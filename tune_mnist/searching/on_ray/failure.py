@@ -14,6 +14,8 @@ from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 from ray.tune.experiment import Trial
 
+from tune_mnist.searching.on_ray.ray_start import replaced
+
 Cause = Literal["error", "died", "out of memory", "timed out"]
 
 
@@ -99,19 +101,15 @@ def errors_end_one_trial() -> Iterator[None]:
     of a running trial, its manager of actors raises a RuntimeError out of `fit` (Ray 2.60). Inside
     the block, such an error counts as the actor's.
     """
-    name = "_actor_task_failed"
-    original = getattr(RayActorManager, name)
+    original = RayActorManager._actor_task_failed
 
     def handled(manager: Any, tracked_actor_task: Any, exception: Exception) -> None:
         known = isinstance(exception, (RayActorError, RayTaskError))
         error = exception if known else RayActorError(error_msg=str(exception))
         original(manager, tracked_actor_task, error)
 
-    setattr(RayActorManager, name, handled)
-    try:
+    with replaced(RayActorManager, {"_actor_task_failed": handled}):
         yield
-    finally:
-        setattr(RayActorManager, name, original)
 
 
 def memory_ran_out(error: Exception | None) -> bool:

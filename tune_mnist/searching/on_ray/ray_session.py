@@ -67,12 +67,13 @@ def ray_session(
                 on_dashboard(f"http://{context.dashboard_url}")
             yield
         finally:
-            _kill_autoscaler()
+            if on_dashboard is not None:
+                _kill_autoscaler()
             ray.shutdown()
 
 
 def _kill_autoscaler() -> None:
-    """Kill Ray's autoscaler, if there is one: it has nothing to do, and takes a second to end."""
+    """Kill the autoscaler that comes with a dashboard: it has nothing to do, and ends slowly."""
     import psutil
 
     for child in psutil.Process().children():

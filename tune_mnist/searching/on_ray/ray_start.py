@@ -64,7 +64,7 @@ def start_ray(folder: Path, *, dashboard: bool, **arguments: Any) -> Any:
         with (
             _alone(folder),
             _only_used_processes(dashboard),
-            _replaced(services, {"ConsolePopen": _Detached}),
+            replaced(services, {"ConsolePopen": _Detached}),
         ):
             return ray.init(
                 address="local",
@@ -132,7 +132,7 @@ def _only_used_processes(dashboard: bool) -> Iterator[None]:
     option that leaves them out, so we replace the methods that start them.
     """
     unused = [] if dashboard else [name for name in _UNUSED if hasattr(Node, name)]
-    with _replaced(Node, dict.fromkeys(unused, lambda *_, **__: None)):
+    with replaced(Node, dict.fromkeys(unused, lambda *_, **__: None)):
         yield
 
 
@@ -148,7 +148,7 @@ class _Detached(services.ConsolePopen):
 
 
 @contextmanager
-def _replaced(owner: object, values: Mapping[str, Any]) -> Iterator[None]:
+def replaced(owner: object, values: Mapping[str, Any]) -> Iterator[None]:
     """Give attributes other values inside the block."""
     before = {name: getattr(owner, name) for name in values}
     try:
