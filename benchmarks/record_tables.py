@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tune_mnist.datasets import Dataset, Images, load_dataset
+from tune_mnist.datasets import Dataset, Images, LoadOptions, load_dataset
 from tune_mnist.training.measurement import Measurement
 
 TABLES = Path(__file__).with_name("tables")
@@ -131,7 +131,7 @@ def figures(measured: Measurement) -> dict[str, float | None]:
 
 
 def svm_mnist(data_dir: Path | None) -> Rows:
-    data = load_dataset("mnist", data_dir)
+    data = load_dataset("mnist", LoadOptions(data_dir))
     few = Images(data.train.images[:MNIST_IMAGES], data.train.labels[:MNIST_IMAGES])
     few_hash = f"{data.content_hash}-{MNIST_IMAGES}"
     return svm_rows(replace(data, train=few, content_hash=few_hash), shared=True)

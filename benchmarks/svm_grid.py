@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from benchmarks.measure import Figure, Timings, compare, record
-from tune_mnist.datasets import Dataset, Images, load_dataset
+from tune_mnist.datasets import Dataset, Images, LoadOptions, load_dataset
 from tune_mnist.store.reader import read_trials
 from tune_mnist.training.svm.config import SvmConfig
 
@@ -233,7 +233,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.rival:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
-        data = load_dataset("mnist", arguments.data_dir)
+        data = load_dataset("mnist", LoadOptions(arguments.data_dir))
         data = subset(data, SHORT_ROWS) if arguments.short else data
         print(json.dumps(RIVALS[arguments.rival](data, CONFIGS[: arguments.first])))
         return

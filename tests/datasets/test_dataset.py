@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.datasets.written import small_images, write_idx
-from tune_mnist.datasets import Dataset, Images, load_dataset
+from tune_mnist.datasets import Dataset, Images, LoadOptions, load_dataset
 from tune_mnist.datasets.dataset import content_hash
 from tune_mnist.datasets.idx import FILES
 
@@ -41,8 +41,11 @@ def test_hash_changes_with_any_byte_of_any_file(tmp_path: Path, name: str) -> No
 
 
 def test_hash_changes_with_the_test_set(idx_folder: Path) -> None:
-    standard = load_dataset(str(idx_folder), test_set="standard")
-    assert standard.content_hash != load_dataset(str(idx_folder), test_set="holdout").content_hash
+    standard = load_dataset(str(idx_folder), LoadOptions(test_set="standard"))
+    assert (
+        standard.content_hash
+        != load_dataset(str(idx_folder), LoadOptions(test_set="holdout")).content_hash
+    )
 
 
 def test_hash_distinguishes_shapes_of_equal_bytes() -> None:
@@ -51,7 +54,7 @@ def test_hash_distinguishes_shapes_of_equal_bytes() -> None:
 
 
 def test_hash_of_mnist_has_not_changed(real_data: Path) -> None:
-    data = load_dataset("mnist", real_data, download=False)
+    data = load_dataset("mnist", LoadOptions(real_data, download=False))
     assert data.content_hash == "38051034048df2461483b12f0d60616fd90d198c591305e32b33bf2f3f94dda7"
 
 

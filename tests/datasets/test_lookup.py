@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.datasets.written import write_idx
-from tune_mnist.datasets import load_dataset, lookup
+from tune_mnist.datasets import LoadOptions, load_dataset, lookup
 from tune_mnist.datasets.idx import FILES
 from tune_mnist.datasets.lookup import NAMED, find_named
 from tune_mnist.errors import InputError
@@ -56,13 +56,15 @@ def test_named_folder_is_searched_in_every_layout(
     write_idx(tmp_path / "data" / place)
     if variable:
         monkeypatch.setenv("TUNE_MNIST_DATA", str(tmp_path / "data"))
-    data = load_dataset("mnist", None if variable else tmp_path / "data", download=False)
+    data = load_dataset(
+        "mnist", LoadOptions(None if variable else tmp_path / "data", download=False)
+    )
     assert (data.name, len(data.train), data.notes) == ("mnist", 140, ())
 
 
 def test_torchvisions_usual_folder_is_searched() -> None:
     write_idx(Path("data/FashionMNIST/raw"))
-    assert load_dataset("fashion-mnist", download=False).classes[9] == "Ankle boot"
+    assert load_dataset("fashion-mnist", LoadOptions(download=False)).classes[9] == "Ankle boot"
 
 
 def test_debians_folder_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +86,7 @@ def test_data_dir_comes_before_the_variable(
 
 def test_data_found_outside_data_dir_is_noted(tmp_path: Path) -> None:
     write_idx(Path("data/MNIST/raw"))
-    data = load_dataset("mnist", tmp_path, download=False)
+    data = load_dataset("mnist", LoadOptions(tmp_path, download=False))
     assert data.notes == (f"mnist is not in {tmp_path}: read from data/MNIST/raw",)
 
 
@@ -92,23 +94,23 @@ def test_data_dir_with_both_data_sets_does_not_mix_them(tmp_path: Path) -> None:
     for seed, name in ((1, "mnist"), (2, "fashion-mnist")):
         write_idx(tmp_path / name, seed=seed)
         alone = load_dataset(str(tmp_path / name)).content_hash
-        assert load_dataset(name, tmp_path, download=False).content_hash == alone
+        assert load_dataset(name, LoadOptions(tmp_path, download=False)).content_hash == alone
 
 
 def test_mnist_under_the_name_of_fashion_mnist_is_refused(real_data: Path) -> None:
     with pytest.raises(InputError, match="holds mnist, not fashion-mnist; use `dataset=mnist`"):
-        load_dataset("fashion-mnist", real_data / "mnist")
+        load_dataset("fashion-mnist", LoadOptions(real_data / "mnist"))
 
 
 def test_incomplete_data_set_is_refused_not_fetched_again(tmp_path: Path) -> None:
     (write_idx(tmp_path / "mnist") / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(InputError, match="mnist: has neither t10k-labels-idx1-ubyte nor"):
-        load_dataset("mnist", tmp_path)
+        load_dataset("mnist", LoadOptions(tmp_path))
 
 
 def test_data_dir_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"`data_dir`: .*/slip is not a folder"):
-        load_dataset("mnist", tmp_path / "slip")
+        load_dataset("mnist", LoadOptions(tmp_path / "slip"))
 
 
 def test_variable_that_names_no_folder_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +126,7 @@ def test_missing_data_set_names_every_place_and_a_way_out(
         (tmp_path / name).mkdir()
     monkeypatch.setenv("TUNE_MNIST_DATA", str(tmp_path / "variable"))
     with pytest.raises(InputError) as caught:
-        load_dataset("mnist", tmp_path / "given", download=False)
+        load_dataset("mnist", LoadOptions(tmp_path / "given", download=False))
     places = [
         tmp_path / root / end for root in ("given", "variable") for end in ("mnist", "MNIST/raw")
     ]
@@ -140,7 +142,7 @@ def test_download_is_kept_for_the_next_time(
 ) -> None:
     fetched = load_dataset("mnist")
     server.shutdown()
-    assert load_dataset("mnist", download=False).content_hash == fetched.content_hash
+    assert load_dataset("mnist", LoadOptions(download=False)).content_hash == fetched.content_hash
     output = capfd.readouterr()
     assert output.out == ""  # stdout is for results
     assert "100%" in output.err  # torchvision's progress bar
@@ -193,7 +195,7 @@ def test_unknown_data_set_gets_the_nearest_name(name: str, advice: str) -> None:
 def test_a_known_name_never_means_a_folder(tmp_path: Path) -> None:
     write_idx(Path("mnist"))
     with pytest.raises(InputError, match="dataset mnist: not in"):
-        load_dataset("mnist", download=False)
+        load_dataset("mnist", LoadOptions(download=False))
     assert load_dataset("./mnist").name == "mnist"
 
 

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import TensorDataset, random_split
 
 from tests.datasets.written import write_idx
-from tune_mnist.datasets import Images, load_dataset
+from tune_mnist.datasets import Images, LoadOptions, load_dataset
 from tune_mnist.datasets.dataset import Unsplit
 from tune_mnist.datasets.split import split
 from tune_mnist.errors import InputError
@@ -59,7 +59,7 @@ def test_labels_stay_with_their_images() -> None:
 
 @pytest.mark.parametrize(("test_set", "n"), [("standard", 50), ("holdout", 40)])
 def test_test_set_is_the_requested_one(idx_folder: Path, test_set: str, n: int) -> None:
-    data = load_dataset(str(idx_folder), test_set="standard" if n == 50 else "holdout")
+    data = load_dataset(str(idx_folder), LoadOptions(test_set="standard" if n == 50 else "holdout"))
     assert (len(data.train), len(data.val), len(data.test)) == (140, 20, n)
     assert data.split == f"report-70/10/20 seed 42, test {test_set}"
 
@@ -111,9 +111,9 @@ def test_digits_are_scikit_learns_times_15() -> None:
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_full_size_data_set_has_the_technical_reports_sizes(real_data: Path, name: str) -> None:
-    data = load_dataset(name, real_data, download=False)
+    data = load_dataset(name, LoadOptions(real_data, download=False))
     assert (len(data.train), len(data.val), len(data.test)) == (42_000, 6_000, 10_000)
-    assert len(load_dataset(name, real_data, "holdout", download=False).test) == 12_000
+    assert len(load_dataset(name, LoadOptions(real_data, "holdout", download=False)).test) == 12_000
 
 
 def test_same_split_of_a_file_twice_has_equal_arrays(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.datasets.written import write_idx
 from tune_mnist.cli import run
-from tune_mnist.datasets import load_dataset
+from tune_mnist.datasets import LoadOptions, load_dataset
 from tune_mnist.errors import InputError
 from tune_mnist.spaces import Device, collapsed, read_space, size
 from tune_mnist.spaces.shipped import find_space, shipped_spaces
@@ -117,7 +117,7 @@ def test_a_thousand_broken_idx_files_are_read_or_refused(tmp_path: Path) -> None
     for number in range(FILES):
         folder = damaged_idx(tmp_path / str(number), number)
         try:
-            load_dataset(str(folder), None)
+            load_dataset(str(folder))
         except InputError as error:
             check_words(str(error), folder)
             refused += 1
@@ -176,7 +176,7 @@ def test_an_abusive_space_is_refused_in_one_line_a_fault(tmp_path: Path, abuse: 
 def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
-    for read in (lambda: read_space(loop), lambda: load_dataset(str(loop), None)):
+    for read in (lambda: read_space(loop), lambda: load_dataset(str(loop))):
         with pytest.raises(InputError, match="loop"):
             read()
 
@@ -184,7 +184,7 @@ def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "a\0b", "..", "-", "~root", "x" * 5000])
 def test_a_hostile_data_set_name_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError):
-        load_dataset(name, tmp_path)
+        load_dataset(name, LoadOptions(tmp_path))
 
 
 def test_a_small_gzip_that_unpacks_to_a_gigabyte_is_not_unpacked(
@@ -195,4 +195,4 @@ def test_a_small_gzip_that_unpacks_to_a_gigabyte_is_not_unpacked(
     head = gzip.decompress(file.read_bytes())
     file.write_bytes(gzip.compress(head) + gzip.compress(bytes(10**6)) * 1000)
     with pytest.raises(InputError, match=r"[12],[0-9]{3},[0-9]{3} bytes unpacked, expected 208"):
-        load_dataset(str(tmp_path), None)
+        load_dataset(str(tmp_path))

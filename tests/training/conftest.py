@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tune_mnist.training
-from tune_mnist.datasets import Dataset, load_dataset
+from tune_mnist.datasets import Dataset, LoadOptions, load_dataset
 
 # Numba's cache notices a change in a function's own file, but not in the file of a function that it
 # calls. So the tests' cache folder is named after all sources; it is set before numba is imported.
@@ -23,4 +23,4 @@ os.environ.setdefault(
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
     """1,257 training, 179 validation and 361 test images; read-only, like arrays shared by Ray."""
-    return load_dataset("digits", download=False)
+    return load_dataset("digits", LoadOptions(download=False))

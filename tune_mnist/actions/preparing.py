@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from tune_mnist.actions.requests import ResumeRequest, SearchRequest
 from tune_mnist.analysis.within import check_tolerance
-from tune_mnist.datasets import Dataset, TestSet, load_dataset
+from tune_mnist.datasets import Dataset, LoadOptions, TestSet, load_dataset
 from tune_mnist.errors import Fault, InputError, input_error, nearest
 from tune_mnist.searching.history.confirmation import confirmation_name
 from tune_mnist.searching.history.known import Known
@@ -202,7 +202,7 @@ def read_data(
     if chosen is None:
         raise input_error("`test_set`", f"{test_set!r} is unknown", nearest(test_set, choices))
     progress = observer.reading if observer else None
-    return load_dataset(dataset, data_dir, test_set=chosen, progress=progress)
+    return load_dataset(dataset, LoadOptions(data_dir, chosen), progress)
 
 
 def _checked(earlier: Earlier, plan: Plan, data: Dataset, allow_change: bool) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tune_mnist.datasets.dataset import Dataset, Images
 from tune_mnist.datasets.fraction import first_of_each_class, first_rows, kept_of_each_class
-from tune_mnist.datasets.load import DATASET_NAMES, load_dataset
+from tune_mnist.datasets.load import DATASET_NAMES, LoadOptions, load_dataset
 from tune_mnist.datasets.pictures import Progress
 from tune_mnist.datasets.split import TestSet
 
@@ -17,6 +17,7 @@ __all__ = [
     "DATASET_NAMES",
     "Dataset",
     "Images",
+    "LoadOptions",
     "Progress",
     "TestSet",
     "first_of_each_class",

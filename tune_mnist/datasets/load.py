@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,27 @@ DATASET_NAMES = (*NAMED, "digits")
 IDX_LAYOUTS = (Path(), Path("raw"), *(Path(named.torchvision, "raw") for named in NAMED.values()))
 
 
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a data set is read.
+
+    Args:
+        data_dir: the first place to look for `mnist` and `fashion-mnist`.
+        test_set: "standard" (the data set's own test images, if it has any) or "holdout" (20 % of
+            the training pool).
+        download: whether to download a named data set that is not on disk.
+    """
+
+    data_dir: Path | None = None
+    test_set: TestSet = "standard"
+    download: bool = True
+
+
+AS_USUAL = LoadOptions()
+
+
 def load_dataset(
-    name_or_folder: str,
-    data_dir: Path | None = None,
-    test_set: TestSet = "standard",
-    download: bool = True,
-    progress: Progress | None = None,
+    name_or_folder: str, options: LoadOptions = AS_USUAL, progress: Progress | None = None
 ) -> Dataset:
     """Load a data set and split it as the technical report did.
 
@@ -32,10 +48,7 @@ def load_dataset(
         name_or_folder: one of `DATASET_NAMES`, or a folder: of IDX files (flat or in torchvision's
             layout), or of one folder per class (flat, or below train/ and test/). A known name
             never means a folder; write ./mnist for a folder of that name.
-        data_dir: the first place to look for `mnist` and `fashion-mnist`.
-        test_set: "standard" (the data set's own test images, if it has any) or "holdout" (20 % of
-            the training pool).
-        download: whether to download a named data set that is not on disk.
+        options: how it is read.
         progress: called with (images decoded, images in all) while image files are decoded.
 
     Returns: the data set; its arrays are contiguous and read-only.
@@ -43,22 +56,22 @@ def load_dataset(
         inconsistent or too few.
     """
     try:
-        name, data = _read(name_or_folder, data_dir, download, progress)
+        name, data = _read(name_or_folder, options, progress)
     except OSError as error:
         where = error.filename or name_or_folder
         raise input_error(
             where, f"cannot be read ({error.strerror})", "check the path and its permissions"
         ) from error
-    return split(name, data, test_set)
+    return split(name, data, options.test_set)
 
 
 def _read(
-    name_or_folder: str, data_dir: Path | None, download: bool, progress: Progress | None
+    name_or_folder: str, options: LoadOptions, progress: Progress | None
 ) -> tuple[str, Unsplit]:
     if name_or_folder == "digits":
         return name_or_folder, _digits()
     if name_or_folder in NAMED:
-        return name_or_folder, _named(name_or_folder, data_dir, download)
+        return name_or_folder, _named(name_or_folder, options)
     folder = Path(name_or_folder).expanduser()
     if name_or_folder and folder.is_dir():
         return folder.resolve().name, _folder(folder, progress)
@@ -79,8 +92,8 @@ def _digits() -> Unsplit:
     return Unsplit(Images(images, digits.target.astype(np.int64)), None, classes)
 
 
-def _named(name: str, data_dir: Path | None, download: bool) -> Unsplit:
-    folder, notes = find_named(name, data_dir, download)
+def _named(name: str, options: LoadOptions) -> Unsplit:
+    folder, notes = find_named(name, options.data_dir, options.download)
     data = read_idx_folder(folder, NAMED[name].classes)
     digest = hashlib.sha256(data.train.labels.astype(np.uint8).data).hexdigest()
     for other, known in NAMED.items():
