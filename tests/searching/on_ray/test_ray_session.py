@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +21,12 @@ from tune_mnist.searching.on_ray.ray_start import token_file
 
 def listening(process: psutil.Process) -> set[str]:
     """The addresses on which the process and its descendants accept connections."""
-    tree = [process, *process.children(recursive=True)]
-    sockets = [one for each in tree for one in each.net_connections("inet")]
-    return {one.laddr.ip.removeprefix("::ffff:") for one in sockets if one.status == "LISTEN"}
+    addresses = set()
+    for one in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # Ray ends idle workers when it likes
+            sockets = one.net_connections("inet")
+            addresses |= {each.laddr.ip for each in sockets if each.status == "LISTEN"}
+    return {address.removeprefix("::ffff:") for address in addresses}
 
 
 def test_nobody_else_can_reach_the_ray_of_a_search(running_ray: None) -> None:

@@ -16,6 +16,7 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
 from tune_mnist.searching.on_ray.shared_gram import shared_gram
 from tune_mnist.training.svm import gram
+from tune_mnist.training.svm.train import load_engine
 
 MAPS = Path("/proc/self/maps")
 SLOW_S = 6.0
@@ -27,7 +28,11 @@ def never() -> bool:
 
 @pytest.fixture
 def slow_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the driver's building take longer than a trial's process takes to start."""
+    """Make the driver's building take longer than a trial's process takes to start.
+
+    Numba's cache is filled first: in a new checkout the first process would compile for seconds.
+    """
+    load_engine()
     build = gram._build
 
     def slowly(data: Dataset, part: Path, threads: int, over: Callable[[], bool]) -> None:
