@@ -93,7 +93,11 @@ Searched = tuple[Outcome, list[dict[str, Any]]]
 def search(
     running_ray: None, few_digits: Dataset, fewer_digits: Dataset, tmp_path: Path
 ) -> Callable[..., Searched]:
-    """A function that runs a space to its end: its outcome, and its rows in the store."""
+    """A function that runs a space to its end: its outcome, and its rows in the store.
+
+    One trial at a time unless a test asks for more: each process that trains costs seconds to
+    start.
+    """
 
     def run(
         text: str,
@@ -105,7 +109,7 @@ def search(
         resume: bool = False,
         **settings: object,
     ) -> Searched:
-        plan = plan_text(tmp_path, text, **settings)
+        plan = plan_text(tmp_path, text, **{"max_concurrent": 1, **settings})
         plan = replace(plan, engine=(engine, "so says the test") if engine else None)
         request = SearchRequest(
             space=plan.space.model,

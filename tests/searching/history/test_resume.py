@@ -61,7 +61,7 @@ def outcomes(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("sampler", ["grid", "tpe"])
 def test_an_interrupted_search_ends_as_one_that_was_not(search: Search, sampler: str) -> None:
-    settings: dict[str, Any] = {"sampler": sampler, "max_concurrent": 1, "trials": 6}
+    settings: dict[str, Any] = {"sampler": sampler, "trials": 6}
     _, whole = search(LEARNING, "whole", **settings)
     first, some = search(LEARNING, "cut", observer=Interrupts(3), **settings)
     outcome, rows = search(LEARNING, "cut", resume=True, **settings)
@@ -86,7 +86,7 @@ def test_a_scheduler_still_knows_who_ran_before_the_interruption(
     search: Search, scheduler: str, values: str, before: int
 ) -> None:
     text = RUNGS.replace("0.1, 1.0, 10.0", values)
-    settings: dict[str, Any] = {"scheduler": scheduler, "max_concurrent": 1, "seed": 2}
+    settings: dict[str, Any] = {"scheduler": scheduler, "seed": 2}
     whole, rows = search(text, "whole", **settings)
     _, some = search(text, "cut", observer=Interrupts(before), **settings)
     outcome, again = search(text, "cut", resume=True, **settings)
@@ -98,7 +98,7 @@ def test_a_scheduler_still_knows_who_ran_before_the_interruption(
 
 def test_a_scheduler_knows_a_trial_that_the_store_answers(search: Search) -> None:
     text = RUNGS.replace("0.1, 1.0, 10.0", "10.0, 1.0e-4, 2.0e-4, 3.0e-4")
-    settings: dict[str, Any] = {"scheduler": "asha", "max_concurrent": 1, "seed": 2}
+    settings: dict[str, Any] = {"scheduler": "asha", "seed": 2}
     search(text, "first", trials=1, **settings)
     outcome, rows = search(text, "second", remember=True, **settings)
     assert outcome.reused == 1

@@ -58,8 +58,7 @@ def test_svms_on_a_shared_matrix_score_as_those_on_their_own(search: Search) -> 
 def test_same_seed_gives_the_same_trials(search: Search) -> None:
     text = RESNET.replace("{choice: [0.01, 0.001]}", "{log_uniform: [0.001, 0.1]}")
     text = text.replace("grid", "tpe")
-    settings = {"max_concurrent": 1, "seed": 3}
-    first, second = (search(text, name, **settings)[1] for name in ("a", "b"))
+    first, second = (search(text, name, seed=3)[1] for name in ("a", "b"))
     assert [(row["config"], row["val_accuracy"], row["test_accuracy"]) for row in first] == [
         (row["config"], row["val_accuracy"], row["test_accuracy"]) for row in second
     ]
@@ -93,7 +92,7 @@ class KillsFirst(Observer):
 
 def test_a_killed_trial_is_a_failed_row_and_the_search_goes_on(search: Search) -> None:
     text = RESNET.replace("epochs: 2", "epochs: 4")
-    outcome, rows = search(text, observer=KillsFirst(), max_concurrent=1)
+    outcome, rows = search(text, observer=KillsFirst())
     assert outcome.counts == {"completed": 1, "failed": 1}
     assert "process died" in next(row for row in rows if row["status"] == "failed")["error"]
 
@@ -104,7 +103,7 @@ def test_asha_keeps_the_curve_of_a_stopped_trial_and_never_tests_it(search: Sear
         "epochs: 2", "epochs: 3"
     )
     text += "points:\n  - {learning_rate: 0.001}\n"  # first, so that the others lag behind it
-    outcome, rows = search(text, scheduler="asha", trials=3, max_concurrent=1)
+    outcome, rows = search(text, scheduler="asha", trials=3)
     stopped = [row for row in rows if row["status"] == "stopped"]
     assert stopped
     assert all(row["test_accuracy"] is None and row["val_accuracy"] is not None for row in stopped)
@@ -132,7 +131,7 @@ def test_an_svm_climbs_its_rungs(
     text = SVM.replace("linear, rbf", "rbf").replace("0.1, 1.0, 10.0", values)
     text += "fidelity: {parameter: train_fraction, rungs: [0.25, 0.5, 1.0]}\n"
     text += "points: [{kernel: rbf, C: 10.0}]\n"  # first, so that the others lag behind it
-    _, rows = search(text, scheduler=scheduler, max_concurrent=1, seed=2)
+    _, rows = search(text, scheduler=scheduler, seed=2)
     reports = read_reports(tmp_path / "results", search="s").to_pylist()
     for row in rows:
         climbed = [one["fidelity"] for one in reports if one["trial"] == row["trial"]]
@@ -145,20 +144,20 @@ def test_asha_of_several_objectives_stops_the_dominated(search: Search) -> None:
     text = RESNET.replace("batch_size: 64", "batch_size: 8")
     text = text.replace("[0.01, 0.001]", "[0.01, 1.0e-9]") + "points: [{learning_rate: 0.01}]\n"
     text += "objective: [{metric: val_accuracy}, {metric: parameters}]\n"
-    outcome, rows = search(text, scheduler="asha", max_concurrent=1)
+    outcome, rows = search(text, scheduler="asha")
     by_rate = {row["config.learning_rate"]: row["status"] for row in rows}
     assert by_rate == {0.01: "completed", 1e-9: "stopped"}
     assert outcome.best is not None
 
 
 def test_the_target_ends_a_search(search: Search) -> None:
-    outcome, rows = search(SVM, target=0.5, max_concurrent=1)
+    outcome, rows = search(SVM, target=0.5)
     assert (outcome.reason, len(rows)) == ("target", 1)
 
 
 def test_the_time_budget_ends_a_search_and_counts_what_was_cut(search: Search) -> None:
     began = time.monotonic()
-    outcome, rows = search(LONG, time_budget_s=3)
+    outcome, rows = search(LONG, time_budget_s=3, max_concurrent=2)
     assert (outcome.reason, rows, outcome.unfinished) == ("time budget", [], 2)
     # No trial has reported, and Tune cannot interrupt one. Seconds are claimed elsewhere: here the
     # machine may be busy.
@@ -173,7 +172,7 @@ class InterruptsAfterFirst(Observer):
 
 
 def test_ctrl_c_keeps_what_finished(search: Search) -> None:
-    outcome, rows = search(SVM, observer=InterruptsAfterFirst(), max_concurrent=1)
+    outcome, rows = search(SVM, observer=InterruptsAfterFirst())
     assert outcome.reason == "interrupted"
     assert 1 <= len(rows) < 6
 
@@ -186,7 +185,7 @@ def test_as_many_trials_without_a_better_one_end_a_search(search: Search) -> Non
 
 def test_a_trial_that_was_killed_is_tried_again(search: Search) -> None:
     text = RESNET.replace("epochs: 2", "epochs: 4")
-    outcome, rows = search(text, observer=KillsFirst(), max_concurrent=1, retries=1)
+    outcome, rows = search(text, observer=KillsFirst(), retries=1)
     assert outcome.counts == {"completed": 2}
     assert [(row["trial"], row["attempt"], row["status"]) for row in rows] == [
         ("00000", 1, "failed"),
@@ -198,7 +197,7 @@ def test_a_trial_that_was_killed_is_tried_again(search: Search) -> None:
 def test_a_trial_that_hangs_is_ended_and_its_bundle_is_free_again(search: Search) -> None:
     text = RESNET.replace("{choice: [0.01, 0.001]}", "0.01")
     text = text.replace("epochs: 2", "epochs: {choice: [1, 500]}").replace(", trials: 2", "")
-    outcome, rows = search(text, max_concurrent=1, trial_timeout_s=15, share=False)
+    outcome, rows = search(text, trial_timeout_s=15, share=False)
     assert outcome.counts == {"completed": 1, "failed": 1}
     hanging = next(row for row in rows if row["status"] == "failed")
     assert hanging["error"] == "took more than 15 s, and was ended"
@@ -217,7 +216,7 @@ def test_a_store_that_takes_no_more_rows_ends_the_search_with_one_line(
 
     monkeypatch.setattr(Writer, "append_trial", full)
     with pytest.raises(InputError, match="no space left on device"):
-        search(SVM, max_concurrent=1)
+        search(SVM)
     assert [row["trial"] for row in read_trials(tmp_path / "results").to_pylist()] == ["00000"]
 
 
