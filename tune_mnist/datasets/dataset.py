@@ -30,16 +30,21 @@ class Unsplit:
     """A data set as its files have it, before the split.
 
     Args:
-        train: the training pool, which is split into training, validation and hold-out images.
+        train: the training pool; what the data set has not of its own is held out of it.
         test: the data set's own test images, or None.
         classes: k class names; labels are positions in it.
         notes: what a person may want to know of how the data was read, one line each.
+        val: the data set's own validation images, or None.
+        files_hash: SHA-256, in hex, of what the files hold, where that identifies the data and not
+            the arrays, which depend on the size that was asked for; "" hashes the arrays.
     """
 
     train: Images
     test: Images | None
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    val: Images | None = None
+    files_hash: str = ""
 
 
 @dataclass(frozen=True, eq=False)
