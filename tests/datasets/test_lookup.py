@@ -16,9 +16,15 @@ import pytest
 
 from tests.datasets.written import write_idx
 from tune_mnist.datasets import LoadOptions, load_dataset, lookup
-from tune_mnist.datasets.idx import FILES
+from tune_mnist.datasets.idx import FILES, read_idx_folder
 from tune_mnist.datasets.lookup import NAMED, find_named
 from tune_mnist.errors import InputError
+
+
+@pytest.fixture
+def small_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the small data sets that the tests write for the published ones."""
+    monkeypatch.setattr("tune_mnist.datasets.load.differing_files", lambda name, data: [])
 
 
 def downloads() -> Path:
@@ -48,6 +54,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Threadin
         mirror.shutdown()
 
 
+@pytest.mark.usefixtures("small_copies")
 @pytest.mark.parametrize("place", ["mnist", ".", "MNIST/raw"])
 @pytest.mark.parametrize("variable", [True, False])
 def test_named_folder_is_searched_in_every_layout(
@@ -59,9 +66,11 @@ def test_named_folder_is_searched_in_every_layout(
     data = load_dataset(
         "mnist", LoadOptions(None if variable else tmp_path / "data", download=False)
     )
-    assert (data.name, len(data.train), data.notes) == ("mnist", 140, ())
+    assert (data.name, len(data.train)) == ("mnist", 140)
+    assert not any("read from" in note for note in data.notes)
 
 
+@pytest.mark.usefixtures("small_copies")
 def test_torchvisions_usual_folder_is_searched() -> None:
     write_idx(Path("data/FashionMNIST/raw"))
     assert load_dataset("fashion-mnist", LoadOptions(download=False)).classes[9] == "Ankle boot"
@@ -84,22 +93,75 @@ def test_data_dir_comes_before_the_variable(
     assert find_named("mnist", tmp_path / "given")[0] == tmp_path / "given"
 
 
+@pytest.mark.usefixtures("small_copies")
 def test_data_found_outside_data_dir_is_noted(tmp_path: Path) -> None:
     write_idx(Path("data/MNIST/raw"))
     data = load_dataset("mnist", LoadOptions(tmp_path, download=False))
-    assert data.notes == (f"mnist is not in {tmp_path}: read from data/MNIST/raw",)
+    assert data.notes[0] == f"mnist is not in {tmp_path}: read from data/MNIST/raw"
 
 
+@pytest.mark.usefixtures("small_copies")
 def test_data_dir_with_both_data_sets_does_not_mix_them(tmp_path: Path) -> None:
     for seed, name in ((1, "mnist"), (2, "fashion-mnist")):
         write_idx(tmp_path / name, seed=seed)
-        alone = load_dataset(str(tmp_path / name)).content_hash
-        assert load_dataset(name, LoadOptions(tmp_path, download=False)).content_hash == alone
+        alone = read_idx_folder(tmp_path / name).train.images
+        data = load_dataset(name, LoadOptions(tmp_path, download=False))
+        assert set(map(bytes, data.train.images)) <= set(map(bytes, alone))
 
 
 def test_mnist_under_the_name_of_fashion_mnist_is_refused(real_data: Path) -> None:
     with pytest.raises(InputError, match="holds mnist, not fashion-mnist; use `dataset=mnist`"):
         load_dataset("fashion-mnist", LoadOptions(real_data / "mnist"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_stranger_under_the_name_of_mnist_is_refused(
+    real_data: Path, tmp_path: Path, name: str
+) -> None:
+    """One changed byte in one of the four files is enough."""
+    for file in FILES:
+        (tmp_path / f"{file}.gz").symlink_to(real_data / "mnist" / f"{file}.gz")
+    contents = bytearray(gzip.decompress((real_data / "mnist" / f"{name}.gz").read_bytes()))
+    contents[-1] ^= 1
+    (tmp_path / f"{name}.gz").unlink()
+    (tmp_path / name).write_bytes(contents)
+    with pytest.raises(
+        InputError, match=f"is not mnist: {name} differ from the published"
+    ) as caught:
+        load_dataset("mnist", LoadOptions(tmp_path, download=False))
+    assert f"`dataset={tmp_path}`" in str(caught.value)
+
+
+def test_mnist_in_a_folder_of_your_own_is_split_as_mnist(real_data: Path) -> None:
+    named = load_dataset("mnist", LoadOptions(real_data, download=False))
+    own = load_dataset(str(real_data / "mnist"))
+    assert (own.split, own.content_hash) == (named.split, named.content_hash)
+
+
+def test_a_home_folder_may_be_written_with_a_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_idx(tmp_path / "data" / "mnist")
+    assert find_named("mnist", Path("~/data"), download=False) == (tmp_path / "data/mnist", ())
+    monkeypatch.setenv("TUNE_MNIST_DATA", "~/data")
+    assert find_named("mnist", download=False)[0] == tmp_path / "data/mnist"
+    monkeypatch.setenv("TUNE_MNIST_DATA", "~nobody-of-this-name/data")
+    with pytest.raises(InputError, match=r"TUNE_MNIST_DATA: ~nobody.* is not a folder"):
+        find_named("mnist", download=False)
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name", "~nobody-of-this-name/x"])
+def test_a_user_that_does_not_exist_is_no_data_set(name: str) -> None:
+    with pytest.raises(InputError, match="is neither a known name nor a folder"):
+        load_dataset(name)
+
+
+def test_a_folder_that_a_known_name_hides_is_said(tmp_path: Path) -> None:
+    assert load_dataset("digits").notes[0].startswith("no test images")
+    Path("digits").mkdir()
+    said = "digits is the known data set; the folder digits/ here is read as ./digits"
+    assert said in load_dataset("digits").notes
 
 
 def test_incomplete_data_set_is_refused_not_fetched_again(tmp_path: Path) -> None:
@@ -137,6 +199,7 @@ def test_missing_data_set_names_every_place_and_a_way_out(
     assert "\n" not in message
 
 
+@pytest.mark.usefixtures("small_copies")
 def test_download_is_kept_for_the_next_time(
     server: ThreadingHTTPServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,4 +272,4 @@ def test_folder_of_several_data_sets_is_refused(tmp_path: Path) -> None:
 def test_a_raw_file_is_preferred_to_its_gzip_as_torchvision_leaves_both(tmp_path: Path) -> None:
     folder = write_idx(tmp_path / "MNIST/raw", packed=False)
     (folder / f"{FILES[0]}.gz").write_bytes(gzip.compress(b"rubbish"))
-    assert len(load_dataset(str(tmp_path)).train) == 140
+    assert len(load_dataset(str(tmp_path)).train) == 180

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch.utils.data import TensorDataset, random_split
 
 from tests.datasets.written import write_idx
-from tune_mnist.datasets import Images, LoadOptions, load_dataset
+from tune_mnist.datasets import Images, LoadOptions, TestSet, load_dataset
 from tune_mnist.datasets.dataset import Unsplit
 from tune_mnist.datasets.split import split
 from tune_mnist.errors import InputError
@@ -19,7 +20,8 @@ from tune_mnist.errors import InputError
 def numbered(n: int, k: int = 2) -> Unsplit:
     """Images whose bytes are their own number, so a part shows which ones it drew."""
     images = np.arange(n, dtype="<u4").view(np.uint8).reshape(n, 2, 2)
-    return Unsplit(Images(images, np.arange(n) % k), None, tuple(map(str, range(k))))
+    pool = Images(images, np.arange(n) % k)
+    return Unsplit(pool, None, tuple(map(str, range(k))), split="report")
 
 
 def drawn(part: Images) -> list[int]:
@@ -58,10 +60,11 @@ def test_labels_stay_with_their_images() -> None:
 
 
 @pytest.mark.parametrize(("test_set", "n"), [("standard", 50), ("holdout", 40)])
-def test_test_set_is_the_requested_one(idx_folder: Path, test_set: str, n: int) -> None:
-    data = load_dataset(str(idx_folder), LoadOptions(test_set="standard" if n == 50 else "holdout"))
-    assert (len(data.train), len(data.val), len(data.test)) == (140, 20, n)
-    assert data.split == f"report-70/10/20 seed 42, test {test_set}"
+def test_test_set_is_the_requested_one(test_set: TestSet, n: int) -> None:
+    data = replace(numbered(200), test=numbered(50).train)
+    whole = split("all", data, test_set)
+    assert (len(whole.train), len(whole.val), len(whole.test)) == (140, 20, n)
+    assert whole.split == f"report-70/10/20 seed 42, test {test_set}"
 
 
 def test_without_test_images_the_test_set_is_the_holdout_and_a_note_says_so() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,8 @@ class Unsplit:
         val: the data set's own validation images, or None.
         files_hash: SHA-256, in hex, of what the files hold, where that identifies the data and not
             the arrays, which depend on the size that was asked for; "" hashes the arrays.
+        split: "report" draws the technical report's parts, "stratified" the same share of each
+            class.
     """
 
     train: Images
@@ -45,6 +48,7 @@ class Unsplit:
     notes: tuple[str, ...] = ()
     val: Images | None = None
     files_hash: str = ""
+    split: Literal["report", "stratified"] = "stratified"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +77,30 @@ class Dataset:
     split: str
     notes: tuple[str, ...] = ()
 
+    def summary(self) -> str:
+        """Return what a person should know before training, in one line."""
+        counts = np.bincount(self.train.labels, minlength=len(self.classes))
+        smallest = int(np.argmin(counts))
+        parts = (self.train, self.val, self.test)
+        height, width = self.train.images.shape[1:3]
+        return (
+            f"{self.name}: {len(self.classes)} classes;"
+            f" {' / '.join(f'{len(part):,}' for part in parts)} images to train / validate / test;"
+            f" {width}x{height} pixels, {'colour' if self.train.images.ndim == 4 else 'grey'};"
+            f" smallest class {self.classes[smallest]}, {counts[smallest]:,} to train"
+        )
 
-def content_hash(parts: tuple[Images, ...], split: str) -> str:
+
+def content_hash(parts: tuple[Images, ...], split: str, files_hash: str = "") -> str:
     """Return the SHA-256, in hex, of the split's name and of the images and labels of all parts.
 
     It depends on the arrays' shapes and types, but not on their byte order or the files' format.
+    Where there is a `files_hash`, it stands for the arrays: they depend on how they were stored.
     """
     digest = hashlib.sha256(split.encode())
+    if files_hash:
+        digest.update(files_hash.encode())
+        return digest.hexdigest()
     for part in parts:
         for array in (part.images.astype("|u1", copy=False), part.labels.astype("<i8", copy=False)):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
