@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.datasets.written import small_images, write_classes
+from tune_mnist.datasets.cache import clear
 from tune_mnist.datasets.dataset import Unsplit
 from tune_mnist.datasets.image_folder import read_image_folder
 
@@ -37,7 +38,11 @@ def test_second_reading_decodes_nothing_and_is_equal(tmp_path: Path) -> None:
     assert (second.classes, second.notes) == (first.classes, first.notes)
     assert first.test is not None
     assert second.test is not None
-    for a, b in ((first.train, second.train), (first.test, second.test)):
+    assert first.val is not None
+    assert second.val is not None
+    assert second.files_hash == first.files_hash != ""
+    parts = ((first.train, second.train), (first.val, second.val), (first.test, second.test))
+    for a, b in parts:
         np.testing.assert_array_equal(a.images, b.images)
         np.testing.assert_array_equal(a.labels, b.labels)
 
@@ -49,6 +54,30 @@ def test_folder_without_test_images_is_cached_without_them(class_folder: Path) -
 
 def change_time(folder: Path) -> None:
     os.utime(folder / "cat" / "000.png", ns=(1, 1))
+
+
+def of_one_size_and_time(folder: Path) -> tuple[Path, Path]:
+    """Two images of the folder, which is in the cache with equal sizes and times of both."""
+    cat, dog = folder / "cat" / "000.png", folder / "dog" / "000.png"
+    for path in (cat, dog):
+        path.write_bytes(path.read_bytes().ljust(200, b"\0"))  # Pillow reads to the end chunk
+        os.utime(path, ns=(7, 7))
+    read(folder)
+    return cat, dog
+
+
+def change_pixels_but_neither_size_nor_time(folder: Path) -> None:
+    cat, dog = of_one_size_and_time(folder)
+    cat.write_bytes(dog.read_bytes())
+    os.utime(cat, ns=(7, 7))
+
+
+def swap_two_classes_images(folder: Path) -> None:
+    """As a person corrects labels: files change places and keep their size and time."""
+    cat, dog = of_one_size_and_time(folder)
+    cat.rename(folder / "aside")
+    dog.rename(cat)
+    (folder / "aside").rename(dog)
 
 
 def add_image(folder: Path) -> None:
@@ -67,7 +96,13 @@ def add_note(folder: Path) -> None:
     (folder / "cat" / "list.txt").write_text("")
 
 
-@pytest.mark.parametrize("change", [change_time, add_image, remove_image, rename_class, add_note])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(change_time, change_pixels_but_neither_size_nor_time, swap_two_classes_images),
+        *(add_image, remove_image, rename_class, add_note),
+    ],
+)
 def test_changed_folder_is_decoded_again(
     class_folder: Path, change: Callable[[Path], None]
 ) -> None:
@@ -76,6 +111,28 @@ def test_changed_folder_is_decoded_again(
     assert read(class_folder)[1]
     assert not read(class_folder)[1]
     entry()  # the old one is gone
+
+
+def test_corrected_labels_are_another_data_set(class_folder: Path) -> None:
+    """So a search of the old ones refuses to be resumed."""
+    of_one_size_and_time(class_folder)
+    before = read(class_folder)[0].files_hash
+    swap_two_classes_images(class_folder)
+    assert read(class_folder)[0].files_hash != before
+
+
+def test_each_size_has_its_own_entry(class_folder: Path) -> None:
+    read(class_folder)
+    read_image_folder(class_folder, side=16)
+    assert not read(class_folder)[1]
+
+
+def test_clearing_removes_every_entry_and_counts_them(class_folder: Path) -> None:
+    assert clear() == (0, 0)
+    read(class_folder)
+    size = entry().stat().st_size
+    assert clear() == (1, size)
+    assert read(class_folder)[1]
 
 
 def test_entry_with_any_damage_is_rebuilt(class_folder: Path) -> None:

@@ -125,12 +125,11 @@ def test_the_first_frame_is_used_and_that_is_said(tmp_path: Path, suffix: str) -
     frames = [Image.fromarray(array) for array in small_images(3, size=(8, 8))]
     for name in "ab":
         (tmp_path / name).mkdir()
-        frames[0].save(
-            tmp_path / name / f"0.{suffix}",
-            save_all=True,
-            append_images=frames[1:],
-            **({"lossless": True} if suffix == "webp" else {}),
-        )
+        file, rest = tmp_path / name / f"0.{suffix}", frames[1:]
+        if suffix == "webp":
+            frames[0].save(file, save_all=True, append_images=rest, lossless=True)
+        else:
+            frames[0].save(file, save_all=True, append_images=rest)
     data = read_image_folder(tmp_path)
     np.testing.assert_array_equal(data.train.images[0], np.asarray(frames[0]))
     assert data.notes == ("2 animated or multi-page files: only their first frame is used",)
