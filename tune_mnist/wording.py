@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,21 @@ def clean(text: str) -> str:
     the direction of writing), and every half of a surrogate pair (in undecodable file names).
     """
     return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def displayed(path: str) -> str:
+    """Return a file's name or path as text that any encoding of Unicode can hold.
+
+    Bytes of a name that are not UTF-8, which Python holds as halves of surrogate pairs, are written
+    as escapes, `caf\\xe9`; `undisplayed` reads them.
+    """
+    escaped = re.sub("[\udc80-\udcff]", lambda half: f"\\x{ord(half[0]) - 0xDC00:x}", path)
+    return escaped.encode("utf-8", "backslashreplace").decode()
+
+
+def undisplayed(path: str) -> str:
+    """Return the path that `displayed` wrote."""
+    return re.sub(r"\\x([89a-f][0-9a-f])", lambda byte: chr(0xDC00 + int(byte[1], 16)), path)
 
 
 def _shown(character: str) -> str:

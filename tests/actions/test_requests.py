@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tune_mnist.actions.requests import (
     ConfirmRequest,
+    DataRequest,
     Request,
     ResumeRequest,
     SearchRequest,
@@ -25,7 +26,7 @@ from tune_mnist.cli.words import in_options
 from tune_mnist.errors import InputError
 from tune_mnist.spaces import Search
 
-KINDS = (SearchRequest, ResumeRequest, ConfirmRequest)
+KINDS = (SearchRequest, ResumeRequest, ConfirmRequest, DataRequest)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,7 +14,6 @@ from tune_mnist.datasets.dataset import Unsplit
 from tune_mnist.datasets.split import split
 from tune_mnist.errors import InputError
 
-
 FIRST = 1 << 24  # no image has one level only
 
 

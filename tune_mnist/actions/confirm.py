@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tune_mnist.actions.preparing import read_data
+from tune_mnist.actions.preparing import absolute, read_data
 from tune_mnist.actions.requests import ConfirmRequest, asked
 from tune_mnist.analysis.confirmation import Standings, repeats, standings, wanted_seeds
 from tune_mnist.datasets import Dataset
@@ -46,7 +46,7 @@ class PreparedConfirmation:
     @property
     def notes(self) -> tuple[str, ...]:
         """One line each that a person should read before it runs."""
-        return (*self.plan.notes, *self.data.notes)
+        return (*self.data.described(), *self.plan.notes)
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,11 @@ def prepare_confirmation(
     request: ConfirmRequest, observer: Observer | None = None
 ) -> PreparedConfirmation:
     """Choose what runs again. Args and raises: as `confirm`."""
-    root = request.results.absolute()
+    root = absolute(request.results)
     chosen = confirmation_of(root, request.search, top=request.top, seeds=request.seeds)
     record = chosen.record
-    data = read_data(str(record.space.get("dataset")), request.data_dir, record.test_set, observer)
+    dataset, skip = str(record.space.get("dataset")), bool(record.request.get("skip_bad_images"))
+    data = read_data(dataset, request.data_dir, record.test_set, observer, skip)
     machine = this_machine(ask_torch=record.space.get("model") != "svm")
     plan = plan_confirmation(chosen, data, machine, cpus=request.cpus, gpus=request.gpus)
     return PreparedConfirmation(request.model_copy(update={"results": root}), chosen, plan, data)

@@ -25,6 +25,7 @@ from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.machine import this_machine
 from tune_mnist.searching.planning.plan import Plan, plan_search, with_engine
 from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
+from tune_mnist.wording import displayed
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,11 @@ def prepare_space(
     named = request.resume or request.name
     if request.confirm is not None and named is not None:
         confirmation_name(named)  # refused now, not after the whole search
-    request = request.model_copy(update={"results": request.results.absolute()})
+    request = request.model_copy(update={"results": absolute(request.results)})
     machine = this_machine(ask_torch=request.gpus > 0 or space.model != "svm")
     plan = plan_search(space, cpus=request.cpus, gpus=request.gpus, machine=machine)
-    data = read_data(space.dataset, request.data_dir, request.test_set, observer)
+    skip = request.skip_bad_images
+    data = read_data(space.dataset, request.data_dir, request.test_set, observer, skip)
     return replace(prepare_plan(with_engine(plan, data, machine), data, request), began=began)
 
 
@@ -98,7 +100,7 @@ def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
     memory = None if request.rerun else Memory(root, plan, data)
     name = request.name or new_name(space, data)
     expected = plan_forecast(root, plan, data, memory)
-    notes = (*plan.notes, *learned, *data.notes)
+    notes = (*data.described(), *plan.notes, *learned)
     return Prepared(request, name, plan, data, Known(memory, warm), expected, notes)
 
 
@@ -109,13 +111,14 @@ def prepare_resumed(request: ResumeRequest, observer: Observer | None = None) ->
         raises.
     """
     began = time.monotonic()
-    root = request.results.absolute()
+    root = absolute(request.results)
     earlier = earlier_runs(root, request.search)
     record = earlier.record
     changes = {"trials": request.trials, "time_budget_s": request.time_budget_s}
     space = override(earlier.space, Overrides(search=changes))
     gpus = record.resources.gpus if request.gpus is None else request.gpus
-    data = read_data(space.dataset, request.data_dir, record.test_set, observer)
+    skip = bool(record.request.get("skip_bad_images"))
+    data = read_data(space.dataset, request.data_dir, record.test_set, observer, skip)
     machine = this_machine(ask_torch=gpus > 0 or space.model != "svm")
     plan = plan_search(space, cpus=request.cpus, gpus=gpus, machine=machine)
     plan = with_engine(plan, data, machine)
@@ -139,8 +142,20 @@ def _resumed(
         said = f"{finished} trials have finished already, and `trials={plan.trials}` adds none"
         enough = (f"{earlier.name}: {said}",)
         plan = replace(plan, trials=finished)
-    notes = (*plan.notes, *data.notes, *changed, *earlier.notes, *enough)
+    notes = (*data.described(), *plan.notes, *changed, *earlier.notes, *enough)
     return Prepared(request, earlier.name, plan, data, Known(memory, earlier=earlier), None, notes)
+
+
+def absolute(results: Path) -> Path:
+    """Return the store's folder as an absolute path.
+
+    Raises: InputError: the path is not UTF-8, which Parquet's reader and Ray's processes need.
+    """
+    folder = results.absolute()
+    if str(folder) != displayed(str(folder)):
+        problem = f"{displayed(str(folder))} is not UTF-8"
+        raise input_error("`results`", problem, "name a folder whose whole path is UTF-8")
+    return folder
 
 
 def _check_resume(request: SearchRequest) -> None:
@@ -191,7 +206,11 @@ def asked_space(request: SearchRequest) -> Space:
 
 
 def read_data(
-    dataset: str, data_dir: Path | None, test_set: str, observer: Observer | None
+    dataset: str,
+    data_dir: Path | None,
+    test_set: str,
+    observer: Observer | None,
+    skip_bad_images: bool = False,
 ) -> Dataset:
     """Read the data set.
 
@@ -202,7 +221,9 @@ def read_data(
     if chosen is None:
         raise input_error("`test_set`", f"{test_set!r} is unknown", nearest(test_set, choices))
     progress = observer.reading if observer else None
-    return load_dataset(dataset, LoadOptions(data_dir, chosen), progress)
+    return load_dataset(
+        dataset, LoadOptions(data_dir, chosen, skip_bad_images=skip_bad_images), progress
+    )
 
 
 def _checked(earlier: Earlier, plan: Plan, data: Dataset, allow_change: bool) -> tuple[str, ...]:

@@ -16,9 +16,13 @@ from pydantic.fields import FieldInfo
 
 from tune_mnist.errors import Fault, InputError, input_error, nearest
 from tune_mnist.quantities import Cores, Count, Fraction, Gpus, Seconds, Seed, Times
+from tune_mnist.wording import displayed
 
 _DATA_DIR = "Where to look for data sets first."
 _RESULTS = "Folder of the results store."
+_DATASET = "mnist, fashion-mnist, digits, or a folder of images."
+_TEST_SET = "standard (the data set's own) or holdout (20 % of training)."
+_SKIP_BAD = "Train without the images that cannot be decoded, and name them."
 
 
 class Request(BaseModel):
@@ -40,13 +44,10 @@ class SearchRequest(Request):
         description="A space that ships (see `spaces`), or the model of your own space file."
     )
     space_file: Path | None = Field(None, description="A space file of your own.")
-    dataset: str | None = Field(
-        None, description="mnist, fashion-mnist, digits, or a folder of images."
-    )
+    dataset: str | None = Field(None, description=_DATASET)
     data_dir: Path | None = Field(None, description=_DATA_DIR)
-    test_set: str = Field(
-        "standard", description="standard (the data set's own) or holdout (20 % of training)."
-    )
+    test_set: str = Field("standard", description=_TEST_SET)
+    skip_bad_images: bool = Field(False, description=_SKIP_BAD)
     cpus: Count = Field(None, description="Cores for the whole search; default all.")
     gpus: int = Field(0, ge=0, description="GPUs for the whole search.")
     cpus_per_trial: Cores = Field(None, description="Cores of one trial.")
@@ -105,6 +106,11 @@ class SearchRequest(Request):
     seeds: int = Field(5, ge=2, description="Fresh seeds for each when confirming.")
     dashboard: bool = Field(False, description="Start Ray's dashboard on 127.0.0.1.")
 
+    @field_validator("dataset")
+    @classmethod
+    def _storable(cls, given: str | None) -> str | None:
+        return None if given is None else displayed(given)
+
     @field_validator("where", mode="before")
     @classmethod
     def _one_or_several(cls, given: Any) -> Any:
@@ -136,6 +142,15 @@ class ConfirmRequest(Request):
     gpus: Times = Field(None, description="GPUs for all of it; default as the search had.")
     data_dir: Path | None = Field(None, description=_DATA_DIR)
     results: Path = Field(Path("results"), description=_RESULTS)
+
+
+class DataRequest(Request):
+    """Everything that may be asked when a data set is looked at."""
+
+    dataset: str | None = Field(None, description=_DATASET)
+    data_dir: Path | None = Field(None, description=_DATA_DIR)
+    test_set: str = Field("standard", description=_TEST_SET)
+    skip_bad_images: bool = Field(False, description=_SKIP_BAD)
 
 
 AnyRequest = TypeVar("AnyRequest", bound=Request)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tune_mnist.cli.confirm import confirm
+from tune_mnist.cli.data import data
 from tune_mnist.cli.importance import importance
 from tune_mnist.cli.leaderboard import leaderboard
 from tune_mnist.cli.report import report_app
@@ -19,7 +20,7 @@ from tune_mnist.version import __version__
 
 Command = Callable[..., None]
 
-_TAKE_A_REQUEST = ("search", "resume", "confirm")
+_TAKE_A_REQUEST = ("search", "resume", "confirm", "data")
 
 
 def whole_app() -> typer.Typer:
@@ -41,7 +42,7 @@ def app_for(words: Container[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_options)
-    for command in (search, resume, status, leaderboard, importance, confirm, replay):
+    for command in (search, resume, data, status, leaderboard, importance, confirm, replay):
         called = command.__name__ in _TAKE_A_REQUEST and command.__name__ in words
         app.command()(_with_request(command) if called else command)
     app.add_typer(report_app, name="report")
@@ -50,10 +51,13 @@ def app_for(words: Container[str]) -> typer.Typer:
 
 
 def _with_request(command: Command) -> Command:
-    from tune_mnist.actions.requests import ConfirmRequest, Request, ResumeRequest, SearchRequest
+    from tune_mnist.actions import requests
     from tune_mnist.cli.options import with_options
 
-    kinds: tuple[type[Request], ...] = (SearchRequest, ResumeRequest, ConfirmRequest)
+    kinds: tuple[type[requests.Request], ...] = (
+        *(requests.SearchRequest, requests.ResumeRequest),
+        *(requests.ConfirmRequest, requests.DataRequest),
+    )
     return with_options(command, kinds[_TAKE_A_REQUEST.index(command.__name__)])
 
 

@@ -29,14 +29,15 @@ def parameters_of(kind: type[Request], *, from_file: bool) -> list[inspect.Param
     """Return a command's parameters as Typer reads them, one a field.
 
     Args:
-        kind: the request. Its first field is given without an option's name.
+        kind: the request. Its first field is given without an option's name, and may be left out
+            if it has a default.
         from_file: whether a file may give that field too.
     """
     [(name, field), *others] = kind.model_fields.items()
     how = typer.Argument(help=field.description, show_default=False)
     first = (
         _parameter(name, Annotated[str | None, how], None)
-        if from_file
+        if from_file or not field.is_required()
         else _parameter(name, Annotated[str, how], inspect.Parameter.empty)
     )
     return [first, *(_option(name, field) for name, field in others)]

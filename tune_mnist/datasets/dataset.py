@@ -77,6 +77,10 @@ class Dataset:
     split: str
     notes: tuple[str, ...] = ()
 
+    def described(self) -> tuple[str, ...]:
+        """Return the summary, then the notes: a line each."""
+        return (self.summary(), *self.notes)
+
     def summary(self) -> str:
         """Return what a person should know before training, in one line."""
         counts = np.bincount(self.train.labels, minlength=len(self.classes))

@@ -10,11 +10,11 @@ import numpy as np
 from tune_mnist.datasets.dataset import Dataset, Images, Unsplit
 from tune_mnist.datasets.idx import holds_idx, read_idx_folder
 from tune_mnist.datasets.image_folder import read_image_folder
-from tune_mnist.datasets.image_folder.scan import displayed
 from tune_mnist.datasets.lookup import NAMED, differing_files, expanded, find_named, name_of
 from tune_mnist.datasets.pictures import Progress
 from tune_mnist.datasets.split import TestSet, split
 from tune_mnist.errors import input_error, nearest
+from tune_mnist.wording import displayed, undisplayed
 
 DATASET_NAMES = (*NAMED, "digits")
 IDX_LAYOUTS = (Path(), Path("raw"), *(Path(named.torchvision, "raw") for named in NAMED.values()))
@@ -78,6 +78,8 @@ def _read(
     if name_or_folder in NAMED:
         return name_or_folder, _named(name_or_folder, options)
     folder = expanded(name_or_folder)
+    if name_or_folder and not folder.is_dir():  # as the store has a name that is not UTF-8
+        folder = expanded(undisplayed(name_or_folder))
     if name_or_folder and folder.is_dir():
         return displayed(folder.resolve().name), _folder(folder, options, progress)
     raise input_error(

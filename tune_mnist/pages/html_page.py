@@ -23,12 +23,13 @@ from tune_mnist.wording import clean
 _HERE = Path(__file__).parent
 
 
-def fill(template: Path, *styles: Path, **values: Any) -> str:
+def fill(template: Path, *styles: Path, scripts: bool = True, **values: Any) -> str:
     """Return a page: the template with its values, Plotly, and our script and style sheets.
 
     Args:
         template: an HTML file; it may extend and include those in this folder.
         styles: style sheets to add to `page.css`.
+        scripts: whether the page has charts or sortable tables, which need Plotly and our script.
         values: the variables of the template.
     """
     environment = jinja2.Environment(
@@ -44,12 +45,14 @@ def fill(template: Path, *styles: Path, **values: Any) -> str:
     return environment.get_template(template.name).render(
         **values,
         style=Markup("\n".join(sheets)),
-        # Browsers turn every line break into "\n" before they compute the hash.
-        scripts=[
-            Markup(get_plotlyjs().replace("\r\n", "\n")),
-            Markup((_HERE / "page.js").read_text("utf-8")),
-        ],
+        scripts=_scripts() if scripts else [],
     )
+
+
+def _scripts() -> list[Markup]:
+    # Browsers turn every line break into "\n" before they compute the hash.
+    plotly = get_plotlyjs().replace("\r\n", "\n")
+    return [Markup(plotly), Markup((_HERE / "page.js").read_text("utf-8"))]
 
 
 def _cleaned(value: Any) -> Any:

@@ -163,7 +163,8 @@ class SearchRecord(Part):
         description="trials at most of the first run; a sampler sets itself up for them",
     )
     notes: tuple[str, ...] = Field(
-        default=(), description="what was collapsed, capped or ignored, a line each"
+        default=(),
+        description="what was collapsed, capped, ignored or left out of the data, a line each",
     )
     dataset: str = Field(default="", description="name of the data set")
     data_hash: str = Field(default="", description="SHA-256 of images, labels and split")

@@ -23,11 +23,11 @@ from tune_mnist.datasets.image_folder.scan import (
     LeftOut,
     contents,
     count_images,
-    displayed,
     some,
     walk,
 )
 from tune_mnist.errors import Fault, InputError, input_error
+from tune_mnist.wording import displayed
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)

@@ -12,9 +12,10 @@ import numpy as np
 from tune_mnist.datasets.cache import cached
 from tune_mnist.datasets.dataset import Images, Unsplit
 from tune_mnist.datasets.image_folder.layout import PARTS, Listing, Part, list_images
-from tune_mnist.datasets.image_folder.scan import displayed, some
+from tune_mnist.datasets.image_folder.scan import some
 from tune_mnist.datasets.pictures import Decoded, Progress, read_pictures
 from tune_mnist.errors import Fault, InputError, input_error
+from tune_mnist.wording import displayed
 
 MOST_NAMED = 20
 VERSION = 2  # of the decoding; a new number makes every cached result, and every hash, another

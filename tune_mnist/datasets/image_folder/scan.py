@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tune_mnist.wording import displayed
+
 SUFFIXES = (
     *(".avif", ".bmp", ".dib", ".gif", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg"),
     *(".jpf", ".jpg", ".jpx", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
@@ -133,14 +135,6 @@ def is_image(entry: os.DirEntry[str]) -> bool:
         head = file.read(16)
     in_a_box = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     return in_a_box or head[4:12] in (b"ftypavif", b"ftypavis") or head.startswith(SIGNATURES)
-
-
-def displayed(name: str) -> str:
-    """Return a file's name as text that any encoding of Unicode can hold.
-
-    Bytes of a name that is not UTF-8 are written as escapes: `caf\\xe9`.
-    """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def some(names: Sequence[str] | Iterable[str], most: int = MOST_NAMED) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants, services
+from ray._private import ray_constants, services, utils
 from ray._private.node import Node
 from ray.job_config import JobConfig
 
@@ -65,6 +65,8 @@ def start_ray(folder: Path, *, dashboard: bool, **arguments: Any) -> Any:
             _alone(folder),
             _only_used_processes(dashboard),
             replaced(services, {"ConsolePopen": _Detached}),
+            # Ray stores the command line as UTF-8 and fails where a path in it is not.
+            replaced(utils, {"get_entrypoint_name": lambda: "tune_mnist"}),
         ):
             return ray.init(
                 address="local",

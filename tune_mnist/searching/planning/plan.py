@@ -86,7 +86,7 @@ class Plan:
             trials=self.trials,
             first_trials=self.space.search.trials,
             engine=self.engine,
-            notes=self.notes,
+            notes=(*self.notes, *data.notes),
             dataset=data.name,
             data_hash=data.content_hash,
             split=data.split,
