@@ -11,17 +11,23 @@ from tune_mnist.actions.requests import ResumeRequest, SearchRequest
 from tune_mnist.actions.search import Searched
 from tune_mnist.actions.search import resume as resume_search
 from tune_mnist.actions.search import search as run_search
+from tune_mnist.datasets import PythonData
 from tune_mnist.metrics import ACCURACY
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.winner import better
 from tune_mnist.wording import percent
 
 
-def search(request: SearchRequest, *, progress: bool = True) -> Searched:
+def search(
+    request: SearchRequest, *, data: PythonData | None = None, progress: bool = True
+) -> Searched:
     """Search a space on a data set; every finished trial goes into the results store.
 
     Args:
         request: what is asked for.
+        data: images and labels that are in memory, instead of a data set on disk: (images, labels)
+            as arrays, or a torch data set of (image, label), or a mapping of "train", "val" and
+            "test" to these. The request's `dataset` is its name, "data" by default.
         progress: whether to show a progress bar.
 
     Returns: how it came out: `.best` is the winner's row, `.name` the search's name in the store.
@@ -29,16 +35,19 @@ def search(request: SearchRequest, *, progress: bool = True) -> Searched:
     Raises: InputError: what is asked for cannot be done; the message names the field and the fix.
     """
     with _watching(progress) as observer:
-        return run_search(request, observer)
+        return run_search(request, observer, data)
 
 
-def resume(request: ResumeRequest, *, progress: bool = True) -> Searched:
+def resume(
+    request: ResumeRequest, *, data: PythonData | None = None, progress: bool = True
+) -> Searched:
     """Resume a search that was interrupted, or give a finished one more trials.
 
-    Args, returns and raises: as `search`.
+    Args, returns and raises: as `search`. A search of data from Python needs the same `data` again;
+    it is refused if an image or a label differs.
     """
     with _watching(progress) as observer:
-        return resume_search(request, observer)
+        return resume_search(request, observer, data)
 
 
 @contextmanager

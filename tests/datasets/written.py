@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,13 @@ from PIL import Image
 from tune_mnist.datasets.idx import FILES
 
 Array = npt.NDArray[np.uint8]
+
+
+def pairs(images: Array, labels: Iterable[int]) -> list[tuple[bytes, int]]:
+    """Return images with their labels, in an order of their own: the split shuffles them."""
+    return sorted(
+        (image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True)
+    )
 
 
 def idx_bytes(array: Array) -> bytes:

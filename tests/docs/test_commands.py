@@ -21,7 +21,10 @@ PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *GUIDE]
 ALL_PAGES = [*PAGES, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMAND = re.compile(r"^ +python -m tune_mnist (.*)$", flags=re.MULTILINE)
 FILE = re.compile(r"`([\w./-]+\.(?:py|yaml|toml|txt|md|csv|sh))`")
-THE_READERS_OWN = ("my_space.yaml", "request.json", "leaderboard.html", "report.html")
+THE_READERS_OWN = (
+    *("my_space.yaml", "request.json", "leaderboard.html", "report.html"),
+    *("train.csv", "test.csv", "sign_mnist_train.csv"),
+)
 
 
 def blocks(page: Path, language: str) -> list[str]:

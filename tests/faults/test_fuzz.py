@@ -9,9 +9,13 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 
-from tests.datasets.written import write_idx
+from tests.datasets.formats.test_parquet import rows as parquet_rows
+from tests.datasets.formats.test_parquet import write_shard
+from tests.datasets.formats.test_pixel_table import write_table
+from tests.datasets.written import cyclic_labels, small_images, write_idx
 from tune_mnist.cli import run
 from tune_mnist.datasets import LoadOptions, load_dataset
 from tune_mnist.errors import InputError
@@ -19,6 +23,7 @@ from tune_mnist.spaces import Device, collapsed, read_space, size
 from tune_mnist.spaces.shipped import find_space, shipped_spaces
 
 FILES = 1000
+FILES_OF_A_FORMAT = 100
 TOKENS = (
     *(b"\0", b"\xef\xbb\xbf", b"\xff", b"\t", b"\r", b"{", b"}", b"[", b"]", b":", b": ", b"- "),
     *(b"&a", b"*a", b"!!python/name:os.system", b"<<: ", b"? ", b"---\n", b"...\n", b"|", b">"),
@@ -122,6 +127,36 @@ def test_a_thousand_broken_idx_files_are_read_or_refused(tmp_path: Path) -> None
             check_words(str(error), folder)
             refused += 1
     assert FILES / 2 < refused <= FILES
+
+
+def whole_file(kind: str, folder: Path) -> Path:
+    """Write a small data set that is one file of this kind."""
+    labels = cyclic_labels(60, 3)
+    if kind == "parquet":
+        return write_shard(folder / "train.parquet", parquet_rows(small_images(60)))
+    if kind == "csv":
+        return write_table(folder / "own.csv", small_images(60, 0, (5, 5)), labels.tolist())
+    file = folder / "own.npz"
+    save = np.savez_compressed if kind == "packed npz" else np.savez
+    save(file, x_train=small_images(60), y_train=labels)
+    return file
+
+
+@pytest.mark.parametrize("kind", ["npz", "packed npz", "csv", "parquet"])
+def test_broken_files_of_every_format_are_read_or_refused(tmp_path: Path, kind: str) -> None:
+    refused, chance = 0, random.Random(0)
+    file = whole_file(kind, tmp_path)
+    whole = file.read_bytes()
+    for _ in range(FILES_OF_A_FORMAT):
+        file.write_bytes(mutated(whole, [whole], chance))
+        try:
+            load_dataset(str(file))
+        except InputError as error:
+            lines = str(error).splitlines()
+            assert lines[0].startswith((str(file), f"dataset {file.parent.name}", "dataset own"))
+            assert [line for line in lines if "; " not in line or "Traceback" in line] == []
+            refused += 1
+    assert FILES_OF_A_FORMAT / 2 < refused <= FILES_OF_A_FORMAT
 
 
 @pytest.mark.parametrize("kind", ["space", "idx"])

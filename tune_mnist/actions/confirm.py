@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tune_mnist.actions.preparing import absolute, read_data
+from tune_mnist.actions.preparing import absolute, read_data, recorded_options
 from tune_mnist.actions.requests import ConfirmRequest, asked
 from tune_mnist.analysis.confirmation import Standings, repeats, standings, wanted_seeds
-from tune_mnist.datasets import Dataset
+from tune_mnist.datasets import Dataset, PythonData
 from tune_mnist.errors import input_error
 from tune_mnist.searching.history.confirmation import (
     Confirmation,
@@ -64,7 +64,9 @@ class Confirmed:
     outcome: Outcome
 
 
-def confirm(request: ConfirmRequest, observer: Observer | None = None) -> Confirmed:
+def confirm(
+    request: ConfirmRequest, observer: Observer | None = None, data: PythonData | None = None
+) -> Confirmed:
     """Run the best trials of a search again on fresh seeds.
 
     A confirmation that was made before is continued: only missing seeds run.
@@ -72,24 +74,25 @@ def confirm(request: ConfirmRequest, observer: Observer | None = None) -> Confir
     Args:
         request: what is asked for.
         observer: watches; see `tune_mnist.searching.observer`.
+        data: the search's images, where they come from Python.
 
     Raises: InputError: no such search, or it cannot be confirmed.
     """
-    return run_confirmation(prepare_confirmation(request, observer), observer)
+    return run_confirmation(prepare_confirmation(request, observer, data), observer)
 
 
 def prepare_confirmation(
-    request: ConfirmRequest, observer: Observer | None = None
+    request: ConfirmRequest, observer: Observer | None = None, data: PythonData | None = None
 ) -> PreparedConfirmation:
     """Choose what runs again. Args and raises: as `confirm`."""
     root = absolute(request.results)
     chosen = confirmation_of(root, request.search, top=request.top, seeds=request.seeds)
     record = chosen.record
-    dataset, skip = str(record.space.get("dataset")), bool(record.request.get("skip_bad_images"))
-    data = read_data(dataset, request.data_dir, record.test_set, observer, skip)
+    options = recorded_options(record, request.data_dir)
+    images = read_data(str(record.space.get("dataset")), options, observer, data)
     machine = this_machine(ask_torch=record.space.get("model") != "svm")
-    plan = plan_confirmation(chosen, data, machine, cpus=request.cpus, gpus=request.gpus)
-    return PreparedConfirmation(request.model_copy(update={"results": root}), chosen, plan, data)
+    plan = plan_confirmation(chosen, images, machine, cpus=request.cpus, gpus=request.gpus)
+    return PreparedConfirmation(request.model_copy(update={"results": root}), chosen, plan, images)
 
 
 def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None = None) -> Confirmed:

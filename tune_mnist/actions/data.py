@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tune_mnist.actions.preparing import read_data
+from tune_mnist.actions.preparing import asked_options, read_data
 from tune_mnist.actions.requests import DataRequest
 from tune_mnist.datasets import Dataset, Images
 from tune_mnist.datasets.cache import clear, decoded_folder
@@ -43,11 +43,9 @@ def look(request: DataRequest, observer: Observer | None = None) -> Dataset:
     Raises: InputError: no data set is named, or what `load_dataset` raises.
     """
     if request.dataset is None:
-        fix = "name mnist, fashion-mnist, digits or a folder of images"
+        fix = "name mnist, fashion-mnist, digits, or a folder or file of images"
         raise input_error("`dataset`", "is missing", fix)
-    return read_data(
-        request.dataset, request.data_dir, request.test_set, observer, request.skip_bad_images
-    )
+    return read_data(request.dataset, asked_options(request), observer)
 
 
 def class_lines(data: Dataset) -> list[ClassLine]:

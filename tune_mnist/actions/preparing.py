@@ -10,9 +10,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, get_args
 
-from tune_mnist.actions.requests import ResumeRequest, SearchRequest
+from tune_mnist.actions.requests import DataRequest, ResumeRequest, SearchRequest
 from tune_mnist.analysis.within import check_tolerance
-from tune_mnist.datasets import Dataset, LoadOptions, TestSet, load_dataset
+from tune_mnist.datasets import (
+    DATASET_NAMES,
+    FROM_PYTHON,
+    Dataset,
+    LoadOptions,
+    PythonData,
+    TestSet,
+    load_dataset,
+    load_given,
+)
 from tune_mnist.errors import Fault, InputError, input_error, nearest
 from tune_mnist.searching.history.confirmation import confirmation_name
 from tune_mnist.searching.history.known import Known
@@ -25,6 +34,7 @@ from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.machine import this_machine
 from tune_mnist.searching.planning.plan import Plan, plan_search, with_engine
 from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.wording import displayed
 
 
@@ -53,20 +63,28 @@ class Prepared:
     began: float = field(default_factory=time.monotonic)
 
 
-def prepare(request: SearchRequest, observer: Observer | None = None) -> Prepared:
+def prepare(
+    request: SearchRequest, observer: Observer | None = None, data: PythonData | None = None
+) -> Prepared:
     """Prepare a search: nothing is written, and Ray is not started.
 
     Args:
         request: what is asked for.
         observer: sees how many image files are decoded.
+        data: the images, where they come from Python; the request's `dataset` is their name.
 
     Raises: InputError: a space, data set, machine or store that does not fit the request.
     """
-    return prepare_space(asked_space(request), request, observer)
+    if data is not None:
+        request = request.model_copy(update={"dataset": _name_of_given(request.dataset)})
+    return prepare_space(asked_space(request), request, observer, data)
 
 
 def prepare_space(
-    space: Space, request: SearchRequest, observer: Observer | None = None
+    space: Space,
+    request: SearchRequest,
+    observer: Observer | None = None,
+    data: PythonData | None = None,
 ) -> Prepared:
     """Prepare a search of this very space. Args and raises: as `prepare`."""
     began = time.monotonic()
@@ -79,9 +97,8 @@ def prepare_space(
     request = request.model_copy(update={"results": absolute(request.results)})
     machine = this_machine(ask_torch=request.gpus > 0 or space.model != "svm")
     plan = plan_search(space, cpus=request.cpus, gpus=request.gpus, machine=machine)
-    skip = request.skip_bad_images
-    data = read_data(space.dataset, request.data_dir, request.test_set, observer, skip)
-    return replace(prepare_plan(with_engine(plan, data, machine), data, request), began=began)
+    images = read_data(space.dataset, asked_options(request), observer, data)
+    return replace(prepare_plan(with_engine(plan, images, machine), images, request), began=began)
 
 
 def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
@@ -104,9 +121,12 @@ def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
     return Prepared(request, name, plan, data, Known(memory, warm), expected, notes)
 
 
-def prepare_resumed(request: ResumeRequest, observer: Observer | None = None) -> Prepared:
+def prepare_resumed(
+    request: ResumeRequest, observer: Observer | None = None, data: PythonData | None = None
+) -> Prepared:
     """Prepare to resume a search as it was asked for, perhaps with more trials or time.
 
+    Args: as `prepare`.
     Raises: InputError: no such search, it is running, its data has changed, or what `prepare`
         raises.
     """
@@ -117,13 +137,12 @@ def prepare_resumed(request: ResumeRequest, observer: Observer | None = None) ->
     changes = {"trials": request.trials, "time_budget_s": request.time_budget_s}
     space = override(earlier.space, Overrides(search=changes))
     gpus = record.resources.gpus if request.gpus is None else request.gpus
-    skip = bool(record.request.get("skip_bad_images"))
-    data = read_data(space.dataset, request.data_dir, record.test_set, observer, skip)
+    images = read_data(space.dataset, recorded_options(record, request.data_dir), observer, data)
     machine = this_machine(ask_torch=gpus > 0 or space.model != "svm")
     plan = plan_search(space, cpus=request.cpus, gpus=gpus, machine=machine)
-    plan = with_engine(plan, data, machine)
+    plan = with_engine(plan, images, machine)
     request = request.model_copy(update={"results": root})
-    return replace(_resumed(request, earlier, plan, data), began=began)
+    return replace(_resumed(request, earlier, plan, images), began=began)
 
 
 def _resumed(
@@ -206,24 +225,48 @@ def asked_space(request: SearchRequest) -> Space:
 
 
 def read_data(
-    dataset: str,
-    data_dir: Path | None,
-    test_set: str,
-    observer: Observer | None,
-    skip_bad_images: bool = False,
+    dataset: str, options: LoadOptions, observer: Observer | None, data: PythonData | None = None
 ) -> Dataset:
-    """Read the data set.
+    """Read the data set, or take it as it was given from Python.
 
-    Raises: InputError: what `load_dataset` raises, or an unknown test set.
+    Raises: InputError: what `load_dataset` or `load_given` raises.
     """
-    choices = get_args(TestSet)
-    chosen = next((choice for choice in choices if choice == test_set), None)
-    if chosen is None:
-        raise input_error("`test_set`", f"{test_set!r} is unknown", nearest(test_set, choices))
     progress = observer.reading if observer else None
-    return load_dataset(
-        dataset, LoadOptions(data_dir, chosen, skip_bad_images=skip_bad_images), progress
+    if data is not None:
+        return load_given(data, dataset.removeprefix(FROM_PYTHON), options, progress)
+    return load_dataset(dataset, options, progress)
+
+
+def recorded_options(record: SearchRecord, data_dir: Path | None) -> LoadOptions:
+    """Return how a search of the store read its data."""
+    skip, transposed = (
+        bool(record.request.get(name)) for name in ("skip_bad_images", "transposed")
     )
+    return LoadOptions(data_dir, record.test_set, skip_bad_images=skip, transposed=transposed)
+
+
+def asked_options(request: SearchRequest | DataRequest) -> LoadOptions:
+    """Return how a request wants its data read. Raises: InputError: an unknown test set."""
+    choices = get_args(TestSet)
+    given = request.test_set
+    chosen = next((choice for choice in choices if choice == given), None)
+    if chosen is None:
+        raise input_error("`test_set`", f"{given!r} is unknown", nearest(given, choices))
+    return LoadOptions(
+        request.data_dir,
+        chosen,
+        skip_bad_images=request.skip_bad_images,
+        transposed=request.transposed,
+    )
+
+
+def _name_of_given(name: str | None) -> str:
+    """Return what data that was given from Python is called in a space and in the store."""
+    plain = (name or "data").removeprefix(FROM_PYTHON)
+    if plain in DATASET_NAMES:
+        problem = f"{plain} is a data set that is known by its name, and `data` is given too"
+        raise input_error("`dataset`", problem, "give your data a name of its own")
+    return f"{FROM_PYTHON}{plain}"
 
 
 def _checked(earlier: Earlier, plan: Plan, data: Dataset, allow_change: bool) -> tuple[str, ...]:

@@ -20,8 +20,9 @@ from tune_mnist.wording import displayed
 
 _DATA_DIR = "Where to look for data sets first."
 _RESULTS = "Folder of the results store."
-_DATASET = "mnist, fashion-mnist, digits, or a folder of images."
+_DATASET = "mnist, fashion-mnist, digits, or a folder or file of images."
 _TEST_SET = "standard (the data set's own) or holdout (20 % of training)."
+_TRANSPOSED = "Exchange rows and columns of every image, for EMNIST."
 _SKIP_BAD = "Train without the images that cannot be decoded, and name them."
 
 
@@ -48,6 +49,7 @@ class SearchRequest(Request):
     data_dir: Path | None = Field(None, description=_DATA_DIR)
     test_set: str = Field("standard", description=_TEST_SET)
     skip_bad_images: bool = Field(False, description=_SKIP_BAD)
+    transposed: bool = Field(False, description=_TRANSPOSED)
     cpus: Count = Field(None, description="Cores for the whole search; default all.")
     gpus: int = Field(0, ge=0, description="GPUs for the whole search.")
     cpus_per_trial: Cores = Field(None, description="Cores of one trial.")
@@ -151,6 +153,7 @@ class DataRequest(Request):
     data_dir: Path | None = Field(None, description=_DATA_DIR)
     test_set: str = Field("standard", description=_TEST_SET)
     skip_bad_images: bool = Field(False, description=_SKIP_BAD)
+    transposed: bool = Field(False, description=_TRANSPOSED)
 
 
 AnyRequest = TypeVar("AnyRequest", bound=Request)

@@ -11,6 +11,7 @@ from typing import Any
 from tune_mnist.actions.confirm import Confirmed, confirm
 from tune_mnist.actions.preparing import Prepared, prepare, prepare_resumed
 from tune_mnist.actions.requests import ConfirmRequest, ResumeRequest, SearchRequest, asked
+from tune_mnist.datasets import PythonData
 from tune_mnist.errors import Fault, InputError
 from tune_mnist.searching.history.resume import check_unchanged
 from tune_mnist.searching.observer import Observer
@@ -84,31 +85,36 @@ def scores(row: Mapping[str, Any]) -> str:
     )
 
 
-def search(request: SearchRequest, observer: Observer | None = None) -> Searched:
+def search(
+    request: SearchRequest, observer: Observer | None = None, data: PythonData | None = None
+) -> Searched:
     """Search a space on a data set; every finished trial goes into the results store.
 
     Args:
         request: what is asked for.
         observer: watches; see `tune_mnist.searching.observer`.
+        data: the images, where they come from Python; the request's `dataset` is their name.
 
     Returns: how it came out. A search that was interrupted says so (`outcome.reason`), and can be
         resumed.
     Raises: InputError: what is asked for cannot be done. SearchLostError: it could not continue.
     """
-    searched = run(prepare(request, observer), observer)
+    searched = run(prepare(request, observer, data), observer)
     wanted = confirmation_of_request(request, searched)
     if wanted is None:
         return searched
-    confirmed = confirm(wanted, observer)
+    confirmed = confirm(wanted, observer, data)
     return replace(searched, confirmed=confirmed)
 
 
-def resume(request: ResumeRequest, observer: Observer | None = None) -> Searched:
+def resume(
+    request: ResumeRequest, observer: Observer | None = None, data: PythonData | None = None
+) -> Searched:
     """Resume a search that was interrupted, or that is to have more trials.
 
     Args, returns and raises: as `search`.
     """
-    return run(prepare_resumed(request, observer), observer)
+    return run(prepare_resumed(request, observer, data), observer)
 
 
 def run(prepared: Prepared, observer: Observer | None = None) -> Searched:
