@@ -12,7 +12,7 @@ import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.training.svm import one_vs_one
@@ -35,17 +35,27 @@ def rows(digits: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return train, digits.train.labels, np.concatenate([val, test])
 
 
-# On some processors it does not, so passing is no failure.
-ROUNDING = {"check_methods_subset_invariance": "a float32 sum depends on the block it is part of"}
+# A float32 sum depends on the block that it is part of, by an amount that depends on the kernels of
+# NumPy's BLAS, so whether this check passes does too. Our own test below allows for the rounding.
+BY_ROUNDING = "check_methods_subset_invariance"
+CONTRACT = [
+    check
+    for _, check in estimator_checks_generator(GramSVC())
+    if check.func.__name__ != BY_ROUNDING
+]
 
 
-@parametrize_with_checks(  # type: ignore[untyped-decorator]
-    [GramSVC()], expected_failed_checks=lambda _: ROUNDING, xfail_strict=False
-)
-def test_keeps_scikit_learns_contract(
-    estimator: BaseEstimator, check: Callable[[BaseEstimator], None]
-) -> None:
-    check(estimator)
+@pytest.mark.parametrize("check", CONTRACT, ids=lambda check: str(check.func.__name__))
+def test_keeps_scikit_learns_contract(check: Callable[[BaseEstimator], None]) -> None:
+    check(GramSVC())
+
+
+def test_a_row_is_decided_alike_alone_and_among_others(rows: tuple[np.ndarray, ...]) -> None:
+    x, y, test = rows
+    fitted = GramSVC(decision_function_shape="ovo").fit(x, y)
+    together = fitted.decision_function(test)
+    alone = np.concatenate([fitted.decision_function(row[None]) for row in test[::5]])
+    assert np.allclose(alone, together[::5], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("parameters", PARAMETERS, ids=str)
