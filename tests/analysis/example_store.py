@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def trial(name: str, accuracy: float | None = 0.9, **columns: Any) -> dict[str, 
         "space": "svm",
         "model": "svm",
         "dataset": "digits",
-        "data_hash": "0123456789abcdef" * 4,
+        "data_hash": sha256(columns.get("dataset", "digits").encode()).hexdigest(),
         "split": "holdout",
         "seed": 0,
         "config": {"kernel": "rbf", "C": 10.0, "gamma": "scale"},

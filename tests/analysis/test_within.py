@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.analysis.example_store import stored, trial
+from tests.analysis.example_store import stored, trial, write_store
+from tune_mnist.analysis.configurations import by_configuration
 from tune_mnist.analysis.within import Cheapest, as_json, cheapest_within, sentence
 from tune_mnist.errors import InputError
+from tune_mnist.store.reader import read_trials
 from tune_mnist.store.schema import TRIALS
 
 TOLERANCE = 0.002
@@ -51,6 +53,56 @@ def test_each_data_set_has_its_own_best(tmp_path: Path) -> None:
         ("digits", '{"C": 1}'),
         ("mnist", '{"C": 2}'),
     ]
+
+
+def test_two_data_sets_of_one_name_are_not_averaged(tmp_path: Path) -> None:
+    rows = [
+        svm(1, 0.99, 9, data_hash="3f9a1c" + "0" * 58),
+        svm(1, 0.60, 5, data_hash="77aa01" + "0" * 58),
+    ]
+    answers = cheapest_within(stored(tmp_path, rows), TOLERANCE)
+    assert [(a.dataset, a.val_accuracy) for a in answers] == [
+        ("digits (3f9a1c)", 0.99),
+        ("digits (77aa01)", 0.60),
+    ]
+
+
+def test_two_test_sets_of_one_old_data_set_are_not_averaged(tmp_path: Path) -> None:
+    rows = [
+        svm(1, 0.97, s, test_accuracy=accuracy, data_hash=None, split=f"seed 42, test {name}")
+        for name, accuracy, s in (("holdout", 0.9, 9), ("standard", 0.8, 8))
+    ]
+    answers = cheapest_within(stored(tmp_path, rows), TOLERANCE)
+    assert [a.test_accuracy for a in answers] == [0.9, 0.8]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "places"),
+    [
+        ({"host": "alpha"}, {"host": "beta"}, ["cpu on alpha", "cpu on beta"]),
+        ({"cpus": 1.0}, {"cpus": 2.0}, ["cpu, 1 core", "cpu, 2 cores"]),
+    ],
+)
+def test_accuracies_and_times_of_two_places_are_not_averaged(
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any], places: list[str]
+) -> None:
+    rows = [svm(1, 0.92, 9, **one), svm(1, 0.96, 5, **other)]
+    answers = cheapest_within(stored(tmp_path, rows), 0.1)
+    assert [(a.place, a.val_accuracy, a.wall_time_s) for a in answers] == [
+        (places[0], 0.92, 9.0),
+        (places[1], 0.96, 5.0),
+    ]
+
+
+def test_a_measurement_that_other_searches_reused_counts_once(tmp_path: Path) -> None:
+    write_store(tmp_path, [svm(1, 0.97, 9, seed=0), svm(1, 0.97, 5, seed=1)])
+    for search in ("again", "third"):
+        copy = svm(1, 0.97, 9, seed=0) | {"shared_with": "first/1-0-None-9-0.97"}
+        write_store(tmp_path, [copy], search)
+    found = by_configuration(read_trials(tmp_path))
+    assert (found["runs"].item(), found["wall_time_s"].item()) == (2, 7.0)
+    alone = by_configuration(read_trials(tmp_path, search="again"))
+    assert alone["runs"].item() == 1
 
 
 def test_a_trial_that_was_stopped_early_does_not_count(tmp_path: Path) -> None:
@@ -139,7 +191,12 @@ def noisy_store(
         "model": "resnet",
         "dataset": "digits",
         "device": "cpu",
+        "host": "here",
+        "data_hash": "abc",
+        "split": "holdout",
+        "search": "s",
         "status": "completed",
+        "trial": list(map(str, range(len(accuracy) * seeds))),
         "seed": np.tile(np.arange(seeds), len(accuracy)),
         "config": [json.dumps({"C": c}) for c in range(len(accuracy)) for _ in range(seeds)],
         "val_accuracy": (accuracy[:, None] + draw.normal(0, seed_sd, shape)).ravel(),
@@ -150,5 +207,6 @@ def noisy_store(
         name: pa.repeat(values, count) if isinstance(values, str) else pa.array(values)
         for name, values in rows.items()
     }
-    columns["test_accuracy"] = pa.nulls(count, TRIALS.field("test_accuracy").type)
+    for name in ("test_accuracy", "cpus", "shared_with"):
+        columns[name] = pa.nulls(count, TRIALS.field(name).type)
     return pa.table(columns)

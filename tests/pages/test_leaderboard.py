@@ -59,7 +59,7 @@ def test_traceback_is_headed_by_its_last_line(tmp_path: Path) -> None:
 def test_provenance_names_seed_split_data_versions_and_commit(tmp_path: Path) -> None:
     text = words(page(write_store(tmp_path, [trial("a", seed=7)])))
     assert "Seeds 7" in text
-    assert "digits 0123456789ab (holdout)" in text
+    assert f"digits {trial('a')['data_hash'][:12]} (holdout)" in text
     assert "python 3.11.2" in text
     assert "commit e87024f00000" in text
 
@@ -131,3 +131,16 @@ def test_page_that_cannot_be_written_is_refused_and_leaves_nothing(
     with pytest.raises(InputError, match=re.escape(str(tmp_path / name))):
         write_leaderboard(store, tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "store"]
+
+
+def test_two_data_sets_of_one_name_have_a_section_each(tmp_path: Path) -> None:
+    """Each has its own winner; the short hash stands where the name alone would not tell."""
+    rows = [
+        trial("a", 0.99, dataset="images", data_hash="3f9a1c" + "0" * 58),
+        trial("b", 0.60, dataset="images", data_hash="77bb2e" + "0" * 58),
+        trial("c", 0.80, dataset="mnist"),
+    ]
+    html = page(write_store(tmp_path, rows))
+    assert "Winner on images (3f9a1c)" in html
+    assert "Winner on images (77bb2e)" in html
+    assert "Winner on mnist<" in html

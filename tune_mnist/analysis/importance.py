@@ -33,7 +33,7 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import create_trial
 
 from tune_mnist.analysis.columns import Floats
-from tune_mnist.analysis.configurations import by_configuration
+from tune_mnist.analysis.configurations import by_configuration, place_names
 
 ImportanceMetric = Literal["val_accuracy", "wall_time_s"]
 IMPORTANCE_METRICS: tuple[ImportanceMetric, ...] = ("val_accuracy", "wall_time_s")
@@ -69,10 +69,11 @@ class Influence:
 
 @dataclass(frozen=True)
 class Importance:
-    """The hyperparameters of one model on one data set and device.
+    """The hyperparameters of one model on one data set, device and number of cores.
 
     Args:
-        dataset, model, device: which trials this is about.
+        dataset, model: which trials this is about.
+        place: the device, and its cores where trials ran on other numbers of cores too.
         configurations: the number of completed configurations.
         hyperparameters: those that vary, the most important first; empty if there are fewer than
             `FEWEST_CONFIGURATIONS`.
@@ -81,7 +82,7 @@ class Importance:
 
     dataset: str
     model: str
-    device: str
+    place: str
     configurations: int
     hyperparameters: tuple[Influence, ...]
     constant: tuple[str, ...]
@@ -92,15 +93,22 @@ def importances(
 ) -> list[Importance]:
     """Return how much each hyperparameter matters, for each data set, model and device.
 
+    Hosts with the same device and number of cores are put together, because each pod of a cluster
+    has a name of its own. Each configuration counts once a host.
+
     Args:
         trials: rows of the store (`store.reader.read_trials`). Completed trials count; repeated
             runs of a configuration count as one (`by_configuration`).
         metrics: what hyperparameters may matter for; the first metric orders them.
     """
-    groups = by_configuration(trials).groupby(["dataset", "model", "device"])
+    found = by_configuration(trials).dropna(subset="device")
+    if found.empty:
+        return []
+    found["place"] = place_names(found.assign(host=None))
+    groups = found.groupby(["dataset", "data_hash", "split", "model", "place"], dropna=False)
     return [
-        _importance(str(dataset), str(model), str(device), rows, metrics)
-        for (dataset, model, device), rows in groups
+        _importance(str(dataset), str(model), str(place), rows, metrics)
+        for (dataset, _, _, model, place), rows in groups
     ]
 
 
@@ -125,7 +133,7 @@ def note(found: Importance) -> str:
 
 
 def _importance(
-    dataset: str, model: str, device: str, rows: pd.DataFrame, metrics: Sequence[ImportanceMetric]
+    dataset: str, model: str, place: str, rows: pd.DataFrame, metrics: Sequence[ImportanceMetric]
 ) -> Importance:
     count = len(rows)
     if count > MOST_CONFIGURATIONS:
@@ -136,7 +144,7 @@ def _importance(
     varying = [name for name in names if len(set(values[name])) > 1]
     constant = tuple(name for name in names if name not in varying)
     if count < FEWEST_CONFIGURATIONS or not varying:
-        return Importance(dataset, model, device, count, (), constant)
+        return Importance(dataset, model, place, count, (), constant)
     study = _study(configs, {name: _distribution(values[name]) for name in varying})
     measured = {metric: _measured(study, _costs(rows, metric)) for metric in metrics}
     found = [
@@ -149,7 +157,7 @@ def _importance(
         for name in varying
     ]
     found.sort(key=lambda one: -one.shares[metrics[0]])
-    return Importance(dataset, model, device, count, tuple(found), constant)
+    return Importance(dataset, model, place, count, tuple(found), constant)
 
 
 def _costs(rows: pd.DataFrame, metric: ImportanceMetric) -> Floats:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from tune_mnist.analysis.columns import Floats, floats
 from tune_mnist.analysis.ranking import RANKING, ranked_trials, shown_status
+from tune_mnist.data_identity import named_by_content
 from tune_mnist.dominance import fronts
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import BETTER, Goal, check_metric
@@ -72,7 +73,7 @@ def pareto_sets(trials: pa.Table, objectives: tuple[str, ...], at_least: int) ->
         at_least: how many trials of each data set to return, if it has that many.
     Raises: InputError: no completed trial has all objectives.
     """
-    ranked = ranked_trials(trials, Goal(objectives))
+    ranked = ranked_trials(named_by_content(trials), Goal(objectives))
     comparable = ranked.filter(ranked["can_win"])
     if not len(comparable):
         problem = f"none of {len(ranked):,} trials is completed and has {' and '.join(objectives)}"

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tune_mnist.data_identity import named_by_content
 from tune_mnist.errors import InputError, warn_left_out
 from tune_mnist.metrics import ACCURACY, Goal
 from tune_mnist.store.plans import read_search
@@ -30,6 +31,7 @@ RANKING = pa.schema(
         column("rank", pa.int64(), "", "1 is the winner; ties go to the faster trial"),
         TRIALS.field("model"),
         TRIALS.field("dataset"),
+        TRIALS.field("data_hash"),
         column("search", pa.string(), "", "id of the search"),
         TRIALS.field("config"),
         TRIALS.field("val_accuracy"),
@@ -98,8 +100,10 @@ def goal_note(goal: Goal) -> str:
 def ranking(ranked: pa.Table, goal: Goal = ACCURACY) -> pa.Table:
     """Return ranked trials (rows of `ranked_trials`) as a `RANKING` table.
 
-    The objectives of the goal that `RANKING` lacks stand before the device.
+    The objectives of the goal that `RANKING` lacks stand before the device. Two data sets of one
+    name are told apart by a short hash in `dataset` (data_identity.py).
     """
+    ranked = named_by_content(ranked)
     fields = list(RANKING)
     place = RANKING.names.index("device")
     fields[place:place] = [TRIALS.field(n) for n in goal.objectives if n not in RANKING.names]

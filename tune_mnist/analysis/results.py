@@ -21,6 +21,7 @@ from tune_mnist.analysis.ranking import (
     status_counts,
     top_ranking,
 )
+from tune_mnist.data_identity import named_by_content
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import ACCURACY, Goal, parse_constraint
 from tune_mnist.store.lock import living_writer
@@ -34,6 +35,7 @@ SEARCHES = (
     "space",
     "model",
     "dataset",
+    "data_hash",
     "sampler",
     "scheduler",
     "seed",
@@ -120,6 +122,7 @@ class Results:
             "space": record.space.get("name"),
             "model": record.space.get("model"),
             "dataset": record.dataset or None,
+            "data_hash": record.data_hash or None,
             "sampler": search.get("sampler"),
             "scheduler": search.get("scheduler"),
             "seed": record.seed,
@@ -158,7 +161,7 @@ class Results:
     def _best(self) -> list[tuple[str, str, str]]:
         """Return data set, model and result of the winner of each data set."""
         found = []
-        ranked = ranked_trials(self.trial_rows, self.goal)
+        ranked = ranked_trials(named_by_content(self.trial_rows), self.goal)
         ranked = ranked.filter(ranked["can_win"])
         for dataset in sorted(pc.unique(ranked["dataset"]).drop_null().to_pylist()):
             [row] = ranked.filter(pc.equal(ranked["dataset"], dataset))[:1].to_pylist()
@@ -203,11 +206,12 @@ def leaderboard(
     Args:
         results: from `load_results`, or the store's folder.
         top: the most rows to return, at least 1.
-        search, dataset, model: only trials of this search, on this data set, of this model.
+        search, dataset, model: only trials of this search, on this data set (its name, `name@hash`,
+            or the first digits of a hash), of this model.
         where: only trials that satisfy this constraint, such as "wall_time_s <= 60", or all of
             several.
 
-    Returns: the columns rank, model, dataset, search, config (JSON), val_accuracy, test_accuracy,
+    Returns: the columns rank, model, dataset, data_hash, search, config (JSON), val_accuracy, test_accuracy,
         train_accuracy (fractions), wall_time_s, the search's other objectives, device, status and
         trial.
     Raises: InputError: there is no store; it has no such search, data set or model; a constraint

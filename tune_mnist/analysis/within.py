@@ -1,7 +1,8 @@
 """The cheapest configuration that is almost as good as the best: what `within` asks for.
 
 Accuracy comes first, then time. Among the configurations whose validation accuracy is at most the
-tolerance below the best, the one with the shortest wall time is the answer, for each device.
+tolerance below the best, the one with the shortest wall time is the answer, for each place that
+trials ran in: a device, its host and the number of cores.
 
 Noise. A configuration that ran with several seeds counts with its mean accuracy and its median wall
 time. The best of many noisy means is best partly by luck, so a configuration may fall short by one
@@ -22,21 +23,26 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tune_mnist.analysis.configurations import by_configuration
+from tune_mnist.analysis.configurations import PLACE, by_configuration, place_names
 from tune_mnist.errors import input_error
 from tune_mnist.wording import config_text, duration, percent
 
 
+_DATA = ["dataset", "data_hash", "split"]
+
+
 @dataclass(frozen=True)
 class Cheapest:
-    """The answer for one data set and device.
+    """The answer for one data set and place.
 
     Args:
-        dataset, device: the data set and device.
+        dataset, data_hash: the data set, as `named_by_content` writes it, and its hash.
+        device, cpus, host: the place; host and cpus are None in old rows.
+        place: the place for people: the device, and what tells it apart from others.
         tolerance: how far below the best a validation accuracy may be, a fraction.
-        best_config: the best configuration on the data set, on any device, as JSON.
+        best_config: the best configuration on the data set, in any place, as JSON.
         best_accuracy: its validation accuracy, the mean over its seeds.
-        tied: how many configurations on this device are within the tolerance. If 0, all that
+        tied: how many configurations in this place are within the tolerance. If 0, all that
             follows is None.
         model, config: the cheapest of them; config is JSON.
         val_accuracy, test_accuracy: its means over its seeds; test_accuracy may be None.
@@ -47,7 +53,11 @@ class Cheapest:
     """
 
     dataset: str
+    data_hash: str | None
     device: str
+    cpus: float | None
+    host: str | None
+    place: str
     tolerance: float
     best_config: str
     best_accuracy: float
@@ -69,7 +79,7 @@ def check_tolerance(tolerance: float) -> None:
 
 
 def cheapest_within(trials: pa.Table, tolerance: float) -> list[Cheapest]:
-    """Return the cheapest configuration within the tolerance, for each data set and device.
+    """Return the cheapest configuration within the tolerance, for each data set and place.
 
     Args:
         trials: rows of the store (`store.reader.read_trials`); only completed trials count.
@@ -77,9 +87,10 @@ def cheapest_within(trials: pa.Table, tolerance: float) -> list[Cheapest]:
     """
     check_tolerance(tolerance)
     return [
-        _cheapest(rows.reset_index(drop=True), device, tolerance)
-        for _, rows in by_configuration(trials).groupby("dataset")
-        for device in sorted(rows["device"].dropna().unique())
+        _cheapest(rows.reset_index(drop=True), str(place), tolerance)
+        for _, of_data in by_configuration(trials).groupby(_DATA, dropna=False)
+        for rows in [of_data.assign(place=place_names(of_data))]
+        for place in sorted(rows["place"][rows["device"].notna()].unique())
     ]
 
 
@@ -102,12 +113,12 @@ def seed_sd(configurations: pd.DataFrame) -> float | None:
     return math.sqrt(variance.median())
 
 
-def _cheapest(rows: pd.DataFrame, device: str, tolerance: float) -> Cheapest:
-    """Return the answer for one device.
+def _cheapest(rows: pd.DataFrame, place: str, tolerance: float) -> Cheapest:
+    """Return the answer for one place.
 
     Args:
-        rows: all configurations on one data set, on any device (`by_configuration`).
-        device: where the answer must have run.
+        rows: all configurations on one data set, in any place (`by_configuration`, with `place`).
+        place: where the answer must have run.
         tolerance: as in `cheapest_within`.
     """
     noise = {str(model): seed_sd(of_model) for model, of_model in rows.groupby("model")}
@@ -117,8 +128,12 @@ def _cheapest(rows: pd.DataFrame, device: str, tolerance: float) -> Cheapest:
     standard_error = np.sqrt(variance + variance.iloc[best])
     shortfall = top["val_accuracy"] - rows["val_accuracy"]
     good = shortfall <= tolerance + standard_error + 1e-12  # 0.97 - 0.968 > 0.002 in floats
-    tied = rows[good & (rows["device"] == device)]
-    answer = (top["dataset"], device, tolerance, top["config"], float(top["val_accuracy"]))
+    here = rows["place"] == place
+    tied = rows[good & here]
+    at = rows[here].iloc[0]
+    known = (None if pd.isna(at[name]) else at[name] for name in ("data_hash", *PLACE))
+    where = (at["dataset"], *known, place)
+    answer = (*where, tolerance, top["config"], float(top["val_accuracy"]))
     if tied.empty:
         return Cheapest(*answer, tied=0)
     # Ties go to the more accurate one, then to the one that comes first as text.
@@ -140,7 +155,7 @@ def _cheapest(rows: pd.DataFrame, device: str, tolerance: float) -> Cheapest:
 
 def sentence(answer: Cheapest) -> str:
     """Return the answer for people, in one line."""
-    where = f"{answer.dataset} on {answer.device}"
+    where = f"{answer.dataset} on {answer.place}"
     if answer.config is None or answer.val_accuracy is None or answer.wall_time_s is None:
         return f"{where}: {among(answer)}"
     cost = f"{percent(answer.val_accuracy)}, {duration(answer.wall_time_s)}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tune_mnist.cli.terminal import say
+from tune_mnist.cli.words import ONLY_DATASET
 
 if TYPE_CHECKING:
     from tune_mnist.analysis.importance import Importance
@@ -24,7 +25,7 @@ class MetricOption(str, Enum):
 def importance(
     results: Annotated[Path, typer.Option(help="Folder of the results store.")] = Path("results"),
     search: Annotated[str | None, typer.Option(help="Only this search.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
+    dataset: Annotated[str | None, typer.Option(help=ONLY_DATASET)] = None,
     model: Annotated[str | None, typer.Option(help="Only this model: resnet or svm.")] = None,
     metric: Annotated[
         MetricOption | None, typer.Option(help="Show this alone; default both.")
@@ -33,9 +34,12 @@ def importance(
     """Show which hyperparameters matter for accuracy and for wall time."""
     from tune_mnist.analysis.constraints import read_selected
     from tune_mnist.analysis.importance import IMPORTANCE_METRICS, importances
+    from tune_mnist.data_identity import ambiguity, data_names
     from tune_mnist.store.selection import Selection
 
     trials = read_selected(results, Selection(search, dataset, model))
+    if dataset is not None and (several := ambiguity(dataset, data_names(trials))):
+        say(several)
     found = importances(trials, IMPORTANCE_METRICS if metric is None else (metric.value,))
     if not found:
         say("no completed trial yet")
@@ -52,7 +56,7 @@ def _print(found: Importance) -> None:
     from tune_mnist.cli.console import console
 
     to = console()
-    to.print(f"{found.model} on {found.dataset}, {found.device}", style="bold")
+    to.print(f"{found.model} on {found.dataset}, {found.place}", style="bold")
     if found.hyperparameters:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
         table.add_column("hyperparameter")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tune_mnist.cli.terminal import say
+from tune_mnist.cli.words import ONLY_DATASET
 from tune_mnist.errors import input_error
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Format(str, Enum):
 def leaderboard(
     results: Annotated[Path, typer.Option(help="Folder of the results store.")] = Path("results"),
     search: Annotated[str | None, typer.Option(help="Only this search.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Only this data set.")] = None,
+    dataset: Annotated[str | None, typer.Option(help=ONLY_DATASET)] = None,
     model: Annotated[str | None, typer.Option(help="Only this model: resnet or svm.")] = None,
     where: Annotated[
         list[str] | None,
@@ -77,6 +78,17 @@ def leaderboard(
     else:
         rows = top_ranking(results, top=top, selection=selection)
         _print(rows, format)
+    if dataset is not None and format is Format.table:
+        _say_if_ambiguous(results, search, dataset)
+
+
+def _say_if_ambiguous(results: Path, search: str | None, dataset: str) -> None:
+    """Say so if the name that a person gave stands for several data sets."""
+    from tune_mnist.data_identity import ambiguity
+    from tune_mnist.store.reader import read_data_names
+
+    if several := ambiguity(dataset, read_data_names(results, search=search)):
+        say(several)
 
 
 def _check_combination(
@@ -157,7 +169,7 @@ def print_table(rows: pa.Table, to: Console) -> None:
     columns = {
         field: [cell_text(field, value) for value in rows[field.name].to_pylist()]
         for field in rows.schema
-        if field.name != "trial"
+        if field.name not in ("trial", "data_hash")
     }
     names = ("model", "dataset", "search", "device", "status")
     same = [f for f, cells in columns.items() if f.name in names and len(set(cells)) == 1]

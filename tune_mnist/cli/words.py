@@ -14,6 +14,8 @@ _FIELD = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
 _OTHER = ("metric", "pareto", "html", "search", "model", "part", "fraction")
 """Options of commands that take no request."""
 
+ONLY_DATASET = "Only this data set: a name, name@hash, or the first digits of its hash."
+
 
 def command(*words: str) -> str:
     """Return a command of ours as a person can paste it into a shell."""

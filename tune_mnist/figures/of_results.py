@@ -18,6 +18,7 @@ from tune_mnist.analysis.progress import best_so_far_numbers
 from tune_mnist.analysis.ranking import ranked_trials
 from tune_mnist.analysis.results import Results
 from tune_mnist.analysis.tradeoff import tradeoff_numbers
+from tune_mnist.data_identity import are_several, data_names, matching, written
 from tune_mnist.errors import input_error, nearest
 from tune_mnist.figures.curves_chart import training_curves_figure
 from tune_mnist.figures.parallel_chart import parallel_coordinates_figure
@@ -30,7 +31,8 @@ def tradeoff(results: Results, dataset: str | None = None) -> go.Figure:
 
     Args:
         results: from `load_results`.
-        dataset: which data set; optional if the store has only one.
+        dataset: which data set: its name, `name@hash`, or the first digits of its hash; optional if
+            the store has only one.
 
     Raises: InputError: no trial has a result, or `dataset` is missing or unknown.
     """
@@ -51,7 +53,7 @@ def best_so_far(
     Raises: InputError: as `tradeoff`.
     """
     _ranked(results, dataset)  # raises where no trial has a result
-    trials = _only(results.trial_rows, "dataset", dataset)
+    trials = _on(results, dataset)
     return best_so_far_figure(best_so_far_numbers(trials), over)
 
 
@@ -97,14 +99,30 @@ def parallel_coordinates(
 
 
 def _ranked(results: Results, dataset: str | None) -> pa.Table:
-    ranked = ranked_trials(_only(results.trial_rows, "dataset", dataset), results.goal)
+    ranked = ranked_trials(_on(results, dataset), results.goal)
     if not len(ranked):
         raise input_error(results.root, "no trial has a result yet", "run a search first")
     return ranked
 
 
+def _on(results: Results, dataset: str | None) -> pa.Table:
+    """Return the trials on one data set: its name, `name@hash`, or the first digits of its hash."""
+    trials = results.trial_rows
+    known = data_names(trials)
+    found = known if dataset is None else matching(dataset, known)
+    if dataset is not None and not found:
+        problem = f"{dataset!r} has no trial"
+        raise input_error("`dataset`", problem, nearest(dataset, written(known)))
+    if are_several(found):
+        raise input_error("`dataset`", f"there are {', '.join(written(found))}", "name one of them")
+    for name, data_hash in found[:1]:
+        column, value = ("data_hash", data_hash) if data_hash else ("dataset", name)
+        return trials.filter(pc.equal(trials[column], value))
+    return trials
+
+
 def _only(trials: pa.Table, column: str, wanted: str | None) -> pa.Table:
-    """Return the trials of the wanted data set or model, which may be left out if all share one."""
+    """Return the trials of the wanted model, which may be left out if all share one."""
     known = sorted(pc.unique(trials[column]).drop_null().to_pylist())
     if wanted is None and len(known) > 1:
         raise input_error(f"`{column}`", f"there are {', '.join(known)}", "name one of them")

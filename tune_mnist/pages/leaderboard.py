@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from tune_mnist.analysis.constraints import read_selected
 from tune_mnist.analysis.ranking import goal_of
 from tune_mnist.analysis.within import check_tolerance
+from tune_mnist.data_identity import named_by_content
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import ACCURACY, Constraint, Goal
 from tune_mnist.pages.html_page import fill, write_page
@@ -82,6 +83,7 @@ def render_leaderboard(
         within, top: as in `write_leaderboard`.
         goal: which trial wins.
     """
+    trials = named_by_content(trials)
     failed = trials.filter(pc.equal(trials["status"], "failed"))
     return fill(
         Path(__file__).with_name("leaderboard.html"),

@@ -169,7 +169,7 @@ def section(
         return DatasetSection(dataset, anchor, counts)
     table = ranking(ranked[:top], goal)
     same = [name for name in _SAID_ONCE if _is_one(table, name)]
-    fields = [field for field in table.schema if field.name not in ("dataset", *same)]
+    fields = [field for field in table.schema if field.name not in ("dataset", "data_hash", *same)]
     able = trials.filter(satisfied(trials, goal.constraints))
     note = f"{len(table):,} of {len(ranked):,} trials with a result"
     if goal != ACCURACY:
@@ -226,7 +226,7 @@ def winner_card(ranked: pa.Table, goal: Goal) -> Highlight:
 
 
 def _cheapest(answer: Cheapest) -> Highlight:
-    why = f"Cheapest within {100 * answer.tolerance:g} points of the best, on {answer.device}"
+    why = f"Cheapest within {100 * answer.tolerance:g} points of the best, on {answer.place}"
     note = among(answer)
     note = f"{note[0].upper()}{note[1:]}."
     if answer.model is None or answer.config is None or answer.wall_time_s is None:

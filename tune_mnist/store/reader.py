@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from tune_mnist.data_identity import DataName, data_names, is_plain_name, matching, written
 from tune_mnist.errors import input_error, nearest
 from tune_mnist.store.catalog import (
     DECLARED,
@@ -37,6 +38,7 @@ from tune_mnist.store.top import Query, best_rows
 
 __all__ = [
     "list_searches",
+    "read_data_names",
     "read_reports",
     "read_trials",
     "top_trials",
@@ -61,7 +63,7 @@ def read_trials(
     Args:
         root: the store's folder.
         search: only trials of this search; None reads all.
-        dataset: only trials on this data set.
+        dataset: only trials on this data set: its name, `name@hash`, or a hash's first digits.
         model: only trials of this model.
         columns: which columns, in this order; None returns `search` and all columns of the files.
         equal: other columns, each with the value that it must have; it may match no trial.
@@ -70,7 +72,7 @@ def read_trials(
         InputError: there is no store, or no such search, data set or model.
         ValueError: no file has one of the columns.
     """
-    wanted = _wanted(dataset, model)
+    wanted = _wanted(root, search, dataset, model)
     condition = _EVERY
     for name, value in {**wanted, **(equal or {})}.items():
         condition = condition & (pc.field(name) == value)
@@ -120,7 +122,8 @@ def top_trials(
     if metric not in numeric:
         raise input_error("`metric`", f"{metric!r} cannot rank trials", nearest(metric, numeric))
     smaller_is_better = mode == "min" if mode else metric.endswith(("_loss", "_s"))
-    query = Query(metric, smaller_is_better, top, _wanted(selection.dataset, selection.model))
+    wanted = _wanted(root, selection.search, selection.dataset, selection.model)
+    query = Query(metric, smaller_is_better, top, wanted)
 
     def rank(out: set[Path]) -> pa.Table:
         listed = search_files(root, "trials", selection.search)
@@ -133,9 +136,38 @@ def top_trials(
     return best
 
 
-def _wanted(dataset: str | None, model: str | None) -> dict[str, str]:
-    given = {"dataset": dataset, "model": model}
-    return {name: value for name, value in given.items() if value is not None}
+def read_data_names(root: Path, *, search: str | None = None) -> list[DataName]:
+    """Return the name and the hash of each data set that a search, or any search, ran on.
+
+    Raises: InputError: there is no store, or no such search.
+    """
+    return data_names(read_trials(root, search=search, columns=["dataset", "data_hash"]))
+
+
+def _wanted(
+    root: Path, search: str | None, dataset: str | None, model: str | None
+) -> dict[str, str]:
+    """Return the columns that a wanted row must have, each with its value."""
+    wanted = {} if dataset is None else _wanted_data(root, search, dataset)
+    return wanted if model is None else {**wanted, "model": model}
+
+
+def _wanted_data(root: Path, search: str | None, dataset: str) -> dict[str, str]:
+    """Return the name or the hash that a row on this data set has.
+
+    Raises: InputError: the first digits of a hash stand for several data sets, or for none.
+    """
+    if is_plain_name(dataset):
+        return {"dataset": dataset}
+    known = read_data_names(root, search=search)
+    found = matching(dataset, known)
+    if not found or found[0][0] == dataset:  # `_check_wanted` refuses a name that is not there
+        return {"dataset": dataset}
+    hashes = {data_hash for _, data_hash in found if data_hash is not None}
+    if len(hashes) > 1:
+        problem = f"{dataset!r} is {len(hashes)} data sets: {', '.join(written(found))}"
+        raise input_error("`dataset`", problem, "give more digits of the hash")
+    return {"data_hash": hashes.pop()}
 
 
 def _check_wanted(root: Path, search: str | None, wanted: Mapping[str, str]) -> None:

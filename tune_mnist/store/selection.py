@@ -13,7 +13,7 @@ class Selection:
 
     Args:
         search: only trials of this search.
-        dataset: only trials on this data set.
+        dataset: only trials on this data set: its name, `name@hash`, or a hash's first digits.
         model: only trials of this model.
         where: only trials that satisfy all of these constraints.
     """
