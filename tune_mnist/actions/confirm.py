@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tune_mnist.actions.preparing import absolute, read_data, recorded_options
+from tune_mnist.actions.preparing import absolute
+from tune_mnist.actions.reading_data import read_again
 from tune_mnist.actions.requests import ConfirmRequest, asked
 from tune_mnist.analysis.confirmation import Standings, repeats, standings, wanted_seeds
 from tune_mnist.datasets import Dataset, PythonData
@@ -36,12 +37,14 @@ class PreparedConfirmation:
         confirmation: what runs again, and on which seeds.
         plan: how.
         data: on what.
+        folder: of the data set, absolute; "" if it is known by its name.
     """
 
     request: ConfirmRequest
     confirmation: Confirmation
     plan: Plan
     data: Dataset
+    folder: str
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -88,11 +91,11 @@ def prepare_confirmation(
     root = absolute(request.results)
     chosen = confirmation_of(root, request.search, top=request.top, seeds=request.seeds)
     record = chosen.record
-    options = recorded_options(record, request.data_dir)
-    images = read_data(str(record.space.get("dataset")), options, observer, data)
+    images, folder = read_again(record, request, observer, data)
     machine = this_machine(ask_torch=record.space.get("model") != "svm")
     plan = plan_confirmation(chosen, images, machine, cpus=request.cpus, gpus=request.gpus)
-    return PreparedConfirmation(request.model_copy(update={"results": root}), chosen, plan, images)
+    request = request.model_copy(update={"results": root})
+    return PreparedConfirmation(request, chosen, plan, images, folder)
 
 
 def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None = None) -> Confirmed:
@@ -110,6 +113,7 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
         added = {
             "request": asked(prepared.request),
             "test_set": chosen.record.test_set,
+            "dataset_path": prepared.folder,
             "confirms": chosen.recorded(),
         }
         writer.write_search(plan.record(chosen.name, data).model_copy(update=added))

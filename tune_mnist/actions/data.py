@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tune_mnist.actions.preparing import asked_options, read_data
+from tune_mnist.actions.reading_data import asked_options, read_data
 from tune_mnist.actions.requests import DataRequest
 from tune_mnist.datasets import Dataset, Images
 from tune_mnist.datasets.cache import clear, decoded_folder

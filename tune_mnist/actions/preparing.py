@@ -8,21 +8,20 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from tune_mnist.actions.requests import DataRequest, ResumeRequest, SearchRequest
-from tune_mnist.analysis.within import check_tolerance
-from tune_mnist.datasets import (
-    DATASET_NAMES,
-    FROM_PYTHON,
-    Dataset,
-    LoadOptions,
-    PythonData,
-    TestSet,
-    load_dataset,
-    load_given,
+from tune_mnist.actions.reading_data import (
+    asked_options,
+    folder_of,
+    name_of_given,
+    read_again,
+    read_data,
+    recorded_place,
 )
-from tune_mnist.errors import Fault, InputError, input_error, nearest
+from tune_mnist.actions.requests import ResumeRequest, SearchRequest
+from tune_mnist.analysis.within import check_tolerance
+from tune_mnist.datasets import Dataset, PythonData
+from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.searching.history.confirmation import confirmation_name
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.memory import Memory
@@ -34,7 +33,6 @@ from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.machine import this_machine
 from tune_mnist.searching.planning.plan import Plan, plan_search, with_engine
 from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
-from tune_mnist.store.plans import SearchRecord
 from tune_mnist.wording import displayed
 
 
@@ -50,6 +48,7 @@ class Prepared:
         known: what the store knows already.
         forecast: how long it will take; None where the store has too few trials like these.
         notes: one line each that a person should read before it runs.
+        folder: of the data set, absolute; "" if it is known by its name.
         began: when its preparation began, on the monotonic clock; the time budget counts from it.
     """
 
@@ -60,6 +59,7 @@ class Prepared:
     known: Known
     forecast: Forecast | None
     notes: tuple[str, ...]
+    folder: str = ""
     began: float = field(default_factory=time.monotonic)
 
 
@@ -76,7 +76,7 @@ def prepare(
     Raises: InputError: a space, data set, machine or store that does not fit the request.
     """
     if data is not None:
-        request = request.model_copy(update={"dataset": _name_of_given(request.dataset)})
+        request = request.model_copy(update={"dataset": name_of_given(request.dataset)})
     return prepare_space(asked_space(request), request, observer, data)
 
 
@@ -97,8 +97,12 @@ def prepare_space(
     request = request.model_copy(update={"results": absolute(request.results)})
     machine = this_machine(ask_torch=request.gpus > 0 or space.model != "svm")
     plan = plan_search(space, cpus=request.cpus, gpus=request.gpus, machine=machine)
-    images = read_data(space.dataset, asked_options(request), observer, data)
-    return replace(prepare_plan(with_engine(plan, images, machine), images, request), began=began)
+    where = space.dataset
+    if request.resume is not None and request.dataset is None:
+        where = recorded_place(request.results, request.resume, where)
+    images = read_data(where, asked_options(request), observer, data)
+    prepared = prepare_plan(with_engine(plan, images, machine), images, request)
+    return replace(prepared, folder=folder_of(where), began=began)
 
 
 def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
@@ -137,12 +141,12 @@ def prepare_resumed(
     changes = {"trials": request.trials, "time_budget_s": request.time_budget_s}
     space = override(earlier.space, Overrides(search=changes))
     gpus = record.resources.gpus if request.gpus is None else request.gpus
-    images = read_data(space.dataset, recorded_options(record, request.data_dir), observer, data)
+    images, folder = read_again(record, request, observer, data)
     machine = this_machine(ask_torch=gpus > 0 or space.model != "svm")
     plan = plan_search(space, cpus=request.cpus, gpus=gpus, machine=machine)
     plan = with_engine(plan, images, machine)
     request = request.model_copy(update={"results": root})
-    return replace(_resumed(request, earlier, plan, images), began=began)
+    return replace(_resumed(request, earlier, plan, images), folder=folder, began=began)
 
 
 def _resumed(
@@ -222,51 +226,6 @@ def asked_space(request: SearchRequest) -> Space:
         problem = f"is a space for {space.model}, not for {request.space}"
         raise input_error(file, problem, f"search {space.model} with it")
     return space
-
-
-def read_data(
-    dataset: str, options: LoadOptions, observer: Observer | None, data: PythonData | None = None
-) -> Dataset:
-    """Read the data set, or take it as it was given from Python.
-
-    Raises: InputError: what `load_dataset` or `load_given` raises.
-    """
-    progress = observer.reading if observer else None
-    if data is not None:
-        return load_given(data, dataset.removeprefix(FROM_PYTHON), options, progress)
-    return load_dataset(dataset, options, progress)
-
-
-def recorded_options(record: SearchRecord, data_dir: Path | None) -> LoadOptions:
-    """Return how a search of the store read its data."""
-    skip, transposed = (
-        bool(record.request.get(name)) for name in ("skip_bad_images", "transposed")
-    )
-    return LoadOptions(data_dir, record.test_set, skip_bad_images=skip, transposed=transposed)
-
-
-def asked_options(request: SearchRequest | DataRequest) -> LoadOptions:
-    """Return how a request wants its data read. Raises: InputError: an unknown test set."""
-    choices = get_args(TestSet)
-    given = request.test_set
-    chosen = next((choice for choice in choices if choice == given), None)
-    if chosen is None:
-        raise input_error("`test_set`", f"{given!r} is unknown", nearest(given, choices))
-    return LoadOptions(
-        request.data_dir,
-        chosen,
-        skip_bad_images=request.skip_bad_images,
-        transposed=request.transposed,
-    )
-
-
-def _name_of_given(name: str | None) -> str:
-    """Return what data that was given from Python is called in a space and in the store."""
-    plain = (name or "data").removeprefix(FROM_PYTHON)
-    if plain in DATASET_NAMES:
-        problem = f"{plain} is a data set that is known by its name, and `data` is given too"
-        raise input_error("`dataset`", problem, "give your data a name of its own")
-    return f"{FROM_PYTHON}{plain}"
 
 
 def _checked(earlier: Earlier, plan: Plan, data: Dataset, allow_change: bool) -> tuple[str, ...]:

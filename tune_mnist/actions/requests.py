@@ -127,6 +127,9 @@ class ResumeRequest(Request):
     time_budget_s: Seconds = Field(None, description="Seconds from now after which it ends.")
     cpus: Count = Field(None, description="Cores for the whole search; default all.")
     gpus: Times = Field(None, description="GPUs for the whole search; default as before.")
+    dataset: str | None = Field(
+        None, description="Where the folder of images is now, if it has moved."
+    )
     data_dir: Path | None = Field(None, description=_DATA_DIR)
     results: Path = Field(Path("results"), description=_RESULTS)
     allow_change: bool = Field(
@@ -142,6 +145,9 @@ class ConfirmRequest(Request):
     seeds: int = Field(5, ge=2, description="Fresh seeds for each trial at most.")
     cpus: Count = Field(None, description="Cores for all of it; default all.")
     gpus: Times = Field(None, description="GPUs for all of it; default as the search had.")
+    dataset: str | None = Field(
+        None, description="Where the folder of images is now, if it has moved."
+    )
     data_dir: Path | None = Field(None, description=_DATA_DIR)
     results: Path = Field(Path("results"), description=_RESULTS)
 

@@ -151,6 +151,7 @@ def recorded(prepared: Prepared) -> SearchRecord:
             "first": tuple(known.first),
             "warm_start": known.warm.recorded() if known.warm else None,
             "forecast": forecast.recorded() if forecast else None,
+            "dataset_path": prepared.folder,
         }
         return now.model_copy(update=beginning)
     before = known.earlier.record
@@ -160,6 +161,7 @@ def recorded(prepared: Prepared) -> SearchRecord:
     budget = before.space.get("search", {}).get("time_budget_s")
     own = {**now.space["search"], "time_budget_s": budget}
     planned["space"] = {**now.space, "search": own}
+    planned["dataset_path"] = prepared.folder or before.dataset_path
     return before.model_copy(update={**planned, "resumed": (*before.resumed, run), "ended": None})
 
 

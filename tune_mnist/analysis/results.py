@@ -211,8 +211,8 @@ def leaderboard(
         where: only trials that satisfy this constraint, such as "wall_time_s <= 60", or all of
             several.
 
-    Returns: the columns rank, model, dataset, data_hash, search, config (JSON), val_accuracy, test_accuracy,
-        train_accuracy (fractions), wall_time_s, the search's other objectives, device, status and
+    Returns: the columns rank, model, dataset, data_hash, search, config (JSON), val_accuracy,
+        test_accuracy, train_accuracy (fractions), wall_time_s, the search's other objectives, device, status and
         trial.
     Raises: InputError: there is no store; it has no such search, data set or model; a constraint
         cannot be read; or no trial satisfies all of them.

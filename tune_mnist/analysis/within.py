@@ -27,7 +27,6 @@ from tune_mnist.analysis.configurations import PLACE, by_configuration, place_na
 from tune_mnist.errors import input_error
 from tune_mnist.wording import config_text, duration, percent
 
-
 _DATA = ["dataset", "data_hash", "split"]
 
 

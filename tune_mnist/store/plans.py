@@ -167,6 +167,11 @@ class SearchRecord(Part):
         description="what was collapsed, capped, ignored or left out of the data, a line each",
     )
     dataset: str = Field(default="", description="name of the data set")
+    dataset_path: str = Field(
+        default="",
+        description="its folder, absolute (what was typed stands in space.dataset); "
+        "empty: known by its name",
+    )
     data_hash: str = Field(default="", description="SHA-256 of images, labels and split")
     split: str = Field(default="", description="which images train, validate and test")
     test_set: TestSet = Field(default="standard", description="standard or holdout")

@@ -73,7 +73,7 @@ def test_a_search_that_another_process_confirmed_meanwhile_is_not_confirmed(
     chosen = confirmation_of(searched, "s", top=None, seeds=2)
     request = ConfirmRequest(search="s", seeds=2, results=searched)
     plan = plan_confirmation(chosen, few_digits, TWO_CPUS)
-    late = PreparedConfirmation(request, chosen, plan, few_digits)
+    late = PreparedConfirmation(request, chosen, plan, few_digits, "")
     other = confirmation_of(searched, "s", top=2, seeds=2).recorded()
     with Writer(searched, "s-confirm", parameter_types()) as writer:
         writer.write_search(SearchRecord(confirms=other))

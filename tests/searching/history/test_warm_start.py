@@ -11,6 +11,7 @@ import pytest
 
 from tests.searching.conftest import SVM, Searched, plan_text
 from tests.searching.proposing.test_proposals import MIXED, make_space, run
+from tests.store.example_trials import trial, write
 from tune_mnist.errors import InputError
 from tune_mnist.searching.history.warm_start import WarmStart, past_rows, warm_start
 from tune_mnist.searching.proposing.proposals import Proposals
@@ -146,3 +147,19 @@ def test_what_cannot_be_started_from_is_refused(
 
 def test_auto_finds_nothing_in_a_store_that_is_not_there(tmp_path: Path) -> None:
     assert past_rows(tmp_path / "none", "auto", make_space(tmp_path, CHOICES)) == []
+
+
+def test_a_data_set_is_named_by_hash_and_old_rows_by_their_name(tmp_path: Path) -> None:
+    root, space = tmp_path / "results", make_space(tmp_path, MIXED, sampler="tpe")
+    config = {"kernel": "rbf", "C": 1.0, "gamma": 0.01}
+    for name, data_hash in (("a", "3f9a1c" + "0" * 58), ("b", "77bb2e" + "0" * 58), ("c", None)):
+        write(root, name, [trial("0", dataset="images", data_hash=data_hash, config=config)])
+    assert [row["search"] for row in past_rows(root, "images@77bb2e", space)] == ["b"]
+    assert [row["search"] for row in past_rows(root, "images", space)] == ["a", "b", "c"]
+    with pytest.raises(InputError, match="is no search or data set of the store"):
+        past_rows(root, "images@0000", space)
+    old = [
+        rbf(C, 0.01, value) | {"data_hash": None, "dataset": name}
+        for C, value, name in ((1.0, 0.9, "a"), (2.0, 0.8, "a"), (3.0, 0.5, "b"))
+    ]
+    assert [config["C"] for config in told(old, space).first] == [1.0, 3.0, 2.0]

@@ -159,7 +159,7 @@ def plan_confirmation(
     record = confirmation.record
     if data.content_hash != record.data_hash:
         problem = f"{data.name} is not the data that {confirmation.search!r} ran on"
-        raise input_error("confirm", problem, "name the folder of that data as `data_dir`")
+        raise input_error("confirm", problem, "name the folder of that data as `dataset`")
     searched = searched_space(record)
     limit = searched.search.max_concurrent
     space = searched.model_copy(

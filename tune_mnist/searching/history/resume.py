@@ -39,6 +39,7 @@ from tune_mnist.training.saved_state import FILE, is_whole
 
 _FREE: Mapping[str, IncEx | bool] = {
     "name": True,
+    "dataset": True,  # what was typed; the hash of the images is compared instead
     "resources": True,
     "search": {
         *("trials", "time_budget_s", "target", "plateau", "max_concurrent"),

@@ -20,6 +20,7 @@ from typing import Any
 
 from optuna.trial import FixedTrial, FrozenTrial, create_trial
 
+from tune_mnist.data_identity import data_names, matching, written
 from tune_mnist.errors import input_error, nearest
 from tune_mnist.searching.observer import Row
 from tune_mnist.spaces import MODELS, Config, Device, Scalar, Space, config_key, suggest
@@ -64,7 +65,8 @@ def past_rows(root: Path, source: str, space: Space) -> list[Row]:
 
     Args:
         root: the store's folder.
-        source: a search's name, a data set's name, or "auto" for everything there is.
+        source: a search's name, a data set (its name, `name@hash`, or the first digits of its
+            hash), or "auto" for everything there is.
         space: what is to be searched.
 
     Raises:
@@ -78,13 +80,19 @@ def past_rows(root: Path, source: str, space: Space) -> list[Row]:
         return []
     known = list_searches(root)
     columns = ["search", "dataset", "data_hash", "model", "status", "config", "wall_time_s"]
-    rows = read_trials(root, columns=list(dict.fromkeys([*columns, *space.metrics]))).to_pylist()
+    trials = read_trials(root, columns=list(dict.fromkeys([*columns, *space.metrics])))
+    rows = trials.to_pylist()
     if source != AUTO:
-        names = sorted({*known, *(row["dataset"] for row in rows if row["dataset"])})
-        if source not in names:
+        there = data_names(trials)
+        meant = set(matching(source, there))
+        if source not in known and not meant:
             problem = f"{source!r} is no search or data set of the store"
-            raise input_error(_FIELD, problem, nearest(source, [*names, AUTO]))
-        rows = [row for row in rows if source in (row["search"], row["dataset"])]
+            raise input_error(_FIELD, problem, nearest(source, [*known, *written(there), AUTO]))
+        rows = [
+            row
+            for row in rows
+            if row["search"] == source or (row["dataset"], row["data_hash"] or None) in meant
+        ]
     ours = [row for row in rows if row["model"] == space.model and row["status"] == "completed"]
     if not ours and source != AUTO:
         others = ", ".join(sorted({row["model"] for row in rows})) or "none"
@@ -141,7 +149,7 @@ def _observation(space: Space, fit: _Fit, values: Sequence[tuple[float, ...]]) -
 
 
 _Runs = dict[tuple[str, str], list[tuple[float, ...]]]
-"""The values of each data hash and configuration, a tuple a run."""
+"""The values of each data set (its hash; an old row's name) and configuration, a tuple a run."""
 
 
 def _fitting(
@@ -161,7 +169,7 @@ def _fitting(
             continue
         key = config_key(fit.config)
         fits[key] = fit
-        runs[row["data_hash"], key].append(values)
+        runs[row["data_hash"] or row["dataset"], key].append(values)
     return fits, runs, outside
 
 
