@@ -37,8 +37,8 @@ def by_configuration(trials: pa.Table) -> pd.DataFrame:
     Args:
         trials: rows of the store (`store.reader.read_trials`).
     Returns: the columns `KEY` (dataset as `named_by_content` writes it; config is JSON), seeds and
-        runs (how many), val_accuracy and test_accuracy (means over the seeds), val_sd (standard deviation over the seeds; NaN for
-        one seed) and wall_time_s (median over the runs).
+        runs (how many), val_accuracy and test_accuracy (means over the seeds), val_sd (standard
+        deviation over the seeds; NaN for one seed) and wall_time_s (median over the runs).
     """
     finished = pc.and_(
         pc.equal(trials["status"], "completed"),

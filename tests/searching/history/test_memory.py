@@ -65,6 +65,14 @@ def test_another_seed_is_another_trial(search: Search) -> None:
     assert counts.ran == 1
 
 
+def test_a_trial_that_climbed_rungs_is_no_answer_to_a_plain_search(search: Search) -> None:
+    """Its time is the sum over its rungs."""
+    asha = TPE.replace("trials: 5", "trials: 3, scheduler: asha")
+    search(asha + "fidelity: {parameter: train_fraction, rungs: [0.5, 1.0]}\n", "first")
+    _, plain = search(TPE, "again", remember=True)
+    assert [row["shared_with"] for row in plain] == [None] * 5
+
+
 def test_a_failed_trial_is_run_again(search: Search, tmp_path: Path) -> None:
     text = "model: resnet\ndataset: digits\nparameters:\n  learning_rate: 1.0e+30\n"
     text += "  batch_size: 64\n  epochs: 1\nsearch: {sampler: grid}\n"

@@ -1,7 +1,7 @@
 """What the store knows already: trials that finished earlier and need not run again.
 
-Two trials are the same if they have the same model, configuration, seed, kind of device, images,
-split, and code that can change the result (`code_hash`). A reused trial keeps its measured times.
+`reusable.py` is the rule for when a past trial stands for a new one. A reused trial keeps its
+measured times.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.main import IncEx
 
-from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
+from tune_mnist.searching.history.reusable import in_same_place, on_same_rungs, same_training
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.spaces import Config, Space, config_key
@@ -63,7 +63,7 @@ class Memory:
     def __init__(self, root: Path, plan: Plan, data: Dataset) -> None:
         self._root = root
         self._plan = plan
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, list[Row]] = defaultdict(list)  # the one to trust most comes last
         self._reports: dict[str, dict[str, list[Row]]] = {}
         rows = _alike(root, plan, data)
         twin = _twin(root, plan, rows)
@@ -74,45 +74,46 @@ class Memory:
         # When a trial is stopped depends on the others, so only a twin's stopped trials count.
         for row in sorted(rows, key=_trust):
             if row["status"] == "completed" or (row["status"], row["search"]) == ("stopped", twin):
-                self._rows[row["config"]] = row
+                self._rows[row["config"]].append(row)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def find(self, config: Config) -> Past | None:
         """Return the finished trial of this configuration, None if there is none."""
-        row = self._rows.get(config_key(config))
-        on_gpu = self._plan.bundle(config)["gpu"] > 0
-        if row is None or ((row["gpus"] or 0) > 0) != on_gpu:
-            return None
-        if any(row[name] is None for name in self._plan.space.metrics):
-            return None
-        search, trial = str(row["search"]), str(row["trial"])
+        for row in reversed(self._rows.get(config_key(config), ())):
+            curve = self._curve(row)
+            fidelities = [one["fidelity"] for one in curve]
+            if on_same_rungs(row, fidelities, self._plan):
+                origin = row["shared_with"] or ""
+                return Past(
+                    name=origin if "/" in origin else f"{row['search']}/{row['trial']}",
+                    row={name: row[name] for name in TRIALS.names},
+                    reports=curve,
+                )
+        return None
+
+    def _curve(self, row: Row) -> list[Row]:
+        search = str(row["search"])
         if search not in self._reports:
             self._reports[search] = _by_trial(read_reports(self._root, search=search).to_pylist())
-        origin = row["shared_with"] or ""
-        return Past(
-            name=origin if "/" in origin else f"{search}/{trial}",
-            row={name: row[name] for name in TRIALS.names},
-            reports=self._reports[search][trial],
-        )
+        return self._reports[search].get(str(row["trial"]), [])
 
 
 def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
     """Return the rows that differ from a trial of this plan in their configuration alone."""
     if not (root / "searches").is_dir():
         return []
-    equal = {
-        "model": plan.space.model,
-        "data_hash": data.content_hash,
-        "split": data.split,
-        "seed": plan.space.search.seed,
-        "code_hash": code_hash(plan.space.model),
-    }
     if plan.space.search.scheduler == "pbt":  # its trials need each other's saved states
         return []
-    rows: list[Row] = read_trials(root, equal=equal).to_pylist()
-    return [row for row in rows if row["schedule"] is None]  # config alone does not repeat it
+    rows: list[Row] = read_trials(root, equal=same_training(plan, data)).to_pylist()
+    return [
+        row
+        for row in rows
+        if row["schedule"] is None  # config alone does not repeat a population's trial
+        and all(row[name] is not None for name in plan.space.metrics)
+        and in_same_place(row, plan, json.loads(row["config"]))
+    ]
 
 
 def _trust(row: Row) -> tuple[bool, bool, str]:
