@@ -24,6 +24,8 @@ def whole_grid(columns: Callable[[Row], Row], seeds: int = 1) -> pd.DataFrame:
         "fraction": 1.0,
         "device": "cpu",
         "where": "here",
+        "host": "here",
+        "beside": False,
         "test_set": "standard",
         "val_accuracy": 0.9,
         "test_accuracy": 0.9,

@@ -71,3 +71,16 @@ def test_the_tables_name_both_kernels_winners() -> None:
     best = pd.DataFrame(SVM)
     meant = best[best["setting"] == "C=1 gamma=0.01 degree=3"]
     assert len(meant) == 2  # what Table 2's defective row "Poly | 1.0 | 0.01 | 3" means
+
+
+def test_a_run_beside_another_trial_on_its_host_is_marked(tmp_path: Path) -> None:
+    """Each took 10 s; a prefix was timed in the training that it is a part of."""
+    trials = [
+        stored_trial(0, RESNET[0], began_s=0),
+        stored_trial(1, RESNET[1], began_s=9),
+        stored_trial(2, RESNET[2], began_s=9, host="another"),
+        stored_trial(3, RESNET[3], began_s=30),
+        stored_trial(4, RESNET[4], began_s=50, shared_with="00001"),
+    ]
+    runs = stored_runs(write_report_store(tmp_path, trials))
+    assert list(runs.sort_values("origin")["beside"]) == [True, True, False, False, True]

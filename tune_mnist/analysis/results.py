@@ -225,7 +225,8 @@ def leaderboard(
     selection = Selection(search, dataset, model, limits)
     goal = goal_of(root, selection)
     if limits or goal != ACCURACY:
-        rows = ranking(ranked_trials(read_selected(root, selection), goal)[:top], goal)
+        trials = named_by_content(read_selected(root, selection))
+        rows = ranking(ranked_trials(trials, goal)[:top], goal)
     else:
         rows = top_ranking(root, top=top, selection=selection)  # need not read the whole store
     frame: pd.DataFrame = rows.to_pandas()

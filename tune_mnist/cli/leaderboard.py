@@ -116,9 +116,11 @@ def _print_answers(
     from tune_mnist.analysis.pareto import pareto_sets, parse_objectives, set_sentence
     from tune_mnist.analysis.ranking import goal_note, ranked_trials, ranking
     from tune_mnist.analysis.within import cheapest_within
+    from tune_mnist.data_identity import named_by_content
     from tune_mnist.metrics import ACCURACY
     from tune_mnist.winner import satisfied
 
+    trials = named_by_content(trials)  # before the first rows are taken
     able = trials.filter(satisfied(trials, goal.constraints))
     notes = []
     if pareto is not None:

@@ -1,13 +1,13 @@
 """How claims are judged: intervals, and the three verdicts they allow.
 
 Nothing here knows any claim. A verdict needs at least three independent differences or ratios. Two
-runs that share their first epochs are not independent, so callers average over epochs first.
+runs that share their first epochs are not independent, so `paired` counts them once.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,7 @@ from scipy import stats
 
 from tune_mnist.analysis.columns import Floats
 from tune_mnist.analysis.confirmation import Interval
+from tune_mnist.reproduction.runs import RESNET, SVM
 
 Verdict = Literal["holds", "does not hold", "not decidable"]
 
@@ -101,30 +102,62 @@ def within(interval: Interval, band: Interval) -> Verdict:
     return "does not hold" if high < least or most < low else "not decidable"
 
 
+AGREE = [
+    *("dataset", "kind", *RESNET, *SVM),
+    *("seed", "fraction", "test_set", "device", "where", "host"),
+]
+"""The columns in which the two runs of a pair agree, all but what is compared."""
+
+REPEATS = ("epochs", "seed", "where", "host")
+"""Pairs that differ in these alone are no independent evidence, so they count as one."""
+
+_COMPARED = {"device": ("device", "where")}  # another device is another place
+
+
 def paired(
     runs: pd.DataFrame,
     column: str,
     pair: tuple[str | float, str | float],
-    unit: list[str],
     value: str = "test_accuracy",
+    repeats: Sequence[str] = REPEATS,
 ) -> tuple[Floats, Floats]:
-    """Return a measure under two values of a column, paired by unit.
+    """Return a measure under two values of a column, in pairs that agree in everything else.
+
+    This is the one place that says what a pair is: two runs with the same hyperparameters (epochs
+    too), seed, images, test set, device, host and cores (`AGREE`). A device is compared with
+    another on any hosts, but its times on one host only.
 
     Args:
-        runs: rows of `runs.COLUMNS`.
+        runs: rows of `runs.COLUMNS`, or of `by_setting`, which have fewer of these columns.
         column: the column to compare by.
         pair: the two values of that column.
-        unit: the columns that say which rows belong together. Each unit that has both values counts
-            once, with its means.
         value: the measure.
-    Returns: two arrays (n,), with the units in the same order.
+        repeats: pairs that differ in these columns alone count once, with their means.
+    Returns: two arrays (n,), one value an independent pair, with the pairs in the same order.
     """
+    apart = {*_COMPARED.get(column, (column,))}
+    if column == "device" and not value.endswith("_s"):
+        apart.add("host")
+    agree = [name for name in AGREE if name in runs.columns and name not in apart]
     measured = runs[runs[value].notna()]
-    means = measured.groupby([*unit, column])[value].mean().unstack(column)
-    if not set(pair) <= set(means.columns):
-        return np.empty(0), np.empty(0)
-    both = means[list(pair)].dropna()
-    return both[pair[0]].to_numpy(float), both[pair[1]].to_numpy(float)
+    first, second = (
+        measured[measured[column] == one].groupby(agree, dropna=False)[value].mean().reset_index()
+        for one in pair
+    )
+    both = first.merge(second, on=agree, suffixes=("_first", "_second"))
+    unit = [name for name in agree if name not in repeats]
+    means = both.groupby(unit, dropna=False)[[f"{value}_first", f"{value}_second"]].mean()
+    return means.iloc[:, 0].to_numpy(float), means.iloc[:, 1].to_numpy(float)
+
+
+def crowded(runs: pd.DataFrame) -> str:
+    """Return how many of these runs were timed beside other trials: "", or what to add to a text.
+
+    Args:
+        runs: the rows whose times are compared.
+    """
+    beside = int(runs["beside"].eq(True).sum())  # missing in published runs
+    return f", {beside} of {len(runs)} runs timed beside other trials" if beside else ""
 
 
 def pairs_text(values: Floats) -> str:

@@ -35,7 +35,7 @@ SETTING = ["dataset", "kind", "setting"]
 
 _ACCURACIES = ["train_accuracy", "val_accuracy", "test_accuracy"]
 _MEASURED = [*_ACCURACIES, "wall_time_s", "multiply_adds", "parameters"]
-_RUN = ["seed", "fraction", "device", "where", "test_set"]
+_RUN = ["seed", "fraction", "device", "where", "host", "beside", "test_set"]
 COLUMNS = [*SETTING, "part", *RESNET, *SVM, *_RUN, *_MEASURED, "origin", "pin_memory"]
 
 _SPLIT = "report-70/10/20 seed 42, test "
@@ -51,7 +51,8 @@ def stored_runs(root: Path) -> pd.DataFrame:
     Args:
         root: the store's folder.
     Returns: one row for each, with `COLUMNS`. `where` names host, processor and cores; times
-        compare only within one. `origin` is "search/trial".
+        compare only within one. `beside` is whether another trial of the store ran on the host at
+        the same time. `origin` is "search/trial".
     Raises: InputError: there is no store.
     """
     trials = read_trials(root)
@@ -59,6 +60,7 @@ def stored_runs(root: Path) -> pd.DataFrame:
     named = pc.is_in(trials["dataset"], pa.array(list(DATASETS)))
     rows = [_stored(row) for row in trials.filter(pc.and_(ended, named)).to_pylist()]
     runs = _frame([row for row in rows if row])
+    runs["beside"] = runs["trained_by"].isin(_beside_others(trials))
     here = set(runs["origin"])
     copied = runs["copy_of"].isin(here) if len(runs) else runs["copy_of"].astype(bool)
     runs = runs[~copied]
@@ -85,7 +87,7 @@ def published_runs() -> pd.DataFrame:
     svm = svm.rename(columns={"kernel": "kind"}).dropna(subset=["test_accuracy"])
     svm["seed"], svm["device"] = 0, "cpu"
     rows = [row for part in (resnet, devices, svm) for row in records(part)]
-    shared = {"fraction": 1.0, "test_set": "standard", "origin": "report"}
+    shared = {"fraction": 1.0, "test_set": "standard", "origin": "report", "host": "its machine"}
     where = "the technical report's {}"
     return _frame([{**row, **shared, "where": where.format(row["device"].upper())} for row in rows])
 
@@ -162,10 +164,32 @@ def _stored(row: dict[str, Any]) -> dict[str, Any] | None:
         "fraction": config.get("train_fraction", 1.0),
         "device": "gpu" if row["gpus"] else "cpu",
         "where": f"{row['device']}, {_cores(row['cpus'] or 0)} on {row['host']}",
+        "host": row["host"],
         "test_set": split.removeprefix(_SPLIT),
         "origin": f"{row['search']}/{row['trial']}",
         "copy_of": row["shared_with"] or "",
+        "trained_by": _trained_by(row),
     }
+
+
+def _trained_by(row: dict[str, Any]) -> str:
+    """Return "search/trial" of the trial that trained, if this row is a copy or a part of it."""
+    other = row["shared_with"] or row["trial"]
+    return str(other if "/" in other else f"{row['search']}/{other}")
+
+
+def _beside_others(trials: pa.Table) -> set[str]:
+    """Return "search/trial" of the trials beside which another one ran on the same host."""
+    columns = ["search", "trial", "host", "started", "finished", "shared_with"]
+    trained = trials.filter(pc.is_null(trials["shared_with"])).select(columns)
+    found: set[str] = set()
+    running: dict[str, list[tuple[Any, str]]] = {}
+    for row in trained.sort_by("started").to_pylist():
+        name = _trained_by(row)
+        others = [one for one in running.get(row["host"], ()) if one[0] > row["started"]]
+        found |= {name, *(other for _, other in others)} if others else set()
+        running[row["host"]] = [*others, (row["finished"], name)]
+    return found
 
 
 def _cores(count: float) -> str:
@@ -173,7 +197,7 @@ def _cores(count: float) -> str:
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    frame: pd.DataFrame = pd.DataFrame(rows, columns=[*COLUMNS, "copy_of"])
+    frame: pd.DataFrame = pd.DataFrame(rows, columns=[*COLUMNS, "copy_of", "trained_by"])
     numbers = [*_MEASURED, "batch_size", "learning_rate", "epochs", "C", "degree", "fraction"]
     frame[numbers] = frame[numbers].astype(float)
     frame["setting"] = [setting_text(row) for row in records(frame)]
