@@ -341,11 +341,11 @@ def test_an_exact_tie_does_not_make_c_of_10_the_best() -> None:
 
 
 def test_the_setting_of_each_c_is_not_chosen_by_test_accuracy() -> None:
-    """At C=10 one setting is lucky on the test images alone."""
+    """At C=10 some settings are lucky on the test images alone."""
 
     def lucky(row: Row) -> Row:
         best = {0.1: 0.94, 1.0: 0.95, 10.0: 0.93}.get(row["C"], 0.9)
-        luck = row["C"] == 10.0 and row["gamma"] == "0.01"
+        luck = row["C"] == 10.0 and row["gamma"] != "scale"
         scale = 0.01 * (row["gamma"] == "scale")
         return {"val_accuracy": best + scale, "test_accuracy": 0.99 if luck else best + scale}
 

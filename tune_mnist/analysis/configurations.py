@@ -83,5 +83,6 @@ def _measured_once(rows: pd.DataFrame) -> pd.DataFrame:
     measured = rows["search"] + "/" + rows["trial"]
     origin = rows["shared_with"].where(copied, measured)
     first = rows.assign(origin=origin, copied=copied).sort_values("copied", kind="stable")
-    once: pd.DataFrame = first.drop_duplicates(["origin", "config"]).sort_index()
-    return once.drop(columns=["origin", "copied"])
+    once = first.drop_duplicates(["origin", "config"]).sort_index()
+    measurements: pd.DataFrame = once.drop(columns=["origin", "copied"])
+    return measurements

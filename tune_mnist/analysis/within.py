@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tune_mnist.analysis.configurations import PLACE, by_configuration, place_names
+from tune_mnist.analysis.configurations import by_configuration, place_names
 from tune_mnist.errors import input_error
 from tune_mnist.wording import config_text, duration, percent
 
@@ -130,17 +130,26 @@ def _cheapest(rows: pd.DataFrame, place: str, tolerance: float) -> Cheapest:
     here = rows["place"] == place
     tied = rows[good & here]
     at = rows[here].iloc[0]
-    known = (None if pd.isna(at[name]) else at[name] for name in ("data_hash", *PLACE))
-    where = (at["dataset"], *known, place)
-    answer = (*where, tolerance, top["config"], float(top["val_accuracy"]))
+    none = Cheapest(
+        dataset=at["dataset"],
+        data_hash=None if pd.isna(at["data_hash"]) else at["data_hash"],
+        device=at["device"],
+        cpus=None if pd.isna(at["cpus"]) else float(at["cpus"]),
+        host=None if pd.isna(at["host"]) else at["host"],
+        place=place,
+        tolerance=tolerance,
+        best_config=top["config"],
+        best_accuracy=float(top["val_accuracy"]),
+        tied=0,
+    )
     if tied.empty:
-        return Cheapest(*answer, tied=0)
+        return none
     # Ties go to the more accurate one, then to the one that comes first as text.
     order = ["wall_time_s", "val_accuracy", "config"]
     row = tied.sort_values(order, ascending=[True, False, True]).iloc[0]
     test = float(row["test_accuracy"])
-    return Cheapest(
-        *answer,
+    return replace(
+        none,
         tied=len(tied),
         model=row["model"],
         config=row["config"],

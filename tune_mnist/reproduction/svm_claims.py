@@ -50,7 +50,10 @@ def _best_c(runs: pd.DataFrame, dataset: str, kernel: str) -> Finding:
     if lacking:
         return lacking
     by = "val_accuracy" if mine["val_accuracy"].notna().all() else "test_accuracy"
-    best = {c: highest(of_c, by)["test_accuracy"] for c, of_c in mine.groupby("C")}
+    best = {
+        float(c): float(highest(mine[mine["C"] == c], by)["test_accuracy"])
+        for c in sorted(mine["C"].unique())
+    }
     top = ", ".join(f"{100 * value:.2f} at C={c:g}" for c, value in best.items())
     text = f"{KINDS[kernel]} on {DATASETS[dataset]}: {top}"
     if by == "test_accuracy":

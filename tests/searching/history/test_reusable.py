@@ -17,7 +17,7 @@ from tune_mnist.searching.history import reusable
 from tune_mnist.searching.history.memory import Memory
 from tune_mnist.searching.history.reusable import same_training
 from tune_mnist.searching.planning.plan import Plan
-from tune_mnist.spaces import parameter_types
+from tune_mnist.spaces import Config, parameter_types
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.writer import Writer
 
@@ -28,8 +28,8 @@ LIMITED = SVM + "constraints: [wall_time_s <= 60]\n"
 ASHA = SVM.replace("sampler: grid", "sampler: grid, scheduler: asha") + (
     "fidelity: {parameter: train_fraction, rungs: [0.25, 0.5, 1.0]}\n"
 )
-RBF = {"kernel": "rbf", "C": 1.0}
-NET = {"batch_size": 64, "learning_rate": 0.01, "epochs": 2}
+RBF: Config = {"kernel": "rbf", "C": 1.0}
+NET: Config = {"batch_size": 64, "learning_rate": 0.01, "epochs": 2}
 
 EVERYWHERE = [
     *({name: value} for name, value in (("model", "resnet"), ("seed", 1), ("split", "other"))),

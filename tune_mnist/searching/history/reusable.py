@@ -56,7 +56,7 @@ def in_same_place(row: Row, plan: Plan, config: Config) -> bool:
     if plan.space.model == "svm" and not timed:
         return True
     same_cores = on_gpu or row["cpus"] == bundle["cpu"]
-    return same_cores and row["device"] == (gpu_name() if on_gpu else cpu_name())
+    return bool(same_cores and row["device"] == (gpu_name() if on_gpu else cpu_name()))
 
 
 def on_same_rungs(row: Row, fidelities: Sequence[float], plan: Plan) -> bool:
