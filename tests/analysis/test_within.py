@@ -130,6 +130,13 @@ def test_one_standard_error_of_seed_noise_is_allowed_on_top(tmp_path: Path) -> N
     assert only(tmp_path, *noisy).config == '{"C": 2}'
 
 
+def test_two_standard_errors_of_seed_noise_are_too_many(tmp_path: Path) -> None:
+    """The standard error of the difference is 0.0041; this is 1.5 of them below the tolerance."""
+    noisy = [svm(1, 0.975 + d, 9, seed=s) for s, d in enumerate([-0.002, 0.002])]
+    noisy += [svm(2, 0.9668 + d, 5, seed=s) for s, d in enumerate([-0.002, 0.002])]
+    assert only(tmp_path, *noisy).config == '{"C": 1}'
+
+
 def test_without_noise_only_the_tolerance_is_allowed(tmp_path: Path) -> None:
     still = [svm(1, 0.975, 9, seed=s) for s in (0, 1)]
     still += [svm(2, 0.9725, 5, seed=s) for s in (0, 1)]
