@@ -25,7 +25,7 @@ WORLDS = ("equal", "honest", "unrelated")
 
 def world(kind: str, seed: int) -> pd.DataFrame:
     """Return the runs of ResNet-18 on MNIST in one world."""
-    runs = _trainings().copy()
+    runs: pd.DataFrame = _trainings().copy()
     draw = np.random.default_rng(seed)
     number, names = pd.factorize(runs["setting"])
     truth = 0.9 + draw.normal(0, 0.0 if kind == "equal" else 0.01, len(names))
@@ -38,7 +38,10 @@ def world(kind: str, seed: int) -> pd.DataFrame:
 @cache
 def _trainings() -> pd.DataFrame:
     runs = whole_grid(lambda _: {}, seeds=3)
-    return runs.query("part == 'resnet' and dataset == 'mnist' and kind == 'resnet18'")
+    mine: pd.DataFrame = runs.query(
+        "part == 'resnet' and dataset == 'mnist' and kind == 'resnet18'"
+    )
+    return mine
 
 
 def verdicts(kind: str, count: int) -> Counter[str]:
