@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analysis.example_store import epochs, failed, ranked, stored, trial, write_store
+from tune_mnist import figures, load_results
 from tune_mnist.analysis.curves import training_curves_numbers
 from tune_mnist.analysis.progress import best_so_far_numbers
 from tune_mnist.analysis.thinning import thinned, view
 from tune_mnist.analysis.tradeoff import tradeoff_numbers
+from tune_mnist.errors import InputError
 from tune_mnist.figures.curves_chart import HIGHLIGHTED, training_curves_figure
 from tune_mnist.figures.progress_chart import best_so_far_figure
 from tune_mnist.figures.tradeoff_chart import tradeoff_figure
@@ -145,3 +147,15 @@ class TestTrainingCurves:
             training_curves_numbers(table, read_reports(tmp_path)), measure
         )
         assert [line.line.dash for line in figure.data] == ["dot", "solid"]
+
+
+def test_a_name_that_is_two_data_sets_needs_a_hash(tmp_path: Path) -> None:
+    rows = [
+        trial(name, accuracy, dataset="images", data_hash=digits + "0" * 58)
+        for name, accuracy, digits in (("a", 0.9, "3f9a1c"), ("b", 0.6, "77bb2e"))
+    ]
+    results = load_results(write_store(tmp_path, rows))
+    with pytest.raises(InputError, match="there are images@3f9a1c, images@77bb2e; name one"):
+        figures.tradeoff(results, "images")
+    shown = figures.tradeoff(results, "images@77bb2e")
+    assert {accuracy for one in shown.data for accuracy in one.y} == {0.6}

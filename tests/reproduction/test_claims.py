@@ -330,6 +330,12 @@ def test_one_seed_of_each_network_decides_no_speed_up() -> None:
     assert "over 2 pairs, no interval: fewer than 3" in found.evidence
 
 
+def test_speed_ups_of_different_trainings_are_not_compared() -> None:
+    """ResNet-18 ran with SGD and ResNet-50 with Adam: as many pairs, but no two alike."""
+    runs = fast_gpu(2, 4)().query("(kind == 'resnet18') == (optimizer == 'sgd')")
+    assert judged(KNOWN["Larger models gain more from the GPU"], runs).verdict == "not decidable"
+
+
 def test_times_taken_beside_other_trials_are_said() -> None:
     runs = times(slower(2.65, 2.65))().assign(beside=lambda frame: frame["kind"] == "resnet50")
     told = judged(KNOWN["ResNet-18 trains 2.65× faster"], runs).evidence

@@ -75,7 +75,7 @@ def training_curves(
     Raises: InputError: as `tradeoff`; `model` is missing or unknown; or there are no curves,
         because every trial measured itself only once.
     """
-    ranked = _only(_ranked(results, dataset), "model", model)
+    ranked = _of(_ranked(results, dataset), model)
     numbers = training_curves_numbers(ranked, results.report_rows)
     if not len(numbers.trials):
         problem = "no trial measured itself more than once"
@@ -94,7 +94,7 @@ def parallel_coordinates(
 
     Raises: InputError: as `tradeoff`, or `model` is missing or unknown.
     """
-    ranked = _only(_ranked(results, dataset), "model", model)
+    ranked = _of(_ranked(results, dataset), model)
     return parallel_coordinates_figure(parallel_coordinates_numbers(ranked))
 
 
@@ -121,12 +121,12 @@ def _on(results: Results, dataset: str | None) -> pa.Table:
     return trials
 
 
-def _only(trials: pa.Table, column: str, wanted: str | None) -> pa.Table:
+def _of(trials: pa.Table, model: str | None) -> pa.Table:
     """Return the trials of the wanted model, which may be left out if all share one."""
-    known = sorted(pc.unique(trials[column]).drop_null().to_pylist())
-    if wanted is None and len(known) > 1:
-        raise input_error(f"`{column}`", f"there are {', '.join(known)}", "name one of them")
-    if wanted is not None and wanted not in known:
-        raise input_error(f"`{column}`", f"{wanted!r} has no trial", nearest(wanted, known))
-    one = known[0] if wanted is None and known else wanted
-    return trials.filter(pc.equal(trials[column], one)) if one else trials
+    known = sorted(pc.unique(trials["model"]).drop_null().to_pylist())
+    if model is None and len(known) > 1:
+        raise input_error("`model`", f"there are {', '.join(known)}", "name one of them")
+    if model is not None and model not in known:
+        raise input_error("`model`", f"{model!r} has no trial", nearest(model, known))
+    one = known[0] if model is None and known else model
+    return trials.filter(pc.equal(trials["model"], one)) if one else trials
