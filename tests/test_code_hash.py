@@ -123,7 +123,7 @@ def test_what_no_training_reaches_leaves_it(copy: Path) -> None:
 
 def test_the_words_of_an_error_leave_it(copy: Path) -> None:
     change(copy / "training/resnet/train.py", "fewer than 2 training images", "too few images")
-    change(copy / "training/resnet/train.py", '"use 0.001"', '"use 0.01"')
+    change(copy / "training/resnet/config.py", '"use 0.001"', '"use 0.01"')
     assert hashes(copy) == BEFORE
 
 

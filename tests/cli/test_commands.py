@@ -30,7 +30,7 @@ def test_help_loads_none_of_the_heavy_libraries() -> None:
 
 def test_spaces_lists_every_space_that_ships(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, "spaces")
-    for name in ("resnet", "svm", "report/resnet", "report/svm", "report/devices"):
+    for name in ("resnet", "resnet-wide", "svm", "report/resnet", "report/svm", "report/devices"):
         assert name in text
 
 

@@ -16,6 +16,7 @@ SIZES: dict[str, tuple[int | None, int | None]] = {  # on a CPU, on a GPU
     "report/devices": (8, 8),
     "report/resnet": (32, 64),
     "report/svm": (20, 20),
+    "resnet-wide": (None, None),
     "resnet": (None, None),
     "svm": (None, None),
 }

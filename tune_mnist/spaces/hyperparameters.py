@@ -28,8 +28,9 @@ class Hyperparameter:
         types: the Python types of its values. The first is the type of its column in the store.
         default: its value in a space that does not search it; None leaves it out.
         words: the allowed values of type str.
-        low, high: bounds of its numbers. Integers include both; floats exclude `low` and include
-            `high`.
+        low, high: bounds of its numbers. Integers include both; floats include `high`, and `low`
+            only with `from_low`.
+        from_low: whether a float may be `low`.
         matters: other hyperparameters (or "device"), each with the values under which this one
             changes anything. Under any other value it is left out of the configuration.
         changeable: whether a running training can continue with another value.
@@ -41,6 +42,7 @@ class Hyperparameter:
     words: tuple[str, ...] = ()
     low: float = 0
     high: float = math.inf
+    from_low: bool = False
     matters: Mapping[str, tuple[Scalar, ...]] = field(default_factory=dict)
     changeable: bool = False
 
@@ -55,7 +57,7 @@ class Hyperparameter:
             parts.append(f"a whole number from {self.low:g}{top}")
         if float in self.types:
             top = f", at most {self.high:g}" if bounded else ""
-            parts.append(f"a number above {self.low:g}{top}")
+            parts.append(f"a number {'from' if self.from_low else 'above'} {self.low:g}{top}")
         return f"{', '.join(parts[:-1])} or {parts[-1]}" if parts[1:] else parts[0]
 
 
@@ -80,13 +82,53 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
         "batch_size": Hyperparameter(
             "images per step", (int,), 16, low=2, high=65536, changeable=True
         ),
-        "optimizer": Hyperparameter(
-            "sgd (with momentum 0.9) or adam", (str,), "sgd", ("sgd", "adam")
-        ),
+        "optimizer": Hyperparameter("sgd (with momentum) or adam", (str,), "sgd", ("sgd", "adam")),
         "learning_rate": Hyperparameter(
-            "step size of the optimizer", (float,), 0.001, changeable=True
+            "step size of the optimizer; with a schedule, the highest",
+            (float,),
+            0.001,
+            changeable=True,
         ),
         "epochs": Hyperparameter("passes over the training images", (int,), 2, low=1),
+        "schedule": Hyperparameter(
+            "learning rate over the training: constant, cosine (down towards 0) or one-cycle (up, "
+            "then down), as in torch; if left out, constant",
+            (str,),
+            None,
+            ("constant", "cosine", "one-cycle"),
+        ),
+        "momentum": Hyperparameter(
+            "momentum of sgd; if left out, 0.9",
+            (float,),
+            None,
+            high=0.999,
+            from_low=True,
+            matters={"optimizer": ("sgd",)},
+            changeable=True,
+        ),
+        "weight_decay": Hyperparameter(
+            "pulls all weights towards 0, as torch's optimizers do; if left out, 0",
+            (float,),
+            None,
+            from_low=True,
+            changeable=True,
+        ),
+        "label_smoothing": Hyperparameter(
+            "share of a training label that is spread over all classes; if left out, 0",
+            (float,),
+            None,
+            high=1,
+            from_low=True,
+            changeable=True,
+        ),
+        "augment": Hyperparameter(
+            "random changes to the training images: shift (by up to an eighth of a side), flip "
+            "(left to right) or both; if left out, none",
+            (str,),
+            None,
+            ("none", "shift", "flip", "both"),
+            changeable=True,
+        ),
         "train_fraction": _TRAIN_FRACTION,
         "device": _DEVICE,
         "precision": Hyperparameter(
@@ -156,7 +198,10 @@ def accept(name: str, hyperparameter: Hyperparameter, value: Any, key: str) -> S
         return bool(value)
     if kind is int and kind in types and hyperparameter.low <= value <= hyperparameter.high:
         return int(value)
-    within = kind is float and hyperparameter.low < value <= hyperparameter.high
+    above = kind is float and (
+        value > hyperparameter.low or (hyperparameter.from_low and value == hyperparameter.low)
+    )
+    within = above and value <= hyperparameter.high
     if within and kind in types and math.isfinite(value):
         return float(value)
     fix = f"give {hyperparameter.allowed()}"

@@ -54,7 +54,10 @@ def _population(space: Space) -> Fault | None:
         return Fault("", key, problem, "use `fidelity=epochs`, or asha")
     if not changeable(space):
         able = [name for name, one in MODELS[space.model].items() if one.changeable]
-        problem = f"pbt can change {' and '.join(able)}; neither is searched, or a `when` names it"
+        problem = (
+            f"pbt can change {', '.join(able[:-1])} and {able[-1]}; none of them is searched, or a "
+            "`when` names it"
+        )
         return Fault("", key, problem, "give one a domain that no `when` names, or use asha")
     if trials is None or trials < POPULATION:
         problem = f"pbt needs a population of at least {POPULATION} trials"

@@ -145,3 +145,12 @@ def test_a_changed_value_stays_in_its_domain(domain: Domain, value: Scalar) -> N
     assert all(domain.contains(one) for one in new)
     assert all(type(one) is type(value) for one in new)
     assert len(set(new)) > 1
+
+
+def test_words_change_to_a_neighbour_in_the_order_of_the_file() -> None:
+    words = Choice(choice=("none", "shift", "flip", "both"))
+    draws = random.Random(0)
+    seen = {perturbed(words, "shift", draws) for _ in range(100)}
+    assert seen == {"none", "shift", "flip", "both"}  # both only when it is drawn anew
+    near = [perturbed(words, "none", draws) for _ in range(400)]
+    assert near.count("none") > near.count("shift") > near.count("both")

@@ -52,3 +52,22 @@ def test_the_longest_comes_first_where_the_first_of_its_training_stood() -> None
     configs: list[Config] = [{"batch_size": size, "epochs": n} for n in (1, 2) for size in (16, 32)]
     ordered = [(config["batch_size"], config["epochs"]) for config in longest_first(configs)]
     assert ordered == [(16, 2), (16, 1), (32, 2), (32, 1)]
+
+
+def test_a_schedule_that_depends_on_the_length_is_never_shared(
+    search: Search, tmp_path: Path
+) -> None:
+    both = GRID.replace("[0.01, 0.001]", "[0.01]").replace(
+        "epochs: {choice: [1, 2, 3]}",
+        "epochs: {choice: [1, 2]}\n  schedule: {choice: [constant, one-cycle]}",
+    )
+    plan = plan_text(tmp_path, both)
+    assert plan.lengths == (1,)
+    assert [note for note in plan.notes if "3 trainings cover 4 configurations" in note]
+    outcome, rows = search(both, "shared")
+    _, alone = search(both, "alone", share=False)
+    assert measured(rows) == measured(alone)
+    shared = [(row["config.schedule"], row["config.epochs"]) for row in rows if row["shared_with"]]
+    assert (outcome.shared, shared) == (1, [("constant", 1)])
+    cosine = both.replace("[constant, one-cycle]", "[cosine, one-cycle]")
+    assert plan_text(tmp_path, cosine).lengths == ()

@@ -14,6 +14,7 @@ from tune_mnist.errors import InputError
 from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet import precision
 from tune_mnist.training.resnet import train as resnet
+from tune_mnist.training.resnet.config import Precision
 from tune_mnist.training.resnet.live_taps import LiveConv2d, live_range
 from tune_mnist.training.resnet.precision import autocast, has_bfloat16, product_dtype
 from tune_mnist.training.resnet.step import draw_network
@@ -53,7 +54,7 @@ def run(config: ResnetConfig, data: Dataset) -> dict[str, object]:
 )
 def test_the_device_chooses_if_the_configuration_does_not(
     monkeypatch: pytest.MonkeyPatch,
-    asked: precision.Precision | None,
+    asked: Precision | None,
     device: str,
     has: bool,
     runs_in: torch.dtype,

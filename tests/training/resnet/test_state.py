@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +13,11 @@ from tune_mnist.datasets import Dataset, Images
 from tune_mnist.errors import InputError
 from tune_mnist.training.measurement import Measurement, Save
 from tune_mnist.training.options import TrainOptions
+from tune_mnist.training.resnet.config import Optimizer
 from tune_mnist.training.resnet.cuda_graph import undone
 from tune_mnist.training.resnet.fused_update import fused_optimizer
 from tune_mnist.training.resnet.step import draw_network, loss_scaler, training_step
-from tune_mnist.training.resnet.train import Optimizer, ResnetConfig, train
+from tune_mnist.training.resnet.train import ResnetConfig, train
 
 CONFIG = ResnetConfig("resnet18", batch_size=16, optimizer="adam", learning_rate=0.001, epochs=3)
 
@@ -55,6 +57,27 @@ def test_resuming_gives_the_same_numbers_bit_for_bit(
     config = dataclasses.replace(CONFIG, optimizer=optimizer)
     whole = run(config, few, save_to=tmp_path)
     rest = run(config, few, restore=tmp_path)
+    _check_equal(whole, rest)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schedule": "cosine"},
+        {"schedule": "one-cycle", "optimizer": "sgd", "momentum": 0.5, "weight_decay": 0.01},
+        {"augment": "both", "label_smoothing": 0.1},
+    ],
+)
+def test_a_schedule_and_the_augmentation_continue_where_they_were(
+    change: dict[str, Any], few: Dataset, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(CONFIG, **change)
+    whole = run(config, few, save_to=tmp_path)
+    rest = run(config, few, restore=tmp_path)
+    _check_equal(whole, rest)
+
+
+def _check_equal(whole: list[Measurement], rest: list[Measurement]) -> None:
     plain = [{k: v for k, v in r.items() if not k.endswith("_s")} for r in [*whole[1:], *rest]]
     assert plain[2:] == plain[:2]
     assert rest[0]["fit_s"] > whole[0]["fit_s"]
@@ -106,9 +129,9 @@ def test_a_damaged_or_missing_state_is_named(few: Dataset, saved: Path, tmp_path
 
 
 @pytest.mark.parametrize("optimizer_name", ["sgd", "adam"])
-def test_recording_leaves_a_restored_optimizer_as_it_was(optimizer_name: str) -> None:
+def test_recording_leaves_a_restored_optimizer_as_it_was(optimizer_name: Optimizer) -> None:
     network = draw_network("resnet18", 10, seed=0)
-    optimizer = fused_optimizer(network, optimizer_name, 0.01)
+    optimizer = fused_optimizer(network, dataclasses.replace(CONFIG, optimizer=optimizer_name))
     cpu = torch.device("cpu")
     step = training_step(network, optimizer, cpu, torch.float32, loss_scaler(cpu, torch.float32))
     images, labels = torch.zeros((4, 1, 32, 32), dtype=torch.uint8), torch.arange(4)

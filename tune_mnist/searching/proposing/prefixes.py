@@ -1,13 +1,14 @@
 """Shared prefixes: trials that differ only in their epochs are trained once.
 
-A ResNet's learning rate is constant, so the first 2 epochs of a training of 3 epochs are exactly a
-training of 2. If a space that can be listed asks for both, only the longer one is trained. After
+Where a ResNet's learning rate is constant, the first 2 epochs of a training of 3 epochs are exactly
+a training of 2. If a space that can be listed asks for both, only the longer one is trained. After
 2 epochs it measures everything that the shorter one would have measured at its end
 (`Measurement.prefix`), and the shorter one's row names it in `shared_with`. A test checks that the
 accuracies are equal with and without sharing.
 
-Nothing else is shared. `pin_memory` changes only the time, and its time is what is searched for, so
-each of its trials runs.
+Nothing else is shared. A learning rate on another schedule depends on the number of epochs, so such
+a training contains no shorter one. `pin_memory` changes only the time, and its time is what is
+searched for, so each of its trials runs.
 """
 
 from __future__ import annotations
@@ -64,7 +65,12 @@ def longest_first(configs: Iterable[Config]) -> Iterator[Config]:
 
 
 def prefix_key(config: Config) -> str:
-    """Return the configuration without its epochs: equal for all that one training contains."""
+    """Return a text that is equal for all configurations that one training contains.
+
+    It leaves the epochs out, unless the learning rate depends on them.
+    """
+    if config.get("schedule", "constant") != "constant":
+        return config_key(config)
     return config_key({name: value for name, value in config.items() if name != LENGTH})
 
 

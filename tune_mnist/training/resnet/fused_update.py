@@ -17,22 +17,35 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-MOMENTUM = 0.9  # of SGD, as in the technical report
+from tune_mnist.training.resnet.config import ResnetConfig
 
 
-def fused_optimizer(network: nn.Module, name: str, learning_rate: float) -> torch.optim.Optimizer:
+def fused_optimizer(network: nn.Module, config: ResnetConfig) -> torch.optim.Optimizer:
     """Return an optimizer of all weights, which a CUDA graph can record.
 
     Args:
         network: its parameters stay where they are; 4-d ones are updated through an alias.
-        name: "sgd" (with momentum 0.9) or "adam" (with torch's defaults).
-        learning_rate: > 0.
+        config: `optimizer`, `learning_rate`, `momentum`, `weight_decay` and `schedule` are used.
     """
     weights = [_row_major(weight) for weight in network.parameters()]
-    if name == "sgd":
-        return torch.optim.SGD(weights, lr=learning_rate, momentum=MOMENTUM, fused=True)
-    on_gpu = weights[0].is_cuda
-    return torch.optim.Adam(weights, lr=learning_rate, fused=True, capturable=on_gpu)
+    on_gpu, decay = weights[0].is_cuda, config.weight_decay
+    rate: float | Tensor = config.learning_rate
+    if on_gpu and config.schedule != "constant":  # a graph has to read it anew at each replay
+        rate = torch.tensor(rate, device=weights[0].device)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            weights, lr=rate, momentum=config.momentum, weight_decay=decay, fused=True
+        )
+    return torch.optim.Adam(weights, lr=rate, weight_decay=decay, fused=True, capturable=on_gpu)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give the optimizer's next steps this learning rate, those of a recorded graph too."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def _row_major(weight: nn.Parameter) -> nn.Parameter:

@@ -13,13 +13,10 @@ batch 32 and 1.57x at batch 64 (benchmarks/bfloat16.py).
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
 from tune_mnist.errors import input_error
-
-Precision = Literal["float32", "bfloat16"]
+from tune_mnist.training.resnet.config import Precision
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -3,7 +3,8 @@
 The state is the weights, BatchNorm's statistics, the optimizer's state, the generator of the
 images' order, the loss scaler, the number of epochs done and the seconds they took. It consists of
 tensors and plain values, so `torch.load` reads it without running code from the file. It leaves out
-what the configuration and the seed determine.
+what the configuration, the seed and the number of epochs done determine: the place in a schedule,
+for example, and how images are augmented next.
 """
 
 from __future__ import annotations

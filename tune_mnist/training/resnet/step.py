@@ -15,6 +15,8 @@ from tune_mnist.training.resnet.precision import autocast
 EVALUATION_BATCH = 256
 
 Step = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Takes (n, k) logits and (n,) int64 labels; returns the batch's loss, a scalar."""
 
 
 def draw_network(architecture: str, classes: int, seed: int) -> nn.Module:
@@ -41,12 +43,13 @@ def training_step(
     device: torch.device,
     dtype: torch.dtype,
     scaler: torch.amp.GradScaler,
+    loss_of: Loss = cross_entropy,
 ) -> Step:
     """Return a function that makes one optimisation step on a batch, with products in `dtype`.
 
-    It takes (n, c, 32, 32) uint8 images and (n,) int64 labels. It returns two float64 numbers on
-    the device, both from before the update: the sum of the batch's losses, and how many of its
-    images were classified correctly.
+    It takes (n, c, h, w) uint8 images and (n,) int64 labels. It returns two float64 numbers on the
+    device, both from before the update: n times the batch's loss, and how many of its images were
+    classified correctly.
     """
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
@@ -54,7 +57,7 @@ def training_step(
         labels = labels.to(device, non_blocking=True)
         with autocast(device, dtype):
             logits = network(normalise(images))
-            loss = cross_entropy(logits, labels)
+            loss = loss_of(logits, labels)
         optimizer.zero_grad()
         torch.autograd.backward(scaler.scale(loss))
         scaler.step(optimizer)
@@ -73,7 +76,7 @@ def evaluate(
     device: torch.device,
     dtype: torch.dtype,
 ) -> tuple[float, float, Tensor]:
-    """Evaluate the network on (n, c, 32, 32) uint8 images, and leave it in training mode.
+    """Evaluate the network on (n, c, h, w) uint8 images, and leave it in training mode.
 
     Returns: the mean cross-entropy and the accuracy, both nan if there are no images, and the
         predicted classes, (n,) int64 on the CPU.

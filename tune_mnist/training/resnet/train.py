@@ -1,8 +1,9 @@
 """Train a ResNet as the technical report did: a plain function of configuration and data.
 
 torchvision's resnet18 or resnet50 starts from random weights and is trained with cross-entropy and
-SGD (momentum 0.9) or Adam, on 32×32 input in three channels (image_input.py). precision.py chooses
-the number format of its matrix products.
+SGD or Adam, on input in three channels (image_input.py). precision.py chooses the number format of
+its matrix products. config.py says what else can be chosen; whatever a configuration leaves out is
+as in the technical report.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from tune_mnist.datasets import Dataset, Images, first_of_each_class
-from tune_mnist.errors import Fault, InputError, input_error, nearest
+from tune_mnist.errors import input_error
+from tune_mnist.training.learning_rate import learning_rate
 from tune_mnist.training.measurement import (
     PARTS,
     Measurement,
@@ -29,14 +31,23 @@ from tune_mnist.training.measurement import (
     confusion,
 )
 from tune_mnist.training.options import TrainOptions
+from tune_mnist.training.resnet.config import ResnetConfig
 from tune_mnist.training.resnet.cuda_graph import graphed_step
 from tune_mnist.training.resnet.flops import forward_cost
-from tune_mnist.training.resnet.fused_update import fused_optimizer
-from tune_mnist.training.resnet.image_input import INPUT_SIZE, batches, resize, shuffled
+from tune_mnist.training.resnet.fused_update import fused_optimizer, set_learning_rate
+from tune_mnist.training.resnet.image_input import (
+    INPUT_SIZE,
+    augmentation,
+    augmented,
+    batch_count,
+    batches,
+    resize,
+    shuffled,
+)
 from tune_mnist.training.resnet.kept_memory import kept_memory
 from tune_mnist.training.resnet.live_taps import keep_live_taps
 from tune_mnist.training.resnet.matrix_product import ONEDNN
-from tune_mnist.training.resnet.precision import Precision, product_dtype
+from tune_mnist.training.resnet.precision import product_dtype
 from tune_mnist.training.resnet.state import State, restore_state, save_state
 from tune_mnist.training.resnet.step import (
     Step,
@@ -46,65 +57,9 @@ from tune_mnist.training.resnet.step import (
     training_step,
 )
 
-Architecture = Literal["resnet18", "resnet50"]
-Optimizer = Literal["sgd", "adam"]
+__all__ = ["ResnetConfig", "train"]
 
 _HOST = torch.device("cpu")
-
-
-@dataclass(frozen=True)
-class ResnetConfig:
-    """One point of the ResNet search space.
-
-    Args:
-        architecture: the name of a network of torchvision.
-        batch_size: images per step, at least 2: BatchNorm needs more than a single image.
-        optimizer: "sgd" (with momentum 0.9) or "adam" (with torch's defaults).
-        learning_rate: > 0, constant over the training.
-        epochs: passes over the training images, at least 1.
-        pin_memory: matters only on a GPU. True: batches are copied there from page-locked memory;
-            False: from pageable memory; None: all images are kept on the GPU.
-        train_fraction: in (0, 1], the fraction of the training images to train on: the first images
-            of each class.
-        precision: number format of matrix products, "float32" or "bfloat16"; None: the one that the
-            device does best.
-
-    Raises:
-        InputError: values outside these ranges; it names all of them.
-    """
-
-    architecture: Architecture
-    batch_size: int
-    optimizer: Optimizer
-    learning_rate: float
-    epochs: int
-    pin_memory: bool | None = None
-    train_fraction: float = 1.0
-    precision: Precision | None = None
-
-    def __post_init__(self) -> None:
-        faults = []
-        for key, known in (
-            ("architecture", get_args(Architecture)),
-            ("optimizer", get_args(Optimizer)),
-            ("precision", (None, *get_args(Precision))),
-        ):
-            value = getattr(self, key)
-            if value not in known:
-                words = [word for word in known if word]
-                faults.append(Fault("resnet", key, f"{value!r} is unknown", nearest(value, words)))
-        if self.batch_size < 2:
-            faults.append(Fault("resnet", "batch_size", f"{self.batch_size} is < 2", "use 16"))
-        if self.epochs < 1:
-            faults.append(Fault("resnet", "epochs", f"{self.epochs} is < 1", "use 5"))
-        if not 0 < self.learning_rate < math.inf:
-            problem = f"{self.learning_rate} is not a finite number > 0"
-            faults.append(Fault("resnet", "learning_rate", problem, "use 0.001"))
-        if not 0 < self.train_fraction <= 1:
-            problem = f"{self.train_fraction} is not in (0, 1]"
-            faults.append(Fault("resnet", "train_fraction", problem, "use 1.0"))
-        if faults:
-            raise InputError(faults)
 
 
 @kept_memory()
@@ -115,8 +70,14 @@ def train(
 
     An epoch visits every training image of the fraction once, in a new order. Training loss and
     accuracy are means over the epoch, and each batch is measured before its update, as in the
-    technical report. Initial weights and order depend only on the seed, so on a CPU the same seed
-    and number of threads give the same numbers again. torch's global generator is left as it was.
+    technical report. The training loss is the one that is minimised: on augmented images, with
+    label smoothing. The validation loss is the plain cross-entropy, comparable between all
+    configurations. Initial weights, order and augmentation depend only on the seed, so on a CPU the
+    same seed and number of threads give the same numbers again. torch's global generator is left as
+    it was.
+
+    A training contains a shorter one, as a `prefix`, only if its learning rate is constant: any
+    other schedule depends on the number of epochs.
 
     Args:
         config: the hyperparameters.
@@ -132,11 +93,12 @@ def train(
     """
     times = dict.fromkeys(PARTS, 0.0)
     ready = _set_up(config, data, options, times)
+    lengths = options.lengths if config.schedule == "constant" else ()
     for epoch in range(ready.done + 1, config.epochs + 1):
         measurement = _epoch(epoch, config, ready, times)
         if epoch == config.epochs:
             measurement = _finished(measurement, ready, data)
-        elif epoch in options.lengths:
+        elif epoch in lengths:
             measurement["prefix"] = _finished(measurement, ready, data)
         more = epoch < config.epochs
         report(measurement, partial(save_state, ready.state, epoch, dict(times)) if more else None)
@@ -153,6 +115,7 @@ class _Ready:
         step: the optimisation step.
         train_set, val_set: images at the network's size, and their labels.
         device, dtype: where matrix products run, and in which number format.
+        seed: decides how images are augmented in each epoch.
         done: number of epochs that the restored state had done; 0 without one.
         facts: what all measurements share: parameters, multiply_adds and engine.
     """
@@ -164,6 +127,7 @@ class _Ready:
     val_set: tuple[Tensor, Tensor]
     device: torch.device
     dtype: torch.dtype
+    seed: int
     done: int
     facts: Measurement
 
@@ -183,7 +147,7 @@ def _set_up(
         keep_live_taps(network, INPUT_SIZE, INPUT_SIZE)
         network.to(target)
         order = torch.Generator().manual_seed(options.seed)
-        optimizer = fused_optimizer(network, config.optimizer, config.learning_rate)
+        optimizer = fused_optimizer(network, config)
         scaler = loss_scaler(target, dtype)
         state = State(
             f"{config.architecture}, {config.optimizer}, {len(data.classes)} classes",
@@ -193,14 +157,16 @@ def _set_up(
         done = restore_state(state, restore, config.epochs, times) if restore else 0
         train_set = _tensors(train_images, target if config.pin_memory is None else _HOST)
         val_set = _tensors(data.val, target)
-        step = training_step(network, optimizer, target, dtype, scaler)
+        loss = partial(cross_entropy, label_smoothing=config.label_smoothing)
+        step = training_step(network, optimizer, target, dtype, scaler, loss)
         step, engine = _fastest_step(step, state, _sizes(train_set, config), target, dtype)
     facts = Measurement(
         parameters=parameters,
         multiply_adds=forward_cost(config.architecture, len(data.classes)).multiply_adds,
         engine=engine,
     )
-    return _Ready(network, state, step, train_set, val_set, target, dtype, done, facts)
+    sets = (train_set, val_set)
+    return _Ready(network, state, step, *sets, target, dtype, options.seed, done, facts)
 
 
 def _epoch(
@@ -208,7 +174,7 @@ def _epoch(
 ) -> Measurement:
     """Train for one epoch and measure it; raise FloatingPointError if a loss is not finite."""
     with _timed(times, "fit_s"):
-        train_loss, train_accuracy = _fit(ready, config)
+        train_loss, train_accuracy = _fit(epoch, config, ready)
     _check_finite("training", train_loss, epoch, config)
     with _timed(times, "eval_s"):
         val_loss, val_accuracy, _ = evaluate(
@@ -273,13 +239,19 @@ def _fastest_step(
     return recorded, engine + ", CUDA graph"
 
 
-def _fit(ready: _Ready, config: ResnetConfig) -> tuple[float, float]:
+def _fit(epoch: int, config: ResnetConfig, ready: _Ready) -> tuple[float, float]:
     """Train for one epoch; return its mean loss and accuracy."""
     pinned = ready.device.type == "cuda" and config.pin_memory is True
     totals = torch.zeros(2, dtype=torch.float64, device=ready.device)
     in_order = shuffled(*ready.train_set, ready.state.order, pinned=pinned)
-    for images, labels in batches(*in_order, config.batch_size):
-        totals += ready.step(images, labels)
+    draws = augmentation(ready.seed, epoch)
+    per_epoch = batch_count(len(ready.train_set[1]), config.batch_size)
+    before, steps = (epoch - 1) * per_epoch, config.epochs * per_epoch
+    for number, (images, labels) in enumerate(batches(*in_order, config.batch_size), before):
+        if config.schedule != "constant":
+            rate = learning_rate(config.schedule, config.learning_rate, number, steps)
+            set_learning_rate(ready.state.optimizer, rate)
+        totals += ready.step(augmented(images, config.augment, draws), labels)
     mean_loss, accuracy = (totals / len(ready.train_set[1])).tolist()
     return mean_loss, accuracy
 

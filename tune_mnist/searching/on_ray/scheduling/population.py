@@ -146,7 +146,8 @@ def perturbed(domain: Domain, value: Scalar, draws: random.Random) -> Scalar:
 def _neighbour(values: list[Scalar], value: Scalar, draws: random.Random) -> Scalar:
     if draws.random() < _RESAMPLED:
         return draws.choice(values)
-    ordered = _ascending(values)
+    words = any(isinstance(one, str) for one in values)
+    ordered = values if words else _ascending(values)  # words stay in the file's order
     place = ordered.index(value) + draws.choice((-1, 1))
     return ordered[min(max(place, 0), len(ordered) - 1)]
 
