@@ -16,11 +16,20 @@ from typing import Literal
 
 from tune_mnist.errors import input_error, nearest
 
-Metric = Literal["val_accuracy", "val_loss", "wall_time_s", "parameters", "fit_s", "eval_s"]
+Metric = Literal[
+    "val_accuracy",
+    "val_balanced_accuracy",
+    "val_loss",
+    "wall_time_s",
+    "parameters",
+    "fit_s",
+    "eval_s",
+]
 Mode = Literal["max", "min"]
 
 BETTER: dict[str, Mode] = {
     "val_accuracy": "max",
+    "val_balanced_accuracy": "max",
     "val_loss": "min",
     "wall_time_s": "min",
     "parameters": "min",
@@ -31,6 +40,13 @@ BETTER: dict[str, Mode] = {
 
 MEASURED = (*BETTER, "train_accuracy", "train_loss", "setup_s")
 """The metrics that a trial measures and a search may constrain."""
+
+NEVER_CHOOSE = {
+    "test_accuracy": "val_accuracy",
+    "test_loss": "val_accuracy",
+    "test_balanced_accuracy": "val_balanced_accuracy",
+}
+"""Metrics that never choose, each with the one to use instead."""
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -107,9 +123,9 @@ def parse_constraint(text: str, known: Sequence[str], field: str = "`where`") ->
 
 def check_metric(field: str, metric: str, known: Sequence[str]) -> None:
     """Raise InputError unless the metric is known; the error names the nearest known one."""
-    if metric in ("test_accuracy", "test_loss"):
+    if instead := NEVER_CHOOSE.get(metric):
         problem = f"{metric} never chooses: the winner would be tuned to the test images"
-        raise input_error(field, problem, "use val_accuracy")
+        raise input_error(field, problem, f"use {instead}")
     if metric not in known:
         raise input_error(field, f"{metric!r} is not a metric here", nearest(metric, known))
 

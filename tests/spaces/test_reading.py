@@ -211,8 +211,8 @@ RATE = RESNET + "  learning_rate: {choice: [0.1, 0.01]}\n"
         ),
         (
             RESNET + "  optimizer: {choice: [sgd, adam]}\nsearch: {scheduler: pbt, trials: 8}",
-            "pbt can change batch_size, learning_rate, momentum, weight_decay, label_smoothing and "
-            "augment; none of them is searched, or a `when` names it",
+            "pbt can change batch_size, learning_rate, momentum, weight_decay, label_smoothing, "
+            "class_weight and augment; none of them is searched, or a `when` names it",
         ),
         (
             RATE + "search: {scheduler: pbt, trials: 8}\nfidelity: {parameter: train_fraction}",

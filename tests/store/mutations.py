@@ -32,6 +32,7 @@ TEXTS: tuple[Any, ...] = (
 )
 MOMENTS: tuple[Any, ...] = (None, 0, -(2**62), 2**62, 253402300800 * 10**6, -62135596801 * 10**6)
 LISTS: tuple[Any, ...] = (None, [], [None], [-1], [1, 2], [2**62] * 4)
+FRACTIONS: tuple[Any, ...] = (None, [], [None], [0.5, None], [1.5], [-0.1], [float("nan")])
 PLAIN: tuple[Any, ...] = (
     *(None, {}, [], "", "x", 0, -1, 1.5, True, 10**400, [[]], {"a": {}}, [None], "\ud800", "\0"),
     *("2026-11-24", "2026-11-24T09:30:00", "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59Z"),
@@ -57,6 +58,7 @@ def sample(root: Path) -> Path:
             config={"kernel": ("rbf", "poly")[i % 2], "C": 10.0 ** (i % 4), "gamma": "scale"},
             wall_time_s=1.0 + i % 7,
             confusion=[5, 1, 0, 6],
+            recall=[5 / 6, None, 1.0],
             reports=epochs(0.5),
         )
         for i in range(24)
@@ -139,7 +141,8 @@ def _odd(type_: pa.DataType, chance: random.Random) -> Any:
     if pa.types.is_timestamp(type_):
         return chance.choice(MOMENTS)
     if pa.types.is_list(type_):
-        return chance.choice(LISTS)
+        whole = pa.types.is_integer(type_.value_type)
+        return chance.choice(LISTS if whole else FRACTIONS)
     return chance.choice((None, True)) if pa.types.is_boolean(type_) else chance.choice(TEXTS)
 
 

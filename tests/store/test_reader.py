@@ -124,3 +124,19 @@ def test_files_that_disappear_while_they_are_read_are_listed_again(
         assert len(read(store)) == 3
         assert not listed
         listed = before
+
+
+def test_a_store_from_before_balanced_accuracy_reads_as_before_with_nulls(tmp_path: Path) -> None:
+    new = ["val_balanced_accuracy", "test_balanced_accuracy", "recall", "config.schedule"]
+    write(tmp_path, "old", [trial("t1", 0.8), trial("t2", 0.9)], compact=True)
+    for kind in ("trials", "reports"):
+        for file in live_files(rows_folder(tmp_path, kind, "old")):
+            rows = pq.ParquetFile(file).read()
+            pq.write_table(rows.drop_columns([n for n in new if n in rows.column_names]), file)
+    write(tmp_path, "new", [trial("t1", 0.7, val_balanced_accuracy=0.6, recall=[1.0, 0.2])])
+    rows = read_trials(tmp_path).sort_by("search")
+    assert rows["val_balanced_accuracy"].to_pylist() == [0.6, None, None]
+    assert rows["recall"].to_pylist() == [[1.0, 0.2], None, None]
+    assert len(read_reports(tmp_path)) == 3
+    best = top_trials(tmp_path, top=3, metric="val_balanced_accuracy", mode="max")
+    assert best["search"].to_pylist() == ["new"]

@@ -27,6 +27,7 @@ VALUES: dict[pa.DataType, st.SearchStrategy[Any]] = {
     pa.bool_(): st.booleans(),
     pa.float64(): st.floats(0, 1e9),
     pa.list_(pa.int64()): st.lists(st.integers(0, 2**63 - 1), min_size=9, max_size=9),
+    pa.list_(pa.float64()): st.lists(st.none() | st.floats(0, 1), max_size=3),
     pa.timestamp("us", tz="UTC"): MOMENT,
 }
 FRACTION = st.floats(0, 1)
@@ -65,7 +66,8 @@ def columns(schema: pa.Schema) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _values(field: pa.Field) -> st.SearchStrategy[Any]:
-    return FRACTION if field.metadata[b"unit"] == b"fraction" else VALUES[field.type]
+    fraction = field.metadata[b"unit"] == b"fraction" and pa.types.is_floating(field.type)
+    return FRACTION if fraction else VALUES[field.type]
 
 
 @pytest.fixture(scope="module")

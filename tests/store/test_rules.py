@@ -32,6 +32,7 @@ ODD: list[tuple[str, Any]] = [
     *(("model", None), ("dataset", None), ("started", None), ("finished", LATE)),
     *(("parameters", 2**62), ("cpus", -1.0), ("fidelity", float("inf"))),
     *(("confusion", [1, 2]), ("confusion", [1, None, 2, 3]), ("confusion", [-1])),
+    *(("recall", [0.5, 1.5]), ("recall", [float("nan")]), ("val_balanced_accuracy", 1.5)),
 ]
 READERS: dict[str, Callable[[Path], pa.Table]] = {
     "read": read_trials,

@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from tune_mnist.errors import input_error
-from tune_mnist.metrics import Constraint
+from tune_mnist.metrics import NEVER_CHOOSE, Constraint
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.schema import TRIALS
 from tune_mnist.store.selection import Selection
 from tune_mnist.winner import satisfied
 
-_NOT_METRICS = ("seed", "attempt", "proposed_after", "test_accuracy")
+_NOT_METRICS = ("seed", "attempt", "proposed_after", *NEVER_CHOOSE)
 
 CONSTRAINABLE = tuple(
     field.name

@@ -100,13 +100,17 @@ def goal_note(goal: Goal) -> str:
 def ranking(ranked: pa.Table, goal: Goal = ACCURACY) -> pa.Table:
     """Return ranked trials (rows of `ranked_trials`) as a `RANKING` table.
 
-    The objectives of the goal that `RANKING` lacks stand before the device. Two data sets of one
-    name are told apart by a short hash in `dataset` (data_identity.py).
+    The objectives of the goal that `RANKING` lacks stand before the device, balanced accuracy with
+    that of the test images. Two data sets of one name are told apart by a short hash in `dataset`
+    (data_identity.py).
     """
     ranked = named_by_content(ranked)
     fields = list(RANKING)
     place = RANKING.names.index("device")
-    fields[place:place] = [TRIALS.field(n) for n in goal.objectives if n not in RANKING.names]
+    names = [name for name in goal.objectives if name not in RANKING.names]
+    if "val_balanced_accuracy" in names:
+        names.insert(1 + names.index("val_balanced_accuracy"), "test_balanced_accuracy")
+    fields[place:place] = [TRIALS.field(name) for name in names]
     schema = pa.schema(fields)
     columns = {name: ranked[name] for name in schema.names} | {"status": shown_status(ranked)}
     return pa.table(columns, schema=schema)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -19,7 +20,8 @@ from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.spaces import Space, config_key, configurations
-from tune_mnist.wording import config_text, duration
+from tune_mnist.store.schema import TRIALS
+from tune_mnist.wording import cell_text, config_text, duration, heading
 
 _LISTED = 100
 """Configurations of a grid that a plan lists."""
@@ -78,6 +80,15 @@ def _forecast_text(expected: Forecast | None) -> str:
     )
 
 
+def _chosen_by(row: Mapping[str, Any], metric: str) -> str:
+    """Return the metric, and its value unless the scores beside it show that."""
+    if metric in ("val_accuracy", "wall_time_s") or row.get(metric) is None:
+        return metric
+    field = TRIALS.field(metric)
+    percent = " %" if heading(field).endswith(" %") else ""
+    return f"{metric} {cell_text(field, row[metric])}{percent}"
+
+
 def print_outcome(searched: Searched, plan: Plan, addresses: Sequence[str], to: Console) -> None:
     """Print how a search ended, its winner, and what can be done with it."""
     outcome, name = searched.outcome, searched.name
@@ -97,7 +108,7 @@ def print_outcome(searched: Searched, plan: Plan, addresses: Sequence[str], to: 
     if (row := outcome.best) is not None:
         winner = config_text(config_key(row["config"]))
         to.print(Text.assemble(("winner", "bold"), f" {winner}"), soft_wrap=True)
-        print_line(f"  {scores(row)}; chosen by {plan.space.objective.metric}")
+        print_line(f"  {scores(row)}; chosen by {_chosen_by(row, plan.space.objective.metric)}")
     if outcome.reason == "interrupted":
         print_line(f"resume it with: {resume_command(name, searched.results)}")
     page = command("leaderboard", "--search", name, *_results_option(searched.results))

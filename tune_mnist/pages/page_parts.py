@@ -34,7 +34,11 @@ _MOST_NAMES = 12
 # Columns that move below the table if all its rows agree.
 _SAID_ONCE = ("model", "search", "device", "status")
 _STATUSES = {"completed": "Completed", "stopped": "Stopped early", "failed": "Failed"}
-_OBJECTIVES = {"val_accuracy": "validation accuracy", "wall_time_s": "wall time"}
+_OBJECTIVES = {
+    "val_accuracy": "validation accuracy",
+    "val_balanced_accuracy": "balanced validation accuracy",
+    "wall_time_s": "wall time",
+}
 _CELL_CLASSES = {"config": "config", "val_accuracy": "number key"}
 
 

@@ -39,6 +39,6 @@ SCHEDULER_HELP: dict[SchedulerName, str] = {
     "trials' averages up to that point. Use it to stop only clear losers, with one objective.",
     "pbt": "After each epoch, lets the worst quarter of the trials take over the weights and "
     "hyperparameters of the best quarter, then changes what may change during a training: "
-    "learning_rate, batch_size, momentum, weight_decay, label_smoothing and augment, if they are "
-    "searched. Use it for long trainings of a ResNet, with one objective.",
+    "learning_rate, batch_size, momentum, weight_decay, label_smoothing, class_weight and augment, "
+    "if they are searched. Use it for long trainings of a ResNet, with one objective.",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from tune_mnist.errors import input_error, nearest
@@ -72,6 +72,13 @@ _TRAIN_FRACTION = Hyperparameter(
     high=1,
 )
 
+_CLASS_WEIGHT = Hyperparameter(
+    "balanced: an error in a smaller class costs more, as in scikit-learn; if left out, none",
+    (str,),
+    None,
+    ("none", "balanced"),
+)
+
 MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
     # Defaults: the best ResNet on MNIST in the technical report.
     "resnet": {
@@ -121,6 +128,7 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
             from_low=True,
             changeable=True,
         ),
+        "class_weight": replace(_CLASS_WEIGHT, changeable=True),
         "augment": Hyperparameter(
             "random changes to the training images: shift (by up to an eighth of a side), flip "
             "(left to right) or both; if left out, none",
@@ -165,6 +173,7 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
         "degree": Hyperparameter(
             "degree of the poly kernel", (int,), 3, low=1, matters={"kernel": ("poly",)}
         ),
+        "class_weight": _CLASS_WEIGHT,
         "train_fraction": _TRAIN_FRACTION,
     },
 }

@@ -19,7 +19,16 @@ from pydantic import (
     model_validator,
 )
 
-from tune_mnist.metrics import BETTER, MEASURED, Constraint, Goal, Metric, Mode, parse_constraint
+from tune_mnist.metrics import (
+    BETTER,
+    MEASURED,
+    NEVER_CHOOSE,
+    Constraint,
+    Goal,
+    Metric,
+    Mode,
+    parse_constraint,
+)
 from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
 from tune_mnist.spaces.domains import Domain, Section, broken_rule
@@ -66,9 +75,9 @@ class Objective(Section):
     @field_validator("metric", mode="before")
     @classmethod
     def _never_the_test_images(cls, metric: Any) -> Any:
-        if metric in ("test_accuracy", "test_loss"):
+        if isinstance(metric, str) and metric in NEVER_CHOOSE:
             problem = f"{metric} never steers a search: its winner would be tuned to the test set"
-            raise broken_rule(problem, "use val_accuracy")
+            raise broken_rule(problem, f"use {NEVER_CHOOSE[metric]}")
         return metric
 
     @model_validator(mode="after")

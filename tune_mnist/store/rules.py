@@ -157,6 +157,8 @@ def _rule(field: pa.Field, values: pa.ChunkedArray) -> tuple[pa.ChunkedArray, st
     if pa.types.is_timestamp(field.type):
         return _within(values.cast(pa.int64()), _FIRST, _LAST), "a moment from 1970 to 2261"
     if pa.types.is_list(field.type):
+        if pa.types.is_floating(field.type.value_type):
+            return _are_fractions(values), "a list of numbers from 0 to 1"
         return _are_counts(values), "a square matrix of counts"
     unit = field.metadata[b"unit"].decode()
     bounds = _RANGES_BY_NAME.get(field.name) or _RANGES.get(unit)
@@ -188,10 +190,23 @@ def _are_counts(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return whether each list has k * k counts, none negative or null."""
     square = pc.or_(pc.is_in(pc.list_value_length(values), _SQUARES), values.is_null())
     counts = pc.fill_null(pc.greater_equal(pc.list_flatten(values), 0), False)
-    if pc.all(counts, min_count=0).as_py():
-        return square
-    bad = pc.unique(pc.list_parent_indices(values).filter(pc.invert(counts)))
-    return pc.and_(square, pc.invert(pc.is_in(pa.array(np.arange(len(values))), bad)))
+    return pc.and_(square, _all_in_list(values, counts))
+
+
+def _are_fractions(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return whether each list has only numbers from 0 to 1 and nulls."""
+    return _all_in_list(values, pc.fill_null(_within(pc.list_flatten(values), 0, 1), True))
+
+
+def _all_in_list(values: pa.ChunkedArray, holds: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return whether all elements of each list hold; `holds` says it of one element after another.
+
+    A null and an empty list do, too.
+    """
+    if pc.all(holds, min_count=0).as_py():
+        return pa.chunked_array([np.ones(len(values), bool)])
+    bad = pc.unique(pc.list_parent_indices(values).filter(pc.invert(holds)))
+    return pc.invert(pc.is_in(pa.array(np.arange(len(values))), bad))
 
 
 def decoded_size(file: Path, footer: pq.FileMetaData, groups: Iterable[int]) -> int:

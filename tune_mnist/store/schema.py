@@ -25,6 +25,10 @@ def column(name: str, type_: pa.DataType, unit: str, meaning: str) -> pa.Field:
 
 _UTC = pa.timestamp("us", tz="UTC")
 _COUNTS = pa.list_(pa.int64())
+_FRACTIONS = pa.list_(pa.float64())
+_TRAIN_LOSS = (
+    "mean loss during {}: cross-entropy, with label smoothing and class weights where they are set"
+)
 _FIDELITY = "epochs, or fraction of the training images"
 
 TRIALS = pa.schema(
@@ -58,10 +62,30 @@ TRIALS = pa.schema(
             "correct predictions on the validation images; the default objective",
         ),
         column(
+            "val_balanced_accuracy",
+            pa.float64(),
+            "fraction",
+            "mean of the classes' recalls on the validation images, each class weighing the same; "
+            "an objective for classes of unequal size",
+        ),
+        column(
             "test_accuracy",
             pa.float64(),
             "fraction",
             "correct predictions on the test images; never used to choose",
+        ),
+        column(
+            "test_balanced_accuracy",
+            pa.float64(),
+            "fraction",
+            "mean of the classes' recalls on the test images; never used to choose",
+        ),
+        column(
+            "recall",
+            _FRACTIONS,
+            "fraction",
+            "each class's recall: the part of its test images that are predicted correctly; null "
+            "for a class without test images",
         ),
         column(
             "confusion",
@@ -69,7 +93,7 @@ TRIALS = pa.schema(
             "images",
             "confusion matrix of the test images, one row per true class, all rows in one list",
         ),
-        column("train_loss", pa.float64(), "nat", "mean cross-entropy during the last epoch"),
+        column("train_loss", pa.float64(), "nat", _TRAIN_LOSS.format("the last epoch")),
         column("val_loss", pa.float64(), "nat", "mean cross-entropy on the validation images"),
         column(
             "wall_time_s", pa.float64(), "s", "time that the trial took: set-up, fit and evaluation"
@@ -128,7 +152,7 @@ REPORTS = pa.schema(
         column("attempt", pa.int64(), "", "attempt of the trial"),
         column("step", pa.int64(), "", "1, 2, ... in the order of the trial's measurements"),
         column("fidelity", pa.float64(), _FIDELITY, "how far the trial was"),
-        column("train_loss", pa.float64(), "nat", "mean cross-entropy during the epoch"),
+        column("train_loss", pa.float64(), "nat", _TRAIN_LOSS.format("the epoch")),
         column(
             "train_accuracy",
             pa.float64(),
@@ -138,6 +162,12 @@ REPORTS = pa.schema(
         column("val_loss", pa.float64(), "nat", "mean cross-entropy on the validation images"),
         column(
             "val_accuracy", pa.float64(), "fraction", "correct predictions on the validation images"
+        ),
+        column(
+            "val_balanced_accuracy",
+            pa.float64(),
+            "fraction",
+            "mean of the classes' recalls on the validation images",
         ),
         column(
             "test_accuracy",

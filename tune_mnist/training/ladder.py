@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tune_mnist.training.measurement import PARTS, Measurement, Report, add_times
+from tune_mnist.training.measurement import OF_TEST_IMAGES, PARTS, Measurement, Report, add_times
 
 
 def train_ladder(
@@ -23,7 +23,7 @@ def train_ladder(
             it reports itself is dropped.
         rungs: fractions in (0, 1], ascending; the trial is finished after the last one.
         report: receives the measurements: step 1, 2, ..., the fraction as `fidelity`, and times
-            that add up over the rungs. Only the last one has the accuracy on the test images.
+            that add up over the rungs. Only the last one has what is measured on the test images.
     """
     spent = dict.fromkeys(PARTS, 0.0)
     for step, fraction in enumerate(rungs, start=1):
@@ -33,6 +33,7 @@ def train_ladder(
         add_times(measurement, spent)
         measurement["step"], measurement["fidelity"] = step, fraction
         if step < len(rungs):
-            del measurement["test_accuracy"], measurement["confusion"]
+            for name in OF_TEST_IMAGES:
+                del measurement[name]
         report(measurement, None)
     return measurement

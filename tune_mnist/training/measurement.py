@@ -1,12 +1,14 @@
 """What a training reports: one `Measurement` after each epoch or rung; the last one is complete.
 
 A trainer (model.py) calls `report` with each measurement and returns the last one. Only the last
-measurement of a finished training has a `test_accuracy`, so its presence tells "finished" from
-"stopped early". A `prefix` is the last measurement of a shorter training that this one contains.
+measurement of a finished training has a `test_accuracy` and what else is measured on the test
+images, so its presence tells "finished" from "stopped early". A `prefix` is the last measurement of
+a shorter training that this one contains.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, TypedDict, get_args
@@ -31,7 +33,10 @@ class Measurement(TypedDict, total=False):
     train_accuracy: float
     val_loss: float
     val_accuracy: float
+    val_balanced_accuracy: float  # mean of the classes' recalls; see `balanced_accuracy`
     test_accuracy: float  # only in the last measurement of a finished training
+    test_balanced_accuracy: float  # with test_accuracy
+    recall: list[float | None]  # of the test images, by class, see `recalls`; with test_accuracy
     confusion: list[int]  # k * k counts of test images, see `confusion`; with test_accuracy
     setup_s: float  # preprocessing, model construction, data transfer
     fit_s: float  # optimisation only
@@ -43,6 +48,10 @@ class Measurement(TypedDict, total=False):
     engine: str  # the implementation that ran, for example "scikit-learn-intelex"
     prefix: Measurement  # what a training that ends here would have reported last, with its times
 
+
+OfTestImages = Literal["test_accuracy", "test_balanced_accuracy", "recall", "confusion"]
+OF_TEST_IMAGES: tuple[OfTestImages, ...] = get_args(OfTestImages)
+"""What only the last measurement of a finished training has."""
 
 Save = Callable[[Path], None]
 """Writes the training's state into a folder, to resume from; valid until `report` returns."""
@@ -72,3 +81,45 @@ def confusion(
     """
     counts: list[int] = np.bincount(labels * classes + predicted, minlength=classes**2).tolist()
     return counts
+
+
+def recalls(confusion: list[int]) -> list[float | None]:
+    """Return each class's recall, the part of its images that are predicted correctly.
+
+    Args:
+        confusion: k * k counts, as `confusion` returns them.
+    Returns: k fractions in [0, 1]; None for a class without images.
+    """
+    classes = math.isqrt(len(confusion))
+    counts = np.reshape(confusion, (classes, classes))
+    found = zip(counts.diagonal().tolist(), counts.sum(axis=1).tolist(), strict=True)
+    return [right / images if images else None for right, images in found]
+
+
+def balanced_accuracy(confusion: list[int]) -> float:
+    """Return the mean of the classes' recalls, as scikit-learn's `balanced_accuracy_score`.
+
+    Args:
+        confusion: k * k counts, as the function `confusion` returns them.
+    Returns: a fraction in [0, 1]. Classes without images do not count; nan if there are no images.
+    """
+    known = [recall for recall in recalls(confusion) if recall is not None]
+    return sum(known) / len(known) if known else math.nan
+
+
+def add_test_images(
+    measurement: Measurement,
+    labels: npt.NDArray[np.int64],
+    predicted: npt.NDArray[np.int64],
+    classes: int,
+) -> None:
+    """Write what is measured on the test images, `OF_TEST_IMAGES`, into a measurement.
+
+    Args: as `confusion`.
+    """
+    counts = confusion(labels, predicted, classes)
+    right = sum(counts[:: classes + 1])
+    measurement["test_accuracy"] = right / len(labels) if len(labels) else math.nan
+    measurement["test_balanced_accuracy"] = balanced_accuracy(counts)
+    measurement["recall"] = recalls(counts)
+    measurement["confusion"] = counts

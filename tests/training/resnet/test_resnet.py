@@ -224,3 +224,15 @@ def test_one_training_image_is_an_input_error(digits: Dataset) -> None:
 def test_a_bad_value_is_named(change: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said.replace("?", r"\?")):
         dataclasses.replace(CONFIG, **change)
+
+
+def test_balanced_accuracy_and_recalls_are_those_of_the_predictions(
+    digits: Dataset, reports: list[Measurement]
+) -> None:
+    last = reports[-1]
+    counts = np.reshape(last["confusion"], (10, 10))
+    expected = counts.diagonal() / counts.sum(1)
+    assert last["recall"] == pytest.approx(expected.tolist())
+    assert last["test_balanced_accuracy"] == pytest.approx(expected.mean())
+    assert all(0 < one["val_balanced_accuracy"] < 1 for one in reports)
+    assert ["test_balanced_accuracy" in one for one in reports] == [False, True]

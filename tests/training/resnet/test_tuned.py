@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
@@ -109,3 +111,27 @@ def test_augmented_images_are_trained_on_and_only_trained_on(few: Dataset, tmp_p
     moved = trained(dataclasses.replace(still, augment="both"), few, tmp_path)
     assert moved[0]["train_loss"] != plain[0]["train_loss"]
     assert len({one["train_loss"] for one in moved}) == 2  # other changes in each epoch
+
+
+def test_balanced_classes_are_torchs_weighted_loss(few: Dataset, tmp_path: Path) -> None:
+    """One step at a rate of almost 0: the loss of the untrained network on all its images."""
+    config = dataclasses.replace(
+        CONFIG, batch_size=64, learning_rate=1e-30, epochs=1, class_weight="balanced"
+    )
+    kept = np.flatnonzero((few.train.labels < 4) | (np.arange(49) % 2 == 0))
+    unequal = Images(few.train.images[kept], few.train.labels[kept])
+    data = dataclasses.replace(few, train=unequal)
+    [measured] = trained(config, data, tmp_path)
+    labels = torch.from_numpy(unequal.labels)
+    weights = compute_class_weight("balanced", classes=np.arange(10), y=unequal.labels)
+    network = draw_network("resnet18", 10, seed=0)
+    keep_live_taps(network, 32, 32)
+    loss = torch.nn.CrossEntropyLoss(
+        weight=torch.from_numpy(weights).float(), label_smoothing=config.label_smoothing
+    )
+    with torch.no_grad():
+        expected = loss(network(normalise(resize(unequal.images))), labels).item()
+    assert measured["train_loss"] == pytest.approx(expected, rel=1e-5)
+    [plain] = trained(dataclasses.replace(config, class_weight="none"), data, tmp_path)
+    assert plain["train_loss"] != pytest.approx(expected, rel=1e-3)
+    assert plain["val_loss"] == measured["val_loss"]

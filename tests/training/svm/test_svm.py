@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.svm import SVC
 
-from tune_mnist.datasets import Dataset, first_rows
+from tune_mnist.datasets import Dataset, Images, first_rows
 from tune_mnist.training.measurement import Measurement
 from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.svm import one_vs_one
@@ -143,3 +144,48 @@ def test_sigmoid_runs_on_scikit_learn_even_if_a_matrix_is_shared(
     config = SvmConfig("sigmoid", 1.0)
     measured = train(config, digits, lambda *_: None, TrainOptions(gram_dir=gram_dir))
     assert measured["engine"] == "scikit-learn"
+
+
+@pytest.fixture(scope="module")
+def unequal(digits: Dataset) -> Dataset:
+    """Digits of which the classes from 5 up have 8 training images each, the others over 100."""
+    labels = digits.train.labels
+    rare = np.concatenate([np.flatnonzero(labels == one)[:8] for one in range(5, 10)])
+    rows = np.sort(np.concatenate([np.flatnonzero(labels < 5), rare]))
+    train_set = Images(digits.train.images[rows], labels[rows])
+    return replace(digits, train=train_set, content_hash="unequal")
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.5])
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "config", [SvmConfig("rbf", 0.05), SvmConfig("poly", 0.01), SvmConfig("linear", 1e-4)], ids=str
+)
+def test_balanced_classes_are_scikit_learns(
+    config: SvmConfig,
+    engine: str,
+    fraction: float,
+    unequal: Dataset,
+    gram_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = replace(config, class_weight="balanced", train_fraction=fraction)
+    measured = run(engine, config, unequal, gram_dir, monkeypatch)
+    x_train, x_val, x_test = standardised(unequal)
+    rows = first_rows(unequal.train.labels, fraction)
+    gamma = 1 / (x_train.shape[1] * x_train.var())
+    plain = SVC(kernel=config.kernel, C=config.C, gamma=gamma, class_weight="balanced")
+    plain.fit(x_train[rows], unequal.train.labels[rows])
+    val, test = plain.predict(x_val), plain.predict(x_test)
+    # oneDAL's intercepts are wrong with class weights, so LIBSVM takes its place.
+    runs = "shared-gram" if engine == "shared-gram" else "scikit-learn"
+    assert measured["engine"] == runs
+    assert measured["val_accuracy"] == pytest.approx(
+        np.mean(val == unequal.val.labels), abs=0.006
+    )  # an image
+    expected = balanced_accuracy_score(unequal.test.labels, test)
+    assert measured["test_balanced_accuracy"] == pytest.approx(expected, abs=0.003)
+    vectors = len(plain.support_) * (64 + 9) + 45
+    assert measured["parameters"] == pytest.approx(vectors, rel=0.01)
+    without = run(engine, replace(config, class_weight="none"), unequal, gram_dir, monkeypatch)
+    assert measured["confusion"] != without["confusion"]

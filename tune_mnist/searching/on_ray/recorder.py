@@ -21,6 +21,7 @@ from tune_mnist.spaces import Config
 from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.schema import REPORTS
 from tune_mnist.store.writer import Writer
+from tune_mnist.training.measurement import OF_TEST_IMAGES
 
 
 @dataclass
@@ -153,7 +154,8 @@ def trial_name(trial: Trial) -> str:
 
 
 _MEASURED = (
-    *("train_accuracy", "val_accuracy", "test_accuracy", "confusion", "train_loss", "val_loss"),
+    *("train_accuracy", "val_accuracy", "val_balanced_accuracy", "train_loss", "val_loss"),
+    *OF_TEST_IMAGES,
     *("wall_time_s", "setup_s", "fit_s", "eval_s"),
     *("fidelity", "parameters", "multiply_adds", "converged", "engine", "device"),
 )

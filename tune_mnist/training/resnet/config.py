@@ -1,4 +1,4 @@
-"""The hyperparameters of a ResNet. This module imports no numerical library."""
+"""The hyperparameters of a ResNet. This module loads no torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tune_mnist.errors import Fault, InputError, nearest
+from tune_mnist.training.class_weights import ClassWeight
 from tune_mnist.training.learning_rate import Schedule
 
 Architecture = Literal["resnet18", "resnet50"]
@@ -19,6 +20,7 @@ _WORDS = {
     "architecture": get_args(Architecture),
     "optimizer": get_args(Optimizer),
     "precision": (None, *get_args(Precision)),
+    "class_weight": get_args(ClassWeight),
     "schedule": get_args(Schedule),
     "augment": get_args(Augment),
 }
@@ -42,8 +44,10 @@ class ResnetConfig:
             device does best.
         momentum: in [0, 1), of sgd; adam does not use it.
         weight_decay: >= 0, the factor of the weights that is added to their gradients, as torch's
-            SGD and Adam do..
+            SGD and Adam do.
         label_smoothing: in [0, 1], as in torch's cross-entropy; for training only.
+        class_weight: "none", or "balanced": an image of a smaller class weighs more in the training
+            loss, as with scikit-learn's "balanced".
         schedule: of the learning rate, over the steps of the whole training.
         augment: what changes the training images at random: "none", "shift" (up to an eighth of a
             side), "flip" (left to right, half of the images) or "both".
@@ -63,6 +67,7 @@ class ResnetConfig:
     momentum: float = 0.9
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
+    class_weight: ClassWeight = "none"
     schedule: Schedule = "constant"
     augment: Augment = "none"
 

@@ -15,19 +15,23 @@ from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tune_mnist.datasets import Dataset, Images, first_of_each_class
 from tune_mnist.errors import input_error
+from tune_mnist.training.class_weights import balanced_weights
 from tune_mnist.training.learning_rate import learning_rate
 from tune_mnist.training.measurement import (
     PARTS,
     Measurement,
     Part,
     Report,
+    add_test_images,
     add_times,
+    balanced_accuracy,
     confusion,
 )
 from tune_mnist.training.options import TrainOptions
@@ -50,6 +54,7 @@ from tune_mnist.training.resnet.matrix_product import ONEDNN
 from tune_mnist.training.resnet.precision import product_dtype
 from tune_mnist.training.resnet.state import State, restore_state, save_state
 from tune_mnist.training.resnet.step import (
+    Loss,
     Step,
     draw_network,
     evaluate,
@@ -71,10 +76,10 @@ def train(
     An epoch visits every training image of the fraction once, in a new order. Training loss and
     accuracy are means over the epoch, and each batch is measured before its update, as in the
     technical report. The training loss is the one that is minimised: on augmented images, with
-    label smoothing. The validation loss is the plain cross-entropy, comparable between all
-    configurations. Initial weights, order and augmentation depend only on the seed, so on a CPU the
-    same seed and number of threads give the same numbers again. torch's global generator is left as
-    it was.
+    label smoothing and class weights. The validation loss is the plain cross-entropy, so it can be
+    compared between all configurations. Initial weights, order and augmentation depend only on the
+    seed, so on a CPU the same seed and number of threads give the same numbers again. torch's
+    global generator is left as it was.
 
     A training contains a shorter one, as a `prefix`, only if its learning rate is constant: any
     other schedule depends on the number of epochs.
@@ -95,7 +100,7 @@ def train(
     ready = _set_up(config, data, options, times)
     lengths = options.lengths if config.schedule == "constant" else ()
     for epoch in range(ready.done + 1, config.epochs + 1):
-        measurement = _epoch(epoch, config, ready, times)
+        measurement = _epoch(epoch, config, data, ready, times)
         if epoch == config.epochs:
             measurement = _finished(measurement, ready, data)
         elif epoch in lengths:
@@ -157,7 +162,7 @@ def _set_up(
         done = restore_state(state, restore, config.epochs, times) if restore else 0
         train_set = _tensors(train_images, target if config.pin_memory is None else _HOST)
         val_set = _tensors(data.val, target)
-        loss = partial(cross_entropy, label_smoothing=config.label_smoothing)
+        loss = _loss(config, train_images, len(data.classes), target)
         step = training_step(network, optimizer, target, dtype, scaler, loss)
         step, engine = _fastest_step(step, state, _sizes(train_set, config), target, dtype)
     facts = Measurement(
@@ -169,18 +174,28 @@ def _set_up(
     return _Ready(network, state, step, *sets, target, dtype, options.seed, done, facts)
 
 
+def _loss(config: ResnetConfig, images: Images, classes: int, device: torch.device) -> Loss:
+    """Return the loss that is minimised: torch's cross-entropy, smoothed and weighted as asked."""
+    weight = None
+    if config.class_weight == "balanced":
+        counts = np.bincount(images.labels, minlength=classes)
+        weight = torch.from_numpy(balanced_weights(counts)).to(device, torch.float32)
+    return partial(cross_entropy, weight=weight, label_smoothing=config.label_smoothing)
+
+
 def _epoch(
-    epoch: int, config: ResnetConfig, ready: _Ready, times: dict[Part, float]
+    epoch: int, config: ResnetConfig, data: Dataset, ready: _Ready, times: dict[Part, float]
 ) -> Measurement:
     """Train for one epoch and measure it; raise FloatingPointError if a loss is not finite."""
     with _timed(times, "fit_s"):
         train_loss, train_accuracy = _fit(epoch, config, ready)
     _check_finite("training", train_loss, epoch, config)
     with _timed(times, "eval_s"):
-        val_loss, val_accuracy, _ = evaluate(
+        val_loss, val_accuracy, predicted = evaluate(
             ready.network, *ready.val_set, ready.device, ready.dtype
         )
     _check_finite("validation", val_loss, epoch, config)
+    counts = confusion(data.val.labels, predicted.numpy(), len(data.classes))
     measurement = Measurement(
         step=epoch,
         fidelity=float(epoch),
@@ -188,6 +203,7 @@ def _epoch(
         train_accuracy=train_accuracy,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
+        val_balanced_accuracy=balanced_accuracy(counts),
     )
     measurement.update(ready.facts)
     add_times(measurement, times)
@@ -200,10 +216,8 @@ def _finished(measurement: Measurement, ready: _Ready, data: Dataset) -> Measure
     times = {part: measurement[part] for part in PARTS}
     with _timed(times, "eval_s"):
         test = _tensors(data.test, ready.device)
-        _, finished["test_accuracy"], predicted = evaluate(
-            ready.network, *test, ready.device, ready.dtype
-        )
-    finished["confusion"] = confusion(data.test.labels, predicted.numpy(), len(data.classes))
+        _, _, predicted = evaluate(ready.network, *test, ready.device, ready.dtype)
+    add_test_images(finished, data.test.labels, predicted.numpy(), len(data.classes))
     add_times(finished, times)
     return finished
 

@@ -9,9 +9,10 @@ import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from tune_mnist.errors import Fault, InputError, nearest
+from tune_mnist.training.class_weights import ClassWeight
 
 Engine = Literal["shared-gram", "scikit-learn-intelex", "scikit-learn"]
 
@@ -34,6 +35,7 @@ class SvmConfig:
         degree: >= 1; only the poly kernel uses it.
         train_fraction: in (0, 1], the fraction of the training images to fit to: the first images
             of each class.
+        class_weight: "none", or "balanced": C is weighted by class, more for a smaller one.
     Raises: InputError: values outside these ranges; it names all of them.
     """
 
@@ -42,6 +44,7 @@ class SvmConfig:
     gamma: str | float = "scale"
     degree: int = 3
     train_fraction: float = 1.0
+    class_weight: ClassWeight = "none"
 
     def __post_init__(self) -> None:
         faults = []
@@ -55,6 +58,9 @@ class SvmConfig:
             faults.append(("degree", repr(self.degree), "give a whole number >= 1"))
         if not 0 < self.train_fraction <= 1:
             faults.append(("train_fraction", repr(self.train_fraction), "give one in (0, 1]"))
+        if self.class_weight not in get_args(ClassWeight):
+            fix = nearest(str(self.class_weight), get_args(ClassWeight))
+            faults.append(("class_weight", repr(self.class_weight), fix))
         if faults:
             raise InputError(Fault("svm", key, f"cannot be {bad}", fix) for key, bad, fix in faults)
 

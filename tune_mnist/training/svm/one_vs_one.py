@@ -42,11 +42,17 @@ class CSvc:
         kernel: the kernel.
         C: > 0, the penalty for a training error.
         eps: > 0; a solver stops when the KKT conditions are violated by less.
+        weights: (k,) > 0, the factor of C for each class; None: 1 for all.
     """
 
     kernel: Kernel
     C: float
     eps: float
+    weights: Float64 | None = None
+
+    def cost(self, label: int) -> float:
+        """Return the penalty for a training error of this class."""
+        return float(self.C if self.weights is None else self.C * self.weights[label])
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +144,7 @@ def fit_one_vs_one(
         a, b = pair
         buffers = scratch.get()
         problem = Pair(products, norms, starts[a], stops[a], starts[b], stops[b])
-        solved = _solve(problem, svc, buffers)
+        solved = _solve(problem, svc, (svc.cost(a), svc.cost(b)), buffers)
         scratch.put(buffers)
         return solved
 
@@ -165,12 +171,14 @@ def _scratch(rows: int, threads: int) -> tuple[Float32, Float32]:
     return np.empty((capacity, rows), np.float32), np.empty((capacity, rows), np.float32)
 
 
-def _solve(problem: Pair, svc: CSvc, buffers: tuple[Float32, Float32]) -> _Solved:
+def _solve(
+    problem: Pair, svc: CSvc, costs: tuple[float, float], buffers: tuple[Float32, Float32]
+) -> _Solved:
     first = problem.stop - problem.start
     n = first + problem.other_stop - problem.other_start
     dual, residual = np.empty(n), np.empty(n)
     bias, violation, iterations = solve_pair(
-        problem, svc.kernel, float(svc.C), float(svc.eps), LIMIT, *buffers, dual, residual
+        problem, svc.kernel, costs, float(svc.eps), LIMIT, *buffers, dual, residual
     )
     y = np.where(np.arange(n) < first, 1.0, -1.0)
     for_first = y - residual + bias > 0

@@ -26,6 +26,7 @@ from tune_mnist.training.svm.kernel_rows import Float32, Kernel, fill_kernel_row
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+Costs = tuple[float, float]  # C of the +1 class, and of the other
 
 BARRED = 1e30  # -BARRED keeps a row out of a maximum, BARRED out of a minimum
 TAU = 1e-12  # what LIBSVM uses in place of a curvature <= 0
@@ -70,7 +71,7 @@ class Cache(NamedTuple):
 def solve_pair(
     pair: Pair,
     kernel: Kernel,
-    C: float,
+    costs: Costs,
     eps: float,
     max_iterations: int,
     whole: Float32,
@@ -83,7 +84,7 @@ def solve_pair(
     Args:
         pair: the two classes.
         kernel: the kernel.
-        C: > 0, the penalty for a training error.
+        costs: > 0, the penalty for a training error of the +1 class, and of the other.
         eps: > 0; stop when the KKT conditions are violated by less.
         max_iterations: stop after this many iterations in any case.
         whole, packed: (capacity >= 2, >= n) float32, memory for the cache of kernel rows.
@@ -106,7 +107,7 @@ def solve_pair(
     while True:
         if m == 0:  # at the start, and to undo shrinking: bring all rows into play
             m = n
-            _enter_all(pair, kernel, cache, rows, dual, first, C)
+            _enter_all(pair, kernel, cache, rows, dual, first, costs)
             top, floor = _move(rows, n, still, still, 0.0, peaks)
         if top - floor < eps or iterations >= max_iterations:
             if m == n:
@@ -120,7 +121,7 @@ def solve_pair(
             max_iterations = iterations
             continue
         row_j = _kernel_row(pair, kernel, cache, rows.place, j, m, iterations)
-        step = _step(rows, row_i, i, j, first, C, dual)
+        step = _step(rows, row_i, i, j, first, costs, dual)
         top, floor = _move(rows, m, row_i, row_j, step, peaks)
         iterations += 1
         if iterations % SHRINK_EVERY == 0:
@@ -191,19 +192,27 @@ def _partner(rows: Rows, m: int, row_i: Float32, i: int) -> int:
 
 
 @compiled
-def _step(rows: Rows, row_i: Float32, i: int, j: int, first: int, C: float, dual: Float64) -> float:
+def _step(
+    rows: Rows, row_i: Float32, i: int, j: int, first: int, costs: Costs, dual: Float64
+) -> float:
     """Move u_i up and u_j down by one step, to the optimum or to a bound; return the step."""
     ti, tj = rows.place[i], rows.place[j]
-    highest_i = C if ti < first else 0.0
-    lowest_j = 0.0 if tj < first else -C
+    lowest_i, highest_i = _bounds(ti, first, costs)
+    lowest_j, highest_j = _bounds(tj, first, costs)
     curvature = max(float(rows.diagonal[i]) + rows.diagonal[j] - 2.0 * row_i[j], TAU)
     room_i, room_j = highest_i - dual[ti], dual[tj] - lowest_j
     step = min((rows.residual[i] - rows.residual[j]) / curvature, min(room_i, room_j))
     dual[ti] = highest_i if step == room_i else dual[ti] + step
     dual[tj] = lowest_j if step == room_j else dual[tj] - step
-    _set_bounds(rows, i, dual[ti], highest_i - C, highest_i)
-    _set_bounds(rows, j, dual[tj], lowest_j, lowest_j + C)
+    _set_bounds(rows, i, dual[ti], lowest_i, highest_i)
+    _set_bounds(rows, j, dual[tj], lowest_j, highest_j)
     return float(step)
+
+
+@compiled
+def _bounds(t: int, first: int, costs: Costs) -> tuple[float, float]:
+    """Return the lowest and highest u of a row of the problem."""
+    return (0.0, costs[0]) if t < first else (-costs[1], 0.0)
 
 
 @compiled
@@ -243,17 +252,18 @@ def _shrink(rows: Rows, cache: Cache, m: int, top: float, floor: float) -> int:
 
 @compiled
 def _enter_all(
-    pair: Pair, kernel: Kernel, cache: Cache, rows: Rows, dual: Float64, first: int, C: float,
+    pair: Pair, kernel: Kernel, cache: Cache, rows: Rows, dual: Float64, first: int,
+    costs: Costs,
 ) -> None:  # fmt: skip
     """Bring all rows into play, with residuals recomputed from the dual variables."""
     n = dual.size
     for t in range(n):
         norm = pair.norms[pair.start + t if t < first else pair.other_start + t - first]
         rows.diagonal[t] = kernel_with_itself(norm, kernel)
-        highest = C if t < first else 0.0
+        lowest, highest = _bounds(t, first, costs)
         rows.place[t] = t
         rows.residual[t] = 1.0 if t < first else -1.0
-        _set_bounds(rows, t, dual[t], highest - C, highest)
+        _set_bounds(rows, t, dual[t], lowest, highest)
     for t in range(n):
         u = dual[t]
         if u != 0.0:
