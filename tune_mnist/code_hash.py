@@ -54,11 +54,21 @@ ROOTS: Mapping[str, tuple[Definition, ...]] = {
 
 LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "resnet": ("numpy", "torch", "torchvision"),
-    "svm": ("daal", "llvmlite", "numba", "numpy", "scikit-learn", "scikit-learn-intelex", "scipy"),
+    "svm": (
+        "daal",
+        "llvmlite",
+        "numba",
+        "numpy",
+        "scikit-learn",
+        "scikit-learn-intelex",
+        "scipy",
+        "torch",
+    ),
 }
 """The libraries that compute a model's results.
 
-scikit-learn-intelex computes in daal, numba in llvmlite, scikit-learn's LIBSVM in SciPy's BLAS.
+scikit-learn-intelex computes in daal, numba in llvmlite, scikit-learn's LIBSVM in SciPy's BLAS. An
+SVM's images are resized by torch.
 torch requires exact versions of the libraries that it computes in.
 """
 

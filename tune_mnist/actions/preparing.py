@@ -17,6 +17,7 @@ from tune_mnist.actions.reading_data import (
     read_again,
     read_data,
     recorded_place,
+    stored_side,
 )
 from tune_mnist.actions.requests import ResumeRequest, SearchRequest
 from tune_mnist.analysis.within import check_tolerance
@@ -100,7 +101,8 @@ def prepare_space(
     where = space.dataset
     if request.resume is not None and request.dataset is None:
         where = recorded_place(request.results, request.resume, where)
-    images = read_data(where, asked_options(request), observer, data)
+    options = replace(asked_options(request), side=stored_side(space))
+    images = read_data(where, options, observer, data)
     prepared = prepare_plan(with_engine(plan, images, machine), images, request)
     return replace(prepared, folder=folder_of(where), began=began)
 

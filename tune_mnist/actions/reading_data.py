@@ -28,9 +28,12 @@ from tune_mnist.datasets import (
     load_given,
 )
 from tune_mnist.errors import input_error, nearest
+from tune_mnist.searching.history.resume import searched_space
 from tune_mnist.searching.observer import Observer
+from tune_mnist.spaces import Space, possible_values
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.reader import list_searches
+from tune_mnist.training.images import LARGEST_KEPT
 
 
 def read_data(
@@ -46,12 +49,27 @@ def read_data(
     return load_dataset(dataset, options, progress)
 
 
+def stored_side(space: Space) -> int:
+    """Return the pixels per side at which images in files are stored for this space.
+
+    It is the largest `image_size` of the space, at least 64.
+    """
+    sizes = possible_values(space, "image_size")
+    return max([LARGEST_KEPT, *(size for size in sizes if isinstance(size, int))])
+
+
 def recorded_options(record: SearchRecord, data_dir: Path | None) -> LoadOptions:
     """Return how a search of the store read its data."""
     skip, transposed = (
         bool(record.request.get(name)) for name in ("skip_bad_images", "transposed")
     )
-    return LoadOptions(data_dir, record.test_set, skip_bad_images=skip, transposed=transposed)
+    return LoadOptions(
+        data_dir,
+        record.test_set,
+        side=stored_side(searched_space(record)),
+        skip_bad_images=skip,
+        transposed=transposed,
+    )
 
 
 def asked_options(request: SearchRequest | DataRequest) -> LoadOptions:

@@ -150,6 +150,22 @@ def always_searched(space: Space, device: Device) -> set[str]:
     return {name for name in always if space.parameters[name].count() > 1}
 
 
+def possible_values(space: Space, name: str) -> set[Scalar | None]:
+    """Return every value that a hyperparameter has in the space; None where it may be left out.
+
+    Args:
+        space: as read.
+        name: of a hyperparameter of its model whose domain can be listed.
+    """
+    default = MODELS[space.model][name].default
+    domain = space.parameters.get(name)
+    if domain is not None:
+        return {*domain.values(), *([default] if domain.when else [])}
+    if space.parameters:
+        return {default}
+    return {point.get(name, default) for point in space.points}
+
+
 def config_key(config: Mapping[str, Scalar]) -> str:
     """Return the configuration as JSON with sorted keys: equal for equal configurations."""
     return json.dumps(config, sort_keys=True, allow_nan=False)

@@ -72,6 +72,13 @@ _TRAIN_FRACTION = Hyperparameter(
     high=1,
 )
 
+_COLOUR = Hyperparameter(
+    "grey: take the images' colour away (ITU-R 601 luma); if left out, keep",
+    (str,),
+    None,
+    ("keep", "grey"),
+)
+
 _CLASS_WEIGHT = Hyperparameter(
     "balanced: an error in a smaller class costs more, as in scikit-learn; if left out, none",
     (str,),
@@ -137,6 +144,15 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
             ("none", "shift", "flip", "both"),
             changeable=True,
         ),
+        "image_size": Hyperparameter(
+            "pixels per side of the network's input; if left out, as stored, but at least 32 and "
+            "at most 64",
+            (int,),
+            None,
+            low=8,
+            high=224,
+        ),
+        "colour": _COLOUR,
         "train_fraction": _TRAIN_FRACTION,
         "device": _DEVICE,
         "precision": Hyperparameter(
@@ -174,6 +190,14 @@ MODELS: dict[ModelName, dict[str, Hyperparameter]] = {
             "degree of the poly kernel", (int,), 3, low=1, matters={"kernel": ("poly",)}
         ),
         "class_weight": _CLASS_WEIGHT,
+        "image_size": Hyperparameter(
+            "pixels per side of the images; if left out, as stored, or 64 if they are larger",
+            (int,),
+            None,
+            low=8,
+            high=224,
+        ),
+        "colour": _COLOUR,
         "train_fraction": _TRAIN_FRACTION,
     },
 }

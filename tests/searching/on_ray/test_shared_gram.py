@@ -6,15 +6,19 @@ import errno
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.searching.conftest import SVM, Searched
-from tune_mnist.datasets import Dataset
+from tests.searching.conftest import SVM, TWO_CPUS, Searched, plan_text
+from tune_mnist.datasets import Dataset, Images
 from tune_mnist.errors import InputError
 from tune_mnist.searching.on_ray.shared_gram import shared_gram
+from tune_mnist.searching.planning.plan import with_engine
+from tune_mnist.training.images import AS_STORED
 from tune_mnist.training.svm import gram
 from tune_mnist.training.svm.train import load_engine
 
@@ -47,7 +51,7 @@ def slow_build(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not MAPS.exists(), reason="only Linux lists what a process maps")
 def test_the_driver_maps_nothing_of_the_matrix_so_removing_it_frees_it(few_digits: Dataset) -> None:
-    with shared_gram(few_digits, 1, never) as shared:
+    with shared_gram(few_digits, AS_STORED, 1, never) as shared:
         shared.seconds.result()
         assert list(shared.folder.glob("gram-*/products.npy"))
         assert str(shared.folder) not in MAPS.read_text()
@@ -56,7 +60,7 @@ def test_the_driver_maps_nothing_of_the_matrix_so_removing_it_frees_it(few_digit
 
 
 def test_a_search_that_is_over_builds_no_further(few_digits: Dataset) -> None:
-    with shared_gram(few_digits, 1, lambda: True) as shared:
+    with shared_gram(few_digits, AS_STORED, 1, lambda: True) as shared:
         with pytest.raises(CancelledError):
             shared.seconds.result()
         assert not list(shared.folder.glob("gram-*/products.npy"))
@@ -89,3 +93,35 @@ def test_no_room_for_the_matrix_is_one_error_and_no_failed_trial(
     with pytest.raises(InputError, match="no room for the Gram matrix"):
         search(SVM, engine="shared-gram")
     assert not list(tmp_path.glob("results/trials/**/*.parquet"))
+
+
+def test_a_space_of_one_size_shares_a_matrix_of_images_of_that_size(
+    search: Callable[..., Searched],
+) -> None:
+    text = SVM.replace("search:", "  image_size: 12\nsearch:").replace("[0.1, 1.0, 10.0]", "[1.0]")
+    _, shared = search(text, "shared", engine="shared-gram")
+    _, alone = search(text, "alone", engine="scikit-learn")
+    engines = {row["engine"] for row in shared}, {row["engine"] for row in alone}
+    assert engines[0] == {"shared-gram"} != engines[1]
+    by_kernel = [
+        {row["config.kernel"]: (row["confusion"], row["config.image_size"]) for row in rows}
+        for rows in (shared, alone)
+    ]
+    assert by_kernel[0] == by_kernel[1]
+
+
+def test_several_sizes_are_never_on_one_matrix(
+    search: Callable[..., Searched], few_digits: Dataset, tmp_path: Path
+) -> None:
+    text = SVM.replace("search:", "  image_size: {choice: [8, 12]}\nsearch:")
+    plan = plan_text(tmp_path, text.replace("[0.1, 1.0, 10.0]", "[1.0]"))
+    many = Images(
+        np.tile(few_digits.train.images, (20, 1, 1)), np.tile(few_digits.train.labels, 20)
+    )
+    engine = with_engine(plan, replace(few_digits, train=many), TWO_CPUS).engine
+    assert engine is not None
+    assert engine[0] != "shared-gram"
+    assert "2 sizes and colours of the images would need a matrix each" in engine[1]
+    _, rows = search(text.replace("[0.1, 1.0, 10.0]", "[1.0]"))
+    assert sorted(row["config.image_size"] for row in rows) == [8, 8, 12, 12]
+    assert len({row["data_hash"] for row in rows}) == 1

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from tune_mnist.training.resnet.image_input import batches, normalise, resize, shuffled
+from tune_mnist.training.images import resize
+from tune_mnist.training.resnet.image_input import batches, input_size, normalise, shuffled
 
 
 def random_images(*shape: int) -> np.ndarray:
@@ -27,26 +28,28 @@ def pil_resized(images: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(40, 28, 28), (40, 8, 8), (40, 28, 28, 3), (40, 32, 32)])
 def test_enlarged_images_equal_pil(shape: tuple[int, ...]) -> None:
     images = random_images(*shape)
-    np.testing.assert_array_equal(resize(images).numpy(), pil_resized(images))
+    np.testing.assert_array_equal(resize(images, 32).numpy(), pil_resized(images))
 
 
 @pytest.mark.parametrize("shape", [(20, 101, 70), (20, 64, 64, 3), (20, 20, 90)])
 def test_reduced_images_are_within_one_grey_level_of_pil(shape: tuple[int, ...]) -> None:
     images = random_images(*shape)
-    difference = resize(images).numpy().astype(int) - pil_resized(images)
+    difference = resize(images, 32).numpy().astype(int) - pil_resized(images)
     assert np.abs(difference).max() <= 1
 
 
 def test_more_images_than_a_chunk_keep_their_order() -> None:
     images = random_images(1025, 8, 8)
-    np.testing.assert_array_equal(resize(images)[1024:].numpy(), resize(images[1024:]).numpy())
+    np.testing.assert_array_equal(
+        resize(images, 32)[1024:].numpy(), resize(images[1024:], 32).numpy()
+    )
 
 
 @pytest.mark.filterwarnings("error")
 def test_read_only_images_are_read_without_a_warning_and_left_alone() -> None:
     images = random_images(3, 32, 32)
     images.flags.writeable = False
-    resize(images).zero_()
+    resize(images, 32).zero_()
     assert images.any()
 
 
@@ -55,7 +58,7 @@ def test_normalised_pixels_equal_torchvisions_transforms() -> None:
     report = transforms.Compose(
         [transforms.Grayscale(3), transforms.ToTensor(), transforms.Normalize([0.5] * 3, [0.5] * 3)]
     )
-    assert torch.equal(normalise(resize(image[None]))[0], report(Image.fromarray(image)))
+    assert torch.equal(normalise(resize(image[None], 32))[0], report(Image.fromarray(image)))
 
 
 def test_shuffled_keeps_every_image_with_its_label() -> None:
@@ -74,3 +77,13 @@ def test_no_batch_is_a_single_image(count: int, sizes: list[int]) -> None:
     cut = [images for images, _ in batches(numbers, numbers, 4)]
     assert [len(images) for images in cut] == sizes
     assert torch.equal(torch.cat(cut), numbers)
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"),
+    [((28, 28), 32), ((8, 8, 3), 32), ((40, 24), 40), ((64, 64, 3), 64), ((100, 70), 64)],
+)
+def test_without_a_size_the_input_is_as_stored_from_32_to_64(
+    shape: tuple[int, ...], side: int
+) -> None:
+    assert input_size(np.zeros((2, *shape), np.uint8)) == side

@@ -85,6 +85,9 @@ def losses(network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor)
         ("resnet18", "adam", 28, 8),
         ("resnet18", "sgd", 40, 4),
         ("resnet18", "sgd", 64, 2),
+        ("resnet18", "adam", 8, 8),
+        ("resnet18", "sgd", 17, 8),
+        ("resnet18", "sgd", 100, 2),
         # With 4 images, a change of 1e-16 in the input moves torchvision's own third loss by 1e-5.
         ("resnet50", "sgd", 32, 12),
     ],

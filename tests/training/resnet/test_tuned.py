@@ -15,10 +15,11 @@ from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from tune_mnist.datasets import Dataset, Images
+from tune_mnist.training.images import View, resize, seen
 from tune_mnist.training.measurement import Measurement, Save
 from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.resnet.fused_update import fused_optimizer
-from tune_mnist.training.resnet.image_input import batches, normalise, resize
+from tune_mnist.training.resnet.image_input import batches, normalise
 from tune_mnist.training.resnet.live_taps import keep_live_taps
 from tune_mnist.training.resnet.step import draw_network
 from tune_mnist.training.resnet.train import ResnetConfig, train
@@ -65,7 +66,7 @@ def test_weights_and_losses_equal_those_under_torchs_scheduler(
     optimizer = fused_optimizer(network, dataclasses.replace(config, schedule="constant"))
     scheduler = SCHEDULERS[schedule](optimizer, 9)
     order = torch.Generator().manual_seed(0)
-    images, labels = resize(few.train.images), torch.from_numpy(few.train.labels.copy())
+    images, labels = resize(few.train.images, 32), torch.from_numpy(few.train.labels.copy())
     for epoch in range(2):
         chosen = torch.randperm(len(images), generator=order)
         total = 0.0
@@ -130,8 +131,29 @@ def test_balanced_classes_are_torchs_weighted_loss(few: Dataset, tmp_path: Path)
         weight=torch.from_numpy(weights).float(), label_smoothing=config.label_smoothing
     )
     with torch.no_grad():
-        expected = loss(network(normalise(resize(unequal.images))), labels).item()
+        expected = loss(network(normalise(resize(unequal.images, 32))), labels).item()
     assert measured["train_loss"] == pytest.approx(expected, rel=1e-5)
     [plain] = trained(dataclasses.replace(config, class_weight="none"), data, tmp_path)
     assert plain["train_loss"] != pytest.approx(expected, rel=1e-3)
     assert plain["val_loss"] == measured["val_loss"]
+
+
+@pytest.mark.parametrize("change", [{"image_size": 8}, {"image_size": 45, "colour": "grey"}])
+def test_another_size_or_colour_is_that_of_images_resized_beforehand(
+    change: dict[str, Any], few: Dataset, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (49, 20, 30, 3), dtype=np.uint8)
+    images = Images(pixels, few.train.labels)
+    data = dataclasses.replace(few, train=images, val=images, test=images)
+    config = dataclasses.replace(CONFIG, epochs=2)
+    direct = trained(dataclasses.replace(config, **change), data, tmp_path)
+    before = seen(data, View(change["image_size"], change.get("colour", "keep")))
+    assert before.train.images.shape[1:3] == (change["image_size"], change["image_size"])
+    resized = trained(
+        dataclasses.replace(config, image_size=change["image_size"]), before, tmp_path
+    )
+    drop = "setup_s", "fit_s", "eval_s", "wall_time_s"
+    plain = [{k: v for k, v in one.items() if k not in drop} for one in (*direct, *resized)]
+    assert plain[:2] == plain[2:]
+    assert direct[0]["multiply_adds"] != 37_016_576

@@ -46,7 +46,8 @@ def run(
     reports: list[Measurement] | None = None,
 ) -> Measurement:
     """Train with the named engine."""
-    monkeypatch.setattr(svm, "intelex_installed", lambda: engine != "scikit-learn")
+    own = "scikit-learn" if engine == "scikit-learn" else "scikit-learn-intelex"
+    monkeypatch.setattr(svm, "own_engine", lambda *_: own)
     shared = gram_dir if engine == "shared-gram" else None
     kept: list[Measurement] = [] if reports is None else reports
     return train(config, data, lambda m, _: kept.append(m), TrainOptions(gram_dir=shared))

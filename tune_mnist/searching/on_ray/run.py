@@ -31,7 +31,7 @@ from tune_mnist.searching.on_ray.shared_gram import SharedGram, shared_gram
 from tune_mnist.searching.on_ray.trainable import Shared
 from tune_mnist.searching.on_ray.trainings import Hooks, Trainings
 from tune_mnist.searching.on_ray.tuner import TuneParts, tuner
-from tune_mnist.searching.planning.plan import Plan
+from tune_mnist.searching.planning.plan import Plan, views
 from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.spaces import Space, trained_rungs
 from tune_mnist.store.proposals import Proposal
@@ -194,7 +194,8 @@ class SearchRun:
             yield None
             return
         self._observer.preparing(engine[1])
-        with shared_gram(self._data, self._plan.cpus, self._ending.reached) as gram:
+        (view,) = views(self._plan.space)  # with several, the plan has another engine
+        with shared_gram(self._data, view, self._plan.cpus, self._ending.reached) as gram:
             yield gram
 
     def _gram_built(self, built: Future[float]) -> None:

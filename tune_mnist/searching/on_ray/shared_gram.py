@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.searching.on_ray.scratch import MEMORY, scratch_folder
+from tune_mnist.training.images import View
 from tune_mnist.training.svm.config import gram_bytes
 
 
@@ -39,7 +40,9 @@ class SharedGram:
 
 
 @contextmanager
-def shared_gram(data: Dataset, threads: int, over: Callable[[], bool]) -> Iterator[SharedGram]:
+def shared_gram(
+    data: Dataset, view: View, threads: int, over: Callable[[], bool]
+) -> Iterator[SharedGram]:
     """Begin to build the data set's matrix; remove it after the block.
 
     `SharedGram.seconds` raises InputError if there is no room for the matrix, and CancelledError if
@@ -48,12 +51,14 @@ def shared_gram(data: Dataset, threads: int, over: Callable[[], bool]) -> Iterat
     size = gram_bytes(len(data.train), len(data.val) + len(data.test))
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 1.1 * size
     with scratch_folder(MEMORY if in_memory else None) as folder, ThreadPoolExecutor(1) as pool:
-        yield SharedGram(folder, pool.submit(_build, data, folder, threads, over))
+        yield SharedGram(folder, pool.submit(_build, data, view, folder, threads, over))
 
 
-def _build(data: Dataset, folder: Path, threads: int, over: Callable[[], bool]) -> float:
+def _build(
+    data: Dataset, view: View, folder: Path, threads: int, over: Callable[[], bool]
+) -> float:
     from tune_mnist.training.svm.gram import build_gram
 
     start = time.perf_counter()
-    build_gram(data, folder, threads, over)
+    build_gram(data, folder, threads, over, view)
     return time.perf_counter() - start

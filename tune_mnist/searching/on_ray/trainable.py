@@ -17,6 +17,7 @@ from typing import Any
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import cpu_name, gpu_name, host
 from tune_mnist.searching.on_ray.scratch import scratch_folder
+from tune_mnist.searching.planning.plan import views
 from tune_mnist.spaces import Config, Device, Space, searched_in
 from tune_mnist.training.ladder import train_ladder
 from tune_mnist.training.measurement import Measurement, Report, Save
@@ -123,7 +124,8 @@ def _wait_for_shared(shared: Shared, threads: int) -> None:
     from tune_mnist.training.svm.train import load_engine
 
     load_engine()
-    build_gram(shared.data, shared.gram_dir, threads)
+    for view in views(shared.space):
+        build_gram(shared.data, shared.gram_dir, threads, view=view)
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from tune_mnist.provenance import git_commit, host, versions
 from tune_mnist.searching.planning.machine import Machine
 from tune_mnist.searching.proposing.prefixes import MAX_LISTED, shared_lengths, trainings
 from tune_mnist.searching.proposing.samplers import helper
-from tune_mnist.spaces import MODELS, Config, Device, Space, collapsed, size
+from tune_mnist.spaces import Config, Device, Space, collapsed, possible_values, size
 from tune_mnist.store.plans import Granted, SearchRecord
+from tune_mnist.training.images import View
 from tune_mnist.training.svm.config import Engine, SvmConfig, choose_engine
 
 
@@ -273,11 +274,22 @@ def with_engine(plan: Plan, data: Dataset, machine: Machine) -> Plan:
     space = plan.space
     if space.model != "svm":
         return plan
-    kernels = {config["kernel"] for config in space.points if "kernel" in config}
-    if "kernel" in space.parameters:
-        kernels |= set(space.parameters["kernel"].values())
-    searched = kernels or [MODELS["svm"]["kernel"].default]
-    configs = [SvmConfig(str(kernel), C=1.0) for kernel in searched]
+    configs = [
+        SvmConfig(str(kernel), C=1.0, image_size=view.side, colour=view.colour)
+        for kernel in possible_values(space, "kernel")
+        for view in views(space)
+    ]
     evaluated = len(data.val) + len(data.test)
-    engine = choose_engine(configs, len(data.train), evaluated, machine.memory_bytes)
+    sizes = (len(data.train), evaluated, len(data.classes))
+    engine = choose_engine(configs, *sizes, machine.memory_bytes)
     return replace(plan, engine=engine)
+
+
+def views(space: Space) -> set[View]:
+    """Return the ways in which configurations of the space see the images."""
+    sides, colours = possible_values(space, "image_size"), possible_values(space, "colour")
+    return {
+        View(side if isinstance(side, int) else None, "grey" if colour == "grey" else "keep")
+        for side in sides
+        for colour in colours
+    }

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from tune_mnist.errors import Fault, InputError, nearest
 from tune_mnist.training.class_weights import ClassWeight
+from tune_mnist.training.images import LARGEST, SMALLEST, Colour
 from tune_mnist.training.learning_rate import Schedule
 
 Architecture = Literal["resnet18", "resnet50"]
@@ -21,6 +22,7 @@ _WORDS = {
     "optimizer": get_args(Optimizer),
     "precision": (None, *get_args(Precision)),
     "class_weight": get_args(ClassWeight),
+    "colour": get_args(Colour),
     "schedule": get_args(Schedule),
     "augment": get_args(Augment),
 }
@@ -51,6 +53,9 @@ class ResnetConfig:
         schedule: of the learning rate, over the steps of the whole training.
         augment: what changes the training images at random: "none", "shift" (up to an eighth of a
             side), "flip" (left to right, half of the images) or "both".
+        image_size: from 8 to 224, pixels per side of the network's input; None: the longer side of
+            the stored images, but at least 32, the technical report's, and at most 64.
+        colour: "keep", or "grey" to take the images' colour away.
 
     Raises:
         InputError: values outside these ranges; it names all of them.
@@ -70,6 +75,8 @@ class ResnetConfig:
     class_weight: ClassWeight = "none"
     schedule: Schedule = "constant"
     augment: Augment = "none"
+    image_size: int | None = None
+    colour: Colour = "keep"
 
     def __post_init__(self) -> None:
         faults = [*self._unknown_words(), *self._wrong_numbers()]
@@ -102,3 +109,6 @@ class ResnetConfig:
         if not 0 <= self.label_smoothing <= 1:
             problem = f"{self.label_smoothing} is not in [0, 1]"
             yield Fault("resnet", "label_smoothing", problem, "use 0.1")
+        if self.image_size is not None and not SMALLEST <= self.image_size <= LARGEST:
+            problem = f"{self.image_size} is not from {SMALLEST} to {LARGEST}"
+            yield Fault("resnet", "image_size", problem, "use 32")

@@ -1,8 +1,8 @@
 """What one forward pass of torchvision's networks costs: counted here, not copied from a paper.
 
-The count is of torchvision's network at 3×32×32 input, with whole kernels. Our engine computes the
+The count is of torchvision's network, with whole kernels. Our engine computes the
 same function with fewer multiplications (live_taps.py). Three conventions are in use; the numbers
-are those of ResNet-18 and ResNet-50 with 10 classes:
+are those of ResNet-18 and ResNet-50 with 10 classes at 32×32 pixels:
 
     flops            74.0M, 166.9M   torch's FlopCounterMode: a multiply-add is two operations; only
                                      convolutions and the last layer count
@@ -40,14 +40,14 @@ class ForwardCost(NamedTuple):
 
 
 @cache
-def forward_cost(architecture: str, classes: int) -> ForwardCost:
-    """Count the forward pass of one image through a network of torchvision with `classes` classes.
+def forward_cost(architecture: str, classes: int, side: int = INPUT_SIZE) -> ForwardCost:
+    """Count the forward pass of one side×side image through torchvision's network.
 
     It runs on the meta device, which has shapes but no numbers, and draws no random numbers.
     """
     with torch.device("meta"):
         network = torchvision.models.get_model(architecture, weights=None, num_classes=classes)
-        image = torch.empty(1, 3, INPUT_SIZE, INPUT_SIZE)
+        image = torch.empty(1, 3, side, side)
     normalised: list[int] = []
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):

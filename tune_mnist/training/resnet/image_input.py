@@ -2,9 +2,8 @@
 
 The technical report resized each image with PIL every time it was used: bilinearly to 32×32, with
 the grey channel replicated to three and pixels scaled to [-1, 1]. Here all images are resized once,
-as uint8, and stay at one byte per pixel; only the current batch is converted to floats. torch's
-uint8 resize is PIL's algorithm in fixed point: pixels are equal, or one grey level apart where the
-two round a tie differently.
+as uint8 (training/images.py), and stay at one byte per pixel; only the current batch is converted
+to floats.
 """
 
 from __future__ import annotations
@@ -15,35 +14,24 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 from torchvision.transforms.v2.functional import horizontal_flip, pad
 
+from tune_mnist.training.images import LARGEST_KEPT
 from tune_mnist.training.resnet.config import Augment
 
-INPUT_SIZE = 32  # pixels per side
+INPUT_SIZE = 32  # pixels per side in the technical report
 _SHIFT = 8  # an image is shifted by at most this part of its side
-_CHUNK = 1024  # images resized at a time: bounds the memory needed besides the result
 
 
-def resize(images: npt.NDArray[np.uint8]) -> Tensor:
-    """Return a copy of all images at the network's size; the given array may be read-only.
+def input_size(images: npt.NDArray[np.uint8]) -> int:
+    """Return the pixels per side of the network's input, unless the configuration says them.
 
     Args:
-        images: (n, h, w) grey or (n, h, w, 3) RGB, uint8.
-
-    Returns:
-        (n, 1, 32, 32) or (n, 3, 32, 32), uint8, contiguous.
+        images: (n, h, w) or (n, h, w, 3), as stored.
+    Returns: the longer side, but at least 32, the technical report's, and at most 64.
     """
-    channels = 1 if images.ndim == 3 else images.shape[3]
-    resized = torch.empty((len(images), channels, INPUT_SIZE, INPUT_SIZE), dtype=torch.uint8)
-    for start in range(0, len(images), _CHUNK):
-        # The chunk is copied because torch cannot wrap a read-only array.
-        chunk = torch.from_numpy(images[start : start + _CHUNK].copy())
-        planes = chunk[:, None] if images.ndim == 3 else chunk.permute(0, 3, 1, 2)
-        resized[start : start + _CHUNK] = interpolate(
-            planes, size=(INPUT_SIZE, INPUT_SIZE), mode="bilinear", antialias=True
-        )
-    return resized
+    longer = int(max(images.shape[1:3]))
+    return min(max(INPUT_SIZE, longer), LARGEST_KEPT)
 
 
 def normalise(batch: Tensor) -> Tensor:

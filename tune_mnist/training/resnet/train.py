@@ -23,6 +23,7 @@ from torch.nn.functional import cross_entropy
 from tune_mnist.datasets import Dataset, Images, first_of_each_class
 from tune_mnist.errors import input_error
 from tune_mnist.training.class_weights import balanced_weights
+from tune_mnist.training.images import View, grey, resize
 from tune_mnist.training.learning_rate import learning_rate
 from tune_mnist.training.measurement import (
     PARTS,
@@ -45,7 +46,7 @@ from tune_mnist.training.resnet.image_input import (
     augmented,
     batch_count,
     batches,
-    resize,
+    input_size,
     shuffled,
 )
 from tune_mnist.training.resnet.kept_memory import kept_memory
@@ -119,6 +120,7 @@ class _Ready:
         state: all that must be saved to resume this training.
         step: the optimisation step.
         train_set, val_set: images at the network's size, and their labels.
+        view: how the network sees the images.
         device, dtype: where matrix products run, and in which number format.
         seed: decides how images are augmented in each epoch.
         done: number of epochs that the restored state had done; 0 without one.
@@ -130,6 +132,7 @@ class _Ready:
     step: Step
     train_set: tuple[Tensor, Tensor]
     val_set: tuple[Tensor, Tensor]
+    view: View
     device: torch.device
     dtype: torch.dtype
     seed: int
@@ -149,29 +152,31 @@ def _set_up(
         dtype = product_dtype(config.precision, target)
         network = draw_network(config.architecture, len(data.classes), options.seed)
         parameters = sum(weights.numel() for weights in network.parameters())
-        keep_live_taps(network, INPUT_SIZE, INPUT_SIZE)
+        side = config.image_size or input_size(data.train.images)
+        keep_live_taps(network, side, side)
         network.to(target)
         order = torch.Generator().manual_seed(options.seed)
         optimizer = fused_optimizer(network, config)
         scaler = loss_scaler(target, dtype)
-        state = State(
-            f"{config.architecture}, {config.optimizer}, {len(data.classes)} classes",
-            *(network, optimizer, order, scaler),
-        )
+        kind = f"{config.architecture}, {config.optimizer}, {len(data.classes)} classes"
+        kind += "" if side == INPUT_SIZE else f", {side}x{side} pixels"
+        state = State(kind, network, optimizer, order, scaler)
         restore = options.restore
         done = restore_state(state, restore, config.epochs, times) if restore else 0
-        train_set = _tensors(train_images, target if config.pin_memory is None else _HOST)
-        val_set = _tensors(data.val, target)
+        view = View(side, config.colour)
+        kept = target if config.pin_memory is None else _HOST
+        train_set = _tensors(train_images, view, kept)
+        val_set = _tensors(data.val, view, target)
         loss = _loss(config, train_images, len(data.classes), target)
         step = training_step(network, optimizer, target, dtype, scaler, loss)
         step, engine = _fastest_step(step, state, _sizes(train_set, config), target, dtype)
     facts = Measurement(
         parameters=parameters,
-        multiply_adds=forward_cost(config.architecture, len(data.classes)).multiply_adds,
+        multiply_adds=forward_cost(config.architecture, len(data.classes), side).multiply_adds,
         engine=engine,
     )
     sets = (train_set, val_set)
-    return _Ready(network, state, step, *sets, target, dtype, options.seed, done, facts)
+    return _Ready(network, state, step, *sets, view, target, dtype, options.seed, done, facts)
 
 
 def _loss(config: ResnetConfig, images: Images, classes: int, device: torch.device) -> Loss:
@@ -215,17 +220,19 @@ def _finished(measurement: Measurement, ready: _Ready, data: Dataset) -> Measure
     finished = measurement.copy()
     times = {part: measurement[part] for part in PARTS}
     with _timed(times, "eval_s"):
-        test = _tensors(data.test, ready.device)
+        test = _tensors(data.test, ready.view, ready.device)
         _, _, predicted = evaluate(ready.network, *test, ready.device, ready.dtype)
     add_test_images(finished, data.test.labels, predicted.numpy(), len(data.classes))
     add_times(finished, times)
     return finished
 
 
-def _tensors(images: Images, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the images at the network's size and a copy of their labels, on the device."""
+def _tensors(images: Images, view: View, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the images as the network sees them and a copy of their labels, on the device."""
+    assert view.side is not None
+    pixels = grey(images.images) if view.colour == "grey" else images.images
     labels = torch.from_numpy(images.labels.copy())
-    return resize(images.images).to(device), labels.to(device)
+    return resize(pixels, view.side).to(device), labels.to(device)
 
 
 def _sizes(train_set: tuple[Tensor, Tensor], config: ResnetConfig) -> list[tuple[Tensor, Tensor]]:

@@ -1,6 +1,6 @@
 """The hyperparameters of an SVM, and the choice of its engine.
 
-This module imports no numerical library, so a plan can be made without loading one.
+This module loads neither numba nor scikit-learn, so a plan can be made without them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from typing import Literal, get_args
 
 from tune_mnist.errors import Fault, InputError, nearest
 from tune_mnist.training.class_weights import ClassWeight
+from tune_mnist.training.images import LARGEST, SMALLEST, Colour, View
 
 Engine = Literal["shared-gram", "scikit-learn-intelex", "scikit-learn"]
 
 KERNELS = ("rbf", "poly", "linear", "sigmoid")
 GRAM_KERNELS = ("rbf", "poly", "linear")  # positive semi-definite, so the solution is unique
 GRAM_ROWS = 4000  # with fewer training rows an SVC is fitted before numba has loaded
+FEW_OF_A_CLASS = 100  # with fewer, LIBSVM is faster than oneDAL (benchmarks/svm_classes.py)
 GRAM_SHARE = 0.7  # of the free memory; the trials need the rest
 
 
@@ -36,6 +38,8 @@ class SvmConfig:
         train_fraction: in (0, 1], the fraction of the training images to fit to: the first images
             of each class.
         class_weight: "none", or "balanced": C is weighted by class, more for a smaller one.
+        image_size: from 8 to 224, pixels per side; None: as stored, or 64 if they are larger.
+        colour: "keep", or "grey" to take the images' colour away.
     Raises: InputError: values outside these ranges; it names all of them.
     """
 
@@ -45,6 +49,8 @@ class SvmConfig:
     degree: int = 3
     train_fraction: float = 1.0
     class_weight: ClassWeight = "none"
+    image_size: int | None = None
+    colour: Colour = "keep"
 
     def __post_init__(self) -> None:
         faults = []
@@ -61,8 +67,18 @@ class SvmConfig:
         if self.class_weight not in get_args(ClassWeight):
             fix = nearest(str(self.class_weight), get_args(ClassWeight))
             faults.append(("class_weight", repr(self.class_weight), fix))
+        if self.image_size is not None and not SMALLEST <= self.image_size <= LARGEST:
+            fix = f"give a whole number from {SMALLEST} to {LARGEST}"
+            faults.append(("image_size", repr(self.image_size), fix))
+        if self.colour not in get_args(Colour):
+            faults.append(("colour", repr(self.colour), nearest(self.colour, get_args(Colour))))
         if faults:
             raise InputError(Fault("svm", key, f"cannot be {bad}", fix) for key, bad, fix in faults)
+
+    @property
+    def view(self) -> View:
+        """How the SVM sees the images."""
+        return View(self.image_size, self.colour)
 
 
 def _positive(gamma: str | float) -> bool:
@@ -73,7 +89,7 @@ def _positive(gamma: str | float) -> bool:
 
 
 def choose_engine(
-    configs: Sequence[SvmConfig], n_train: int, n_eval: int, free_bytes: int
+    configs: Sequence[SvmConfig], n_train: int, n_eval: int, classes: int, free_bytes: int
 ) -> tuple[Engine, str]:
     """Choose the engine for a search, and give the reason in one line.
 
@@ -81,21 +97,39 @@ def choose_engine(
         configs: the configurations of the search, or a sample of them.
         n_train: number of training images.
         n_eval: number of validation and test images together.
+        classes: number of classes.
         free_bytes: memory that the node can spare, `psutil.virtual_memory().available`.
     Returns: the engine and the reason. For "shared-gram", pass a `gram_dir` to `train`; trials with
         the sigmoid kernel still run on scikit-learn.
     """
-    own: Engine = "scikit-learn-intelex" if intelex_installed() else "scikit-learn"
+    own = own_engine(n_train, classes)
     size = gram_bytes(n_train, n_eval)
     needs = f"{size / 1e9:.1f} GB for the inner products of {n_train:,} rows"
     if not any(config.kernel in GRAM_KERNELS for config in configs):
         return "scikit-learn", "sigmoid has no unique solution, and LIBSVM's is the reference"
+    if len(views := {config.view for config in configs}) > 1:
+        return own, f"{len(views)} sizes and colours of the images would need a matrix each"
     if n_train < GRAM_ROWS:
+        if own == "scikit-learn" and intelex_installed():
+            pairs = classes * (classes - 1) // 2
+            return own, f"{pairs:,} pairs of small classes are fitted one by one, fastest by LIBSVM"
         return own, f"{n_train:,} training rows are fitted faster than a matrix is shared"
     if size > GRAM_SHARE * free_bytes:
         share = f"{GRAM_SHARE:.0%} of the {free_bytes / 1e9:.1f} GB free"
         return own, f"sharing needs {needs}, more than {share}"
     return "shared-gram", f"{needs}, computed once, serve every kernel, gamma, degree and C"
+
+
+def own_engine(n_train: int, classes: int) -> Engine:
+    """Return the engine of an SVM that shares no matrix.
+
+    A problem of two classes costs oneDAL about 0.4 ms before it begins, ten times as much as
+    LIBSVM, so it pays only where classes are large.
+
+    Args: as `choose_engine`.
+    """
+    small = n_train < FEW_OF_A_CLASS * classes
+    return "scikit-learn" if small or not intelex_installed() else "scikit-learn-intelex"
 
 
 def gram_bytes(n_train: int, n_eval: int) -> int:

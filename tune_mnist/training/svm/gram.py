@@ -1,10 +1,10 @@
 """One Gram matrix for a whole search: all inner products, built once and mapped by every trial.
 
-What: a folder `gram-<hash of the data>` of plain .npy and .npz files. It holds X X^T of the
-training rows X, sorted by class; Z X^T of the validation and test rows Z; and all else that a trial
-needs to know of the pixels. The first process on a machine builds it; the others wait, then map the
-same memory. With 42,000 training and 16,000 other rows it takes 9.7 GB. The search that chose the
-directory removes it.
+What: a folder `gram-<hash of the data>` of plain .npy and .npz files, and one more for each other
+way to see the images. It holds X X^T of the training rows X, sorted by class; Z X^T of the
+validation and test rows Z; and all else that a trial needs to know of the pixels. The first process
+on a machine builds it; the others wait, then map the same memory. With 42,000 training and 16,000
+other rows it takes 9.7 GB. The search that chose the directory removes it.
 
 Why exact: the rbf, poly and linear kernels of every gamma and degree are functions of these
 numbers, and C does not enter a kernel.
@@ -27,6 +27,7 @@ from filelock import FileLock
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
+from tune_mnist.training.images import AS_STORED, View, seen
 from tune_mnist.training.svm.huge_pages import map_array, new_array
 from tune_mnist.training.svm.pixels import standardised
 from tune_mnist.training.svm.products import fill_cross_products, fill_products, squared_norms
@@ -65,15 +66,17 @@ class Gram:
         return 1.0 / (self.features * self.variance) if self.variance else 1.0
 
 
-def open_gram(data: Dataset, directory: Path, threads: int) -> Gram:
+def open_gram(data: Dataset, directory: Path, threads: int, view: View = AS_STORED) -> Gram:
     """Map the data set's Gram matrix; build it first if it is not in `directory`.
 
     Arguments and errors are those of `build_gram`. A process keeps its last map for its next trial.
     """
-    return _map(build_gram(data, directory, threads))
+    return _map(build_gram(data, directory, threads, view=view))
 
 
-def build_gram(data: Dataset, directory: Path, threads: int, over: Over = never) -> Path:
+def build_gram(
+    data: Dataset, directory: Path, threads: int, over: Over = never, view: View = AS_STORED
+) -> Path:
     """Build the data set's Gram matrix in `directory`, unless it is there already.
 
     Many processes of one machine may call this at once. One of them builds, holding a lock that is
@@ -84,6 +87,7 @@ def build_gram(data: Dataset, directory: Path, threads: int, over: Over = never)
         directory: local to the machine, for example /dev/shm; created if missing.
         threads: how many threads may build.
         over: called several times a second; the build is cancelled once it returns True.
+        view: how the SVMs see the images; each view has a matrix of its own.
 
     Returns: the folder of the matrix.
     Raises:
@@ -91,14 +95,15 @@ def build_gram(data: Dataset, directory: Path, threads: int, over: Over = never)
         CancelledError: `over` returned True during the build.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    folder = directory / f"gram-{data.content_hash}"
+    as_seen = "" if view == AS_STORED else f"-{view.side}-{view.colour}"
+    folder = directory / f"gram-{data.content_hash}{as_seen}"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             part = folder.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)  # left by a builder that was killed
             part.mkdir()
             try:
-                _build(data, part, threads, over)
+                _build(seen(data, view), part, threads, over)
             except BaseException:
                 shutil.rmtree(part)
                 raise

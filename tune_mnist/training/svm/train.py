@@ -14,7 +14,7 @@ Three engines fit the same SVM. A measurement's `engine` says which one ran:
                            fastest, if memory can hold it
     scikit-learn-intelex   SVC on oneDAL; on x86-64 only
     scikit-learn           SVC on LIBSVM; everywhere, always for the sigmoid kernel, and in place of
-                           oneDAL for class weights
+                           oneDAL for class weights and for classes of few images
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from tune_mnist.datasets import Dataset, Images, first_rows, kept_of_each_class
 from tune_mnist.training.class_weights import balanced_weights
+from tune_mnist.training.images import seen
 from tune_mnist.training.measurement import (
     Measurement,
     Report,
@@ -39,9 +40,10 @@ from tune_mnist.training.measurement import (
 from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.svm.config import (
     GRAM_KERNELS,
+    Engine,
     SvmConfig,
     choose_engine,
-    intelex_installed,
+    own_engine,
 )
 from tune_mnist.training.svm.pixels import standardised
 from tune_mnist.training.svm.threads import available_threads
@@ -106,9 +108,9 @@ def load_engine() -> None:
 
 def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
     start = time.perf_counter()
-    x_train, x_val, x_test = standardised(data)
+    x_train, x_val, x_test = standardised(seen(data, config.view))
     labels = data.train.labels
-    model, engine = _svc(config, seed)
+    model, engine = _svc(config, seed, own_engine(len(labels), len(data.classes)))
     if config.train_fraction < 1:
         if config.gamma == "scale":
             model.gamma = _scale_gamma(x_train)
@@ -134,8 +136,8 @@ def _scale_gamma(rows: npt.NDArray[np.float32]) -> float:
     return 1.0 / (rows.shape[1] * variance) if variance else 1.0
 
 
-def _svc(config: SvmConfig, seed: int) -> tuple[SVC, str]:
-    """Return an unfitted SVC, and the name of the library that will fit it."""
+def _svc(config: SvmConfig, seed: int, engine: Engine) -> tuple[SVC, str]:
+    """Return an unfitted SVC, and the name of the library that will fit it: LIBSVM, if need be."""
     arguments = {
         "kernel": config.kernel,
         "C": config.C,
@@ -152,7 +154,7 @@ def _svc(config: SvmConfig, seed: int) -> tuple[SVC, str]:
     # that others are compared with is LIBSVM's. With class weights, oneDAL's intercepts are wrong
     # where no support vector lies between its bounds (daal 2026.2: off by 0.7 on digits, C=0.05).
     as_libsvm = config.kernel not in GRAM_KERNELS or config.class_weight != "none"
-    if as_libsvm or not intelex_installed():
+    if as_libsvm or engine == "scikit-learn":
         return SVC(**arguments), "scikit-learn"
     from sklearnex import svm as intelex
 
@@ -165,7 +167,8 @@ def _train_on_gram(config: SvmConfig, data: Dataset, gram_dir: Path) -> Measurem
 
     load_engine()
     start = time.perf_counter()
-    return _train_on(open_gram(data, gram_dir, available_threads()), config, data, start)
+    gram = open_gram(data, gram_dir, available_threads(), config.view)
+    return _train_on(gram, config, data, start)
 
 
 def _train_on(gram: Gram, config: SvmConfig, data: Dataset, start: float) -> Measurement:
