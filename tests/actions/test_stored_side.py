@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tune_mnist.actions import preparing
+from tune_mnist.actions import reading_data
 from tune_mnist.actions.preparing import prepare
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.datasets import Dataset, LoadOptions, load_dataset
@@ -22,7 +22,7 @@ def test_a_search_reads_its_data_at_the_largest_size(
         asked.append(options.side)
         return load_dataset(name, options)
 
-    monkeypatch.setattr(preparing, "load_dataset", load)
+    monkeypatch.setattr(reading_data, "load_dataset", load)
     file = tmp_path / "sizes.yaml"
     file.write_text(f"model: svm\ndataset: digits\nparameters: {{image_size: {{choice: {sizes}}}}}")
     prepare(SearchRequest(space="svm", space_file=file, results=tmp_path / "results", trials=2))
