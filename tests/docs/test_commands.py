@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.layouts import write_layouts
 from tune_mnist.cli import run
 from tune_mnist.spaces import read_space
 
@@ -24,6 +25,7 @@ FILE = re.compile(r"`([\w./-]+\.(?:py|yaml|toml|txt|md|csv|sh))`")
 THE_READERS_OWN = (
     *("my_space.yaml", "request.json", "leaderboard.html", "report.html"),
     *("train.csv", "test.csv", "sign_mnist_train.csv"),
+    "metadata.csv",
 )
 
 
@@ -46,12 +48,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "my_space.yaml").write_text(blocks(ROOT / "docs/guide/spaces.md", "yaml")[0])
     (folder / "request.json").write_text(blocks(ROOT / "docs/guide/searching.md", "json")[0])
     shutil.copytree(ROOT / "results" / "reference", folder / "results" / "reference")
+    write_layouts(folder / "examples")
     return folder
 
 
 @pytest.fixture(autouse=True)
 def there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
 
 
 def words_of(command: str) -> list[str]:
@@ -69,6 +73,29 @@ def words_of(command: str) -> list[str]:
 @pytest.mark.parametrize("command", commands())
 def test_every_command_runs(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words_of(command)) == 0, capsys.readouterr().err
+
+
+def shown_outputs() -> list[str]:
+    """Each command of the guide on data with the output that stands below it."""
+    text = (ROOT / "docs" / "guide" / "data.md").read_text("utf-8")
+    shown = re.findall(r"^    python -m tune_mnist (data examples/.*\n(?:    .*\n)+)", text, re.M)
+    assert len(shown) == 6
+    return shown
+
+
+@pytest.mark.parametrize("shown", shown_outputs(), ids=lambda shown: shown.split()[1])
+def test_a_data_set_looks_as_the_guide_shows_it(
+    shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, *expected = shown.splitlines()
+    assert run(command.split()) == 0
+    said = capsys.readouterr()
+    lines = [line.rstrip() for line in (said.out + said.err).splitlines() if line.strip()]
+    # The hash of a data set is that of its PNG files, which another zlib packs in other ways.
+    hashes = re.compile("data [0-9a-f]{12}")
+    assert [hashes.sub("", line) for line in lines] == [
+        hashes.sub("", line.removeprefix("    ")) for line in expected
+    ]
 
 
 def test_no_command_stands_where_the_test_above_does_not_see_it() -> None:
