@@ -61,8 +61,8 @@ def _stamp(listing: Listing, side: int, skip_bad_images: bool) -> str:
             state = os.stat(path)  # a Path for each of many files is slow
         except OSError:  # a link that leads nowhere: it is named when it is read
             continue
-        times = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
-        digest.update(os.fsencode(path) + repr(times).encode())
+        numbers = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+        digest.update(b"%b %d %d %d %d\n" % (os.fsencode(path), *numbers))
     return digest.hexdigest()
 
 

@@ -40,44 +40,43 @@ class Picture:
         return self.pixels[..., -1] if layered else None
 
 
-def composed(pictures: list[Picture | None], side: int) -> tuple[Pixels, tuple[str, ...]]:
+def composed(pictures: Sequence[Picture], side: int) -> tuple[Pixels, tuple[str, ...]]:
     """Make one array of the pictures, as `read_pictures` says.
 
     Args:
-        pictures: n >= 1; each is replaced by None when it is in the array, to free its memory.
+        pictures: n >= 1.
         side: pixels per side, if they differ in size or any was shrunk.
 
     Returns: (n, h, w) uint8 if all are grey, otherwise (n, h, w, 3), and the notes.
     """
-    whole = [picture for picture in pictures if picture is not None]
-    shape, notes = _shape(whole, side)
-    ranges = [picture.levels for picture in whole if picture.levels is not None]
+    shape, notes = _shape(pictures, side)
+    ranges = [picture.levels for picture in pictures if picture.levels is not None]
     low, high = min((r[0] for r in ranges), default=0), max((r[1] for r in ranges), default=0)
     if ranges:
-        beside = "; images of 8 bits keep their levels" if len(ranges) < len(whole) else ""
+        beside = "; images of 8 bits keep their levels" if len(ranges) < len(pictures) else ""
         notes.append(f"16-bit grey: levels {low:,} to {high:,} scaled to 0 to 255{beside}")
-    ground = _ground(whole)
+    layered = [picture for picture in pictures if picture.opacity is not None]
+    ground = _ground(layered) if layered else None
     if ground is not None:
-        count = sum(picture.opacity is not None for picture in whole)
+        count = len(layered)
         notes.append(f"{count:,} transparent images placed on {ground}, where all are visible")
-    several = sum(picture.several for picture in whole)
+    several = sum(picture.several for picture in pictures)
     if several:
         notes.append(f"{several:,} animated or multi-page files: only their first frame is used")
-    colour = any(picture.pixels.ndim == 3 and picture.pixels.shape[2] > 2 for picture in whole)
+    colour = any(picture.pixels.ndim == 3 and picture.pixels.shape[2] > 2 for picture in pictures)
     pixels = np.empty((len(pictures), *shape, *((3,) if colour else ())), dtype=np.uint8)
-    for number, picture in enumerate(whole):
-        array = _resized(picture.pixels, shape)
+    for number, picture in enumerate(pictures):
+        array = picture.pixels
+        if array.shape == pixels.shape[1:] and array.dtype == np.uint8:  # the usual ones, as is
+            pixels[number] = array
+            continue
+        array = _resized(array, shape)
         if picture.levels is not None:
             array = _scaled(array, low, high)
         elif picture.opacity is not None and ground is not None:
             array = _on(array, GROUNDS[ground])
         pixels[number] = array[..., np.newaxis] if colour and array.ndim == 2 else array
-        pictures[number] = None
-        whole[number] = _PLACED
     return pixels, tuple(notes)
-
-
-_PLACED = Picture(np.zeros((1, 1), np.uint8))
 
 
 def _shape(pictures: Sequence[Picture], side: int) -> tuple[tuple[int, int], list[str]]:
@@ -88,15 +87,13 @@ def _shape(pictures: Sequence[Picture], side: int) -> tuple[tuple[int, int], lis
     return (side, side), [f"images resized to {side}x{side} pixels, bilinear"]
 
 
-def _ground(pictures: Sequence[Picture]) -> str | None:
+def _ground(pictures: Sequence[Picture]) -> str:
     """Return the ground from which the least visible of the transparent pictures differs most.
 
     White drawings are seen on black, black ones on white, and both on grey. One ground serves the
     whole data set: the ground must not tell the classes apart.
     """
     visible = [contrast for picture in pictures if (contrast := _contrast(picture)) is not None]
-    if not any(picture.opacity is not None for picture in pictures):
-        return None
     least = np.min(visible, axis=0) if visible else np.zeros(len(GROUNDS))
     return list(GROUNDS)[int(np.argmax(least))]
 

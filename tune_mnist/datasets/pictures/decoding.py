@@ -75,7 +75,7 @@ def read_pictures(
     Raises: InputError: the decoded images would take more than half of the memory.
     """
     check_fits(f"{len(files):,} images", lambda: _bytes_needed(files, side))
-    pictures: list[Picture | None] = []
+    pictures: list[Picture] = []
     hashes: list[bytes] = []
     good: list[int] = []
     bad: dict[int, str] = {}
@@ -104,7 +104,11 @@ def _results(files: Sequence[Source], side: int) -> Iterable[tuple[Picture, byte
 
     chunks = [files[i : i + CHUNK_FILES] for i in range(0, len(files), CHUNK_FILES)]
     typical = sum(map(_size, chunks[0])) / len(chunks[0])
-    with ThreadPoolExecutor(os.cpu_count() if typical >= THREADS_PAY_BYTES else 1) as threads:
+    if typical < THREADS_PAY_BYTES:
+        for chunk in chunks:
+            yield from of_chunk(chunk)
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
         for results in threads.map(of_chunk, chunks):
             yield from results
 
@@ -193,6 +197,8 @@ def _plain(image: Image) -> tuple[Image, tuple[int, int] | None]:
         return whole.convert("F"), (low, high)
     if image.mode == "F":
         raise ValueError("its pixels have 32 bits, mode F; only 8 and 16 are supported")
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:  # the usual ones, as is
+        return image, None
     grey = image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
         layer = image.convert("LA" if grey and "transparency" not in image.info else "RGBA")
