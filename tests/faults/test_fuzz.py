@@ -1,16 +1,24 @@
-"""Broken input, a thousand files of each kind: refused in our words or read, never a traceback."""
+"""Broken input, a thousand files of each kind: refused in our words or read, never a traceback.
+
+FUZZED_FILES=10000 FUZZED_FOLDERS=10000 python -m pytest tests/faults/test_fuzz.py    # by hand
+"""
 
 from __future__ import annotations
 
 import gzip
+import io
+import os
 import random
+import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.datasets.formats.test_parquet import rows as parquet_rows
 from tests.datasets.formats.test_parquet import write_shard
@@ -22,8 +30,9 @@ from tune_mnist.errors import InputError
 from tune_mnist.spaces import Device, collapsed, read_space, size
 from tune_mnist.spaces.shipped import find_space, shipped_spaces
 
-FILES = 1000
 FILES_OF_A_FORMAT = 100
+FILES = int(os.environ.get("FUZZED_FILES", "1000"))
+FOLDERS = int(os.environ.get("FUZZED_FOLDERS", "200"))  # of images
 TOKENS = (
     *(b"\0", b"\xef\xbb\xbf", b"\xff", b"\t", b"\r", b"{", b"}", b"[", b"]", b":", b": ", b"- "),
     *(b"&a", b"*a", b"!!python/name:os.system", b"<<: ", b"? ", b"---\n", b"...\n", b"|", b">"),
@@ -157,6 +166,74 @@ def test_broken_files_of_every_format_are_read_or_refused(tmp_path: Path, kind: 
             assert [line for line in lines if "; " not in line or "Traceback" in line] == []
             refused += 1
     assert FILES_OF_A_FORMAT / 2 < refused <= FILES_OF_A_FORMAT
+
+
+KINDS = {
+    "PNG": ("L", "RGB", "RGBA", "P", "I;16", "1"),
+    "JPEG": ("L", "RGB", "CMYK"),
+    "GIF": ("L", "P"),
+    "BMP": ("L", "RGB"),
+    "TIFF": ("L", "RGB", "RGBA", "I;16", "F", "CMYK"),
+    "PPM": ("L", "RGB", "1"),
+    "WEBP": ("RGB", "RGBA"),
+    "JPEG2000": ("L", "RGB"),
+    "AVIF": ("RGB",),
+}
+LAYOUTS = ("{0}/{1}.png", "train/{0}/{1}.png", "x/{0}/{1}", "{0}/deep/{1}.jpg", "test/{0}/{1}.png")
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[bytes]:
+    """A small image in every format and mode that we read, and some that we do not."""
+    found = []
+    levels = Image.linear_gradient("L").resize((12, 10))
+    for kind, modes in KINDS.items():
+        for mode in modes:
+            file = io.BytesIO()
+            image = levels.convert("I").convert(mode) if mode == "I;16" else levels.convert(mode)
+            image.save(file, kind)
+            found.append(file.getvalue())
+    return found
+
+
+def damaged_folder(folder: Path, number: int, pictures: list[bytes]) -> Path:
+    """Write a folder of twelve images, some damaged, truncated or empty, with a table or junk."""
+    chance = random.Random(number)
+    layout = chance.choice(LAYOUTS)
+    for index in range(12):
+        content = chance.choice(pictures)
+        if chance.random() < 0.3:
+            content = chance.choice([mutated(content, pictures, chance), content[:40], b""])
+        file = folder / layout.format("ab"[index % 2], index)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    table = b"file_name,label\n" + b"".join(b"a/%d.png,x\n" % i for i in range(4))
+    if chance.random() < 0.3:
+        name = chance.choice(["metadata.csv", "metadata.jsonl"])
+        (folder / name).write_bytes(mutated(table, [table], chance))
+    return folder
+
+
+def test_broken_folders_of_images_are_read_or_refused(
+    tmp_path: Path, pictures: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    warnings.simplefilter("error")  # a person would read them as ours
+    refused = skipped = 0
+    for number in range(FOLDERS):
+        folder = damaged_folder(tmp_path / str(number), number, pictures)
+        for skip in (False, True):
+            try:
+                data = load_dataset(str(folder), LoadOptions(skip_bad_images=skip, side=8))
+                data.summary().encode()
+                skipped += skip and any("cannot be decoded" in note for note in data.notes)
+            except InputError as error:
+                said = str(error).replace(f"dataset {number}:", f"{folder}:")
+                check_words(said.replace("BytesIO", "Traceback"), folder)
+                refused += not skip
+        shutil.rmtree(folder)
+    assert FOLDERS / 2 < refused < FOLDERS
+    assert skipped > FOLDERS / 10
 
 
 @pytest.mark.parametrize("kind", ["space", "idx"])

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import re
+import warnings
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -74,6 +75,12 @@ def read_pictures(
 
     Raises: InputError: the decoded images would take more than half of the memory.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of odd headers: what cannot be used is named
+        return _read_pictures(files, side, progress)
+
+
+def _read_pictures(files: Sequence[Source], side: int, progress: Progress | None) -> Decoded:
     check_fits(f"{len(files):,} images", lambda: _bytes_needed(files, side))
     pictures: list[Picture] = []
     hashes: list[bytes] = []
