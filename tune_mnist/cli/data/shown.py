@@ -1,13 +1,9 @@
-"""`data`: what a search would train on, as a table and as a page of images."""
+"""A data set as a table in the terminal and as a page of images."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
-
-from tune_mnist.cli.terminal import say
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tune_mnist.datasets import Dataset
@@ -16,39 +12,7 @@ _LISTED = 40
 """Classes that the table lists."""
 
 
-def data(
-    context: typer.Context,
-    html: Annotated[
-        Path | None, typer.Option(help="Also write some images of each class to this page.")
-    ] = None,
-    clear_cache: Annotated[
-        bool, typer.Option("--clear-cache", help="Remove the cache of decoded images first.")
-    ] = False,
-) -> None:
-    """Show a data set as a search would see it: its classes, its parts, and what is odd."""
-    from tune_mnist.actions.data import clear_cache as clear
-    from tune_mnist.actions.data import look
-    from tune_mnist.actions.requests import DataRequest
-    from tune_mnist.cli.console import ReadingBar
-    from tune_mnist.cli.options import asked_for
-    from tune_mnist.cli.shown import print_notes
-
-    asked = asked_for(context, DataRequest)
-    if clear_cache:
-        folder, entries, size = clear()
-        say(f"removed {entries:,} data sets, {size / 1e6:,.1f} MB, from {folder}")
-        if asked.dataset is None and html is None:
-            return
-    with ReadingBar() as bar:
-        found = look(asked, bar)
-    _print_table(found)
-    print_notes(found.notes)
-    if html is not None:
-        _write_sheet(found, html)
-        say(f"wrote {html}")
-
-
-def _print_table(found: Dataset) -> None:
+def print_table(found: Dataset) -> None:
     """Print the summary, the split, and the images of each class in each part."""
     from rich import box
     from rich.table import Table
@@ -71,7 +35,8 @@ def _print_table(found: Dataset) -> None:
         to.print(f"and {len(lines) - _LISTED:,} more classes")
 
 
-def _write_sheet(found: Dataset, out: Path) -> None:
+def write_sheet(found: Dataset, out: Path) -> None:
+    """Write some images of each class as a page."""
     from tune_mnist.actions.data import PARTS, class_lines, sample_images
     from tune_mnist.pages.contact_sheet import Sheet, SheetClass, write_contact_sheet
 
