@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +21,7 @@ from tune_mnist.analysis.ranking import goal_of, ranked_trials
 from tune_mnist.analysis.results import leaderboard, load_results
 from tune_mnist.cli import run
 from tune_mnist.errors import InputError
+from tune_mnist.metrics import BETTER, MEASURED, Constraint, Goal
 from tune_mnist.pages.leaderboard import write_leaderboard
 from tune_mnist.pages.page_parts import winner_card
 from tune_mnist.searching.history.confirmation import confirmation_of
@@ -28,6 +31,7 @@ from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.selection import Selection
 from tune_mnist.store.writer import Writer
+from tune_mnist.winner import best_first, winner
 
 GOALS: list[tuple[str | None, tuple[str, ...]]] = [
     (None, ()),
@@ -111,6 +115,45 @@ def test_search_leaderboard_page_confirmation_and_python_name_the_same_trial(
         assert leaderboard(root, search="s")["trial"][0] == best
         assert f"C={int(best):g}," in repr(load_results(root))
         assert not any(beats(other, row, space) for other in rows)
+
+
+ODD = st.sampled_from([None, math.nan, math.inf, -math.inf, -0.0, 0.7, 0.7, 2, 2])
+GOAL = st.builds(
+    Goal,
+    st.lists(st.sampled_from(list(BETTER)), min_size=1, max_size=2, unique=True).map(tuple),
+    st.lists(
+        st.builds(
+            Constraint,
+            st.sampled_from(["wall_time_s", "train_accuracy"]),
+            st.sampled_from(["<=", "<", ">=", ">", "=="]),
+            st.sampled_from([0.0, 0.7, 2.0]),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+ODD_ROW = st.fixed_dictionaries(
+    {
+        **dict.fromkeys(MEASURED, ODD),
+        "status": st.sampled_from(["completed"] * 5 + ["stopped", None]),
+        "search": st.sampled_from([None, "a", "b"]),
+        "trial": st.sampled_from([None, "0", "00", "é", "\U0001f600", "\ufffd"]),
+    }
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(rows=st.lists(ODD_ROW, min_size=1, max_size=6), goal=GOAL)
+def test_a_running_search_and_the_ranking_of_a_table_name_the_same_row(
+    rows: list[dict[str, Any]], goal: Goal
+) -> None:
+    types = {name: pa.float64() for name in MEASURED}
+    types |= dict.fromkeys(("status", "search", "trial"), pa.string())
+    columns = {name: pa.array([row[name] for row in rows], type_) for name, type_ in types.items()}
+    table = pa.table({**columns, "row": range(len(rows))})
+    [first] = best_first(table, goal)[:1].to_pylist()
+    best = winner(rows, goal)
+    assert (best is not None) == first["can_win"]
+    assert best is None or best is rows[first["row"]]
 
 
 def beats(other: dict[str, Any], row: dict[str, Any], space: Space) -> bool:

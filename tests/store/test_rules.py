@@ -13,12 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.store.example_trials import PARAMETERS, report, trial, write
+from tests.store.example_trials import BEGAN, PARAMETERS, report, trial, write
+from tests.store.mutations import FRACTIONS, LISTS, NUMBERS, TEXTS, WHOLE
 from tune_mnist.actions.status import status
 from tune_mnist.errors import InputError, SkippedWarning
-from tune_mnist.store.layout import live_files, rows_folder
+from tune_mnist.store.layout import ROW_KINDS, RowKind, live_files, rows_folder
 from tune_mnist.store.plans import read_search, read_searches
 from tune_mnist.store.reader import read_reports, read_trials, top_trials
+from tune_mnist.store.rules import broken_rows, problem_of
+from tune_mnist.store.schema import DECLARED
 from tune_mnist.store.writer import Writer
 
 LATE = datetime(2300, 1, 1, tzinfo=timezone.utc)
@@ -106,6 +109,38 @@ def test_a_resumed_search_runs_a_trial_again_whose_row_is_left_out(store: Path) 
 def test_no_row_is_written_that_would_be_left_out(store: Path, name: str, value: Any) -> None:
     with Writer(store, "other", PARAMETERS) as writer, pytest.raises(ValueError, match=name):
         writer.append_trial(trial("t9", **{name: value}), [])
+
+
+def odd_of(field: pa.Field) -> tuple[Any, ...]:
+    """Return odd values that a column of this type can hold."""
+    if pa.types.is_floating(field.type):
+        return (*NUMBERS, 1.0, 1e9, 2.0**53)
+    if pa.types.is_integer(field.type):
+        return (*WHOLE, 2**31, 2**53)
+    if pa.types.is_timestamp(field.type):
+        return (
+            None,
+            LATE,
+            BEGAN,
+            *(datetime(year, 1, 1, tzinfo=timezone.utc) for year in (1969, 1970, 2262)),
+        )
+    if pa.types.is_list(field.type):
+        return FRACTIONS if pa.types.is_floating(field.type.value_type) else LISTS
+    return (None, True) if pa.types.is_boolean(field.type) else (*TEXTS, "\t", "\v", "\u00a0")
+
+
+@pytest.mark.parametrize("kind", ROW_KINDS)
+def test_a_row_is_refused_on_writing_exactly_if_it_would_be_left_out_on_reading(
+    kind: RowKind,
+) -> None:
+    declared = DECLARED[kind]
+    row = trial("t0", config='{"C": 1.0}') if kind == "trials" else report(1) | {"trial": "t0"}
+    rows = [row | {"attempt": 1, f.name: odd} for f in declared for odd in odd_of(f)]
+    rows = [row for row in rows if row.get("status", "failed") is not None]  # refused before
+    broken = broken_rows(pa.Table.from_pylist(rows, declared), kind)
+    assert 10 < len(broken) < len(rows)
+    for index, row in enumerate(rows):
+        assert problem_of(row, kind) == broken.get(index)
 
 
 def test_a_column_of_another_type_than_in_most_files_is_named(tmp_path: Path) -> None:

@@ -33,10 +33,9 @@ from tune_mnist.store.layout import (
     rows_folder,
 )
 from tune_mnist.store.rules import MOST_BYTES, MOST_ROWS, decoded_size
-from tune_mnist.store.schema import REPORTS, TRIALS, column
+from tune_mnist.store.schema import DECLARED, column
 
 SEARCH = column("search", pa.string(), "", "id of the search")
-DECLARED: dict[RowKind, pa.Schema] = {"trials": TRIALS, "reports": REPORTS}
 
 _TYPES = {kind: dict(zip(s.names, s.types, strict=True)) for kind, s in DECLARED.items()}
 _NEEDED: dict[RowKind, tuple[str, ...]] = {

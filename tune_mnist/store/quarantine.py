@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tune_mnist.errors import warn_skipped
-from tune_mnist.store.catalog import DECLARED, ForeignFilesError, foreign_files, stored_schema
+from tune_mnist.store.catalog import ForeignFilesError, foreign_files, stored_schema
 from tune_mnist.store.layout import (
     ROW_KINDS,
     RowKind,
@@ -19,6 +19,7 @@ from tune_mnist.store.layout import (
     quarantine_folder,
     rows_folder,
 )
+from tune_mnist.store.schema import DECLARED
 
 
 def quarantine_unreadable(root: Path, search: str) -> None:

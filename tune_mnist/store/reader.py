@@ -18,7 +18,6 @@ import pyarrow.dataset as ds
 from tune_mnist.data_identity import DataName, data_names, is_plain_name, matching, written
 from tune_mnist.errors import input_error, nearest
 from tune_mnist.store.catalog import (
-    DECLARED,
     SEARCH,
     ForeignFilesError,
     check_file,
@@ -32,7 +31,7 @@ from tune_mnist.store.catalog import (
 )
 from tune_mnist.store.layout import RowKind
 from tune_mnist.store.rules import without_broken
-from tune_mnist.store.schema import TRIALS
+from tune_mnist.store.schema import DECLARED, TRIALS
 from tune_mnist.store.selection import EVERYTHING, Selection
 from tune_mnist.store.top import Query, best_rows
 
@@ -208,7 +207,7 @@ def _read(
         checked = dict.fromkeys([*names, *DECLARED[kind].names, _FILE])
         table = rows.to_table(columns=list(checked), filter=condition)
         table.validate(full=True)  # texts that are not UTF-8
-    return without_broken(table, DECLARED[kind], table[_FILE]).select(names)
+    return without_broken(table, kind, table[_FILE]).select(names)
 
 
 def _check_files(kind: RowKind, rows: ds.Dataset) -> None:

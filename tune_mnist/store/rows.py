@@ -7,25 +7,48 @@ written.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from tune_mnist.store.rules import STATUSES, broken_rows
-from tune_mnist.store.schema import REPORTS, TRIALS
+from tune_mnist.store.layout import RowKind
+from tune_mnist.store.rules import STATUSES, problem_of
 
 REQUIRED = ("trial", "attempt", "status", "config")
 
 
-def trial_row(trial: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+@dataclass(frozen=True)
+class Columns:
+    """A schema, prepared once to make many small tables of it.
+
+    Args:
+        schema: of the tables.
+        row: the type of a whole row. Arrow converts a list of such rows in a third of the time
+            that one column after the other takes.
+        types: the type of each column.
+    """
+
+    schema: pa.Schema
+    row: pa.StructType
+    types: Mapping[str, pa.DataType]
+
+
+def columns_of(schema: pa.Schema) -> Columns:
+    """Return a schema prepared for `trial_row` or `report_rows`."""
+    types = dict(zip(schema.names, schema.types, strict=True))
+    return Columns(schema, pa.struct(list(schema)), types)
+
+
+def trial_row(trial: Mapping[str, Any], columns: Columns) -> pa.Table:
     """Return a trial as a table of one row; columns that it does not name are null.
 
     Args:
         trial: column name to value. `config` is the mapping of its hyperparameters and also fills
             the columns `config.<name>`.
-        schema: the result of `trials_schema(...)`.
+        columns: of `trials_schema(...)`.
     Raises: ValueError: a key or hyperparameter has no column, a required key is missing, the
         status does not exist, a value breaks a rule of `rules.py`, or the column's type cannot
         hold it unchanged.
@@ -41,11 +64,11 @@ def trial_row(trial: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
         "config": json.dumps(config, sort_keys=True, allow_nan=False),
         **{f"config.{name}": value for name, value in config.items()},
     }
-    return _unbroken(_table([values], schema), TRIALS)
+    return _table([values], columns, "trials")
 
 
 def report_rows(
-    trial: str, attempt: int, reports: Sequence[Mapping[str, Any]], schema: pa.Schema
+    trial: str, attempt: int, reports: Sequence[Mapping[str, Any]], columns: Columns
 ) -> pa.Table:
     """Return the rows of a trial's measurements, in their order.
 
@@ -55,45 +78,60 @@ def report_rows(
     for report in reports:
         if any(report.get(key, value) != value for key, value in owner.items()):
             raise ValueError(f"a measurement of {owner} belongs to another trial: {dict(report)}")
-    return _unbroken(_table([{**report, **owner} for report in reports], schema), REPORTS)
+    return _table([{**report, **owner} for report in reports], columns, "reports")
 
 
-def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    unknown = {key for row in rows for key in row} - set(schema.names)
-    if unknown:
-        raise ValueError(f"not a column of the store: {', '.join(sorted(unknown))}")
-    columns = [_column(field, [row.get(field.name) for row in rows]) for field in schema]
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _unbroken(rows: pa.Table, declared: pa.Schema) -> pa.Table:
-    for problem in broken_rows(rows, declared).values():
-        raise ValueError(problem)
-    return rows
-
-
-def _column(field: pa.Field, values: Iterable[Any]) -> pa.Array:
-    """Return the values as an Arrow array; refuse what Arrow would round or reinterpret."""
-    plain = [_fitting(field, _plain(value)) for value in values]
+def _table(rows: Sequence[Mapping[str, Any]], columns: Columns, kind: RowKind) -> pa.Table:
+    fitting = [_fitting(row, columns.types) for row in rows]
     try:
-        return pa.array(plain, field.type)
-    except (pa.ArrowException, TypeError, OverflowError) as error:
-        raise ValueError(f"{field.name}: {error}") from error
+        whole = pa.array(fitting, columns.row)
+    except (pa.ArrowException, TypeError, OverflowError, ValueError):
+        for name, type_ in columns.types.items():
+            _check_column(name, [row.get(name) for row in fitting], type_)
+        raise
+    for row in fitting:
+        if problem := problem_of(row, kind):
+            raise ValueError(problem)
+    return pa.Table.from_batches([pa.RecordBatch.from_struct_array(whole)], columns.schema)
 
 
-def _fitting(field: pa.Field, value: Any) -> Any:
-    """Return the value as the column takes it; refuse one that would change on the way."""
-    if value is None:
-        return None
-    type_ = field.type
-    if pa.types.is_string(type_) and field.name.startswith("config."):
+def _check_column(name: str, values: Sequence[Any], type_: pa.DataType) -> None:
+    """Raise ValueError, with the column's name, if Arrow refuses its values."""
+    try:
+        pa.array(values, type_)
+    except (pa.ArrowException, TypeError, OverflowError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _fitting(row: Mapping[str, Any], types: Mapping[str, pa.DataType]) -> dict[str, Any]:
+    """Return the values as their columns take them.
+
+    Raises: ValueError: a key has no column, or Arrow would round or reinterpret a value.
+    """
+    if unknown := row.keys() - types.keys():
+        raise ValueError(f"not a column of the store: {', '.join(sorted(unknown))}")
+    return {
+        name: _fitting_value(name, _plain(value), types[name])
+        for name, value in row.items()
+        if value is not None
+    }
+
+
+def _fitting_value(name: str, value: Any, type_: pa.DataType) -> Any:
+    if isinstance(value, str):
+        return value
+    if type_ == _TEXT and name.startswith("config."):
         return str(value)  # gamma is "scale" or a number; its column is text
     naive = isinstance(value, datetime) and value.tzinfo is None  # Arrow would take it for UTC
-    fraction = pa.types.is_integer(type_) and isinstance(value, float) and value % 1 != 0
-    mixed = pa.types.is_boolean(type_) != isinstance(value, bool)
-    if naive or fraction or mixed:
-        raise ValueError(f"{field.name}: {value!r} is not a {type_}")
+    fraction = isinstance(value, float) and value % 1 != 0 and pa.types.is_integer(type_)
+    mixed = isinstance(value, bool) != (type_ == _TRUTH)
+    untimed = pa.types.is_timestamp(type_) and not isinstance(value, datetime)
+    if naive or fraction or mixed or untimed:
+        raise ValueError(f"{name}: {value!r} is not a {type_}")
     return value
+
+
+_TEXT, _TRUTH = pa.string(), pa.bool_()
 
 
 def _plain(value: Any) -> Any:

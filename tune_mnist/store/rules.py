@@ -11,8 +11,12 @@ cannot exclude such a text, the column is read with each distinct text once, and
 
 from __future__ import annotations
 
+import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +27,13 @@ import pyarrow.parquet as pq
 from pydantic_core import from_json
 
 from tune_mnist.errors import warn_skipped
+from tune_mnist.store.layout import RowKind
+from tune_mnist.store.schema import DECLARED
 
 MOST_ROWS = 10_000_000
 MOST_BYTES = 4 * 2**30  # two million of our trials
 _HARMLESS = 2**28  # bytes
 STATUSES = ("completed", "stopped", "failed")
-_STATUSES = pa.array(STATUSES)
 _ALWAYS = (
     "trial",
     "attempt",
@@ -52,8 +57,11 @@ _RANGES = {  # by unit
 }
 _FROM_ONE = (1, 2**31, "1 or more")
 _RANGES_BY_NAME = {"attempt": _FROM_ONE, "step": _FROM_ONE}
-_FIRST, _LAST = 0, 9_214_646_400 * 10**6  # 1970 to 2261, in microseconds: what pandas can hold
-_SQUARES = pa.array([side * side for side in range(1, 1001)])
+_FIRST = datetime(1970, 1, 1, tzinfo=timezone.utc)  # what pandas can hold ends in 2262
+_LAST = datetime(2262, 1, 1, tzinfo=timezone.utc)
+_LONGEST_SIDE = 1000  # of a confusion matrix
+_NOT_BLANK = ("trial", "model", "dataset", "error")
+_VISIBLE = r"[^\t\n\f\r ]"
 
 _MOST = 1e300  # of a hyperparameter's size
 
@@ -80,38 +88,170 @@ _JSON: dict[str, tuple[Callable[[Any], bool], str]] = {
     "versions": (_is_flat, "a JSON object of texts"),
     "schedule": (_is_schedule, "a JSON list of changes"),
 }
-_NOT_BLANK = ("trial", "model", "dataset", "error")
 
 
-def broken_rows(rows: pa.Table, declared: pa.Schema) -> dict[int, str]:
+@dataclass(frozen=True)
+class Rule:
+    """What the values of a column must fulfil.
+
+    Args:
+        what: what a value must be: "a number from 0 to 1".
+        holds: returns whether a value that is not null fulfils it: how a row is checked that is
+            being written. Preparing Arrow for one row would take ten times as long.
+        all_hold: returns the same for a whole column, null where a value is null or true there.
+    """
+
+    what: str
+    holds: Callable[[Any], bool]
+    all_hold: Callable[[pa.ChunkedArray], pa.ChunkedArray]
+
+
+def _rule(field: pa.Field) -> Rule | None:
+    """Return the rule of a declared column; None if it has none."""
+    if field.name == "status":
+        return _one_of(STATUSES)
+    if field.name in _JSON:
+        return _json(*_JSON[field.name])
+    if field.name in _NOT_BLANK:
+        return _not_blank()
+    if pa.types.is_timestamp(field.type):
+        return _within(_FIRST, _LAST, "a moment from 1970 to 2261")
+    if pa.types.is_list(field.type):
+        if pa.types.is_floating(field.type.value_type):
+            return Rule("a list of numbers from 0 to 1", _is_fractions, _are_fractions)
+        return Rule("a square matrix of counts", _is_matrix, _are_matrices)
+    unit = field.metadata[b"unit"].decode()
+    bounds = _RANGES_BY_NAME.get(field.name) or _RANGES.get(unit)
+    return _within(*bounds) if bounds else None
+
+
+def _one_of(known: tuple[str, ...]) -> Rule:
+    among = pa.array(known)
+    what = f"one of {', '.join(known)}"
+    return Rule(what, known.__contains__, lambda values: pc.is_in(values, among))
+
+
+def _not_blank() -> Rule:
+    visible = re.compile(_VISIBLE)
+    return Rule(
+        "a text",
+        lambda text: visible.search(text) is not None,
+        lambda texts: pc.match_substring_regex(texts, _VISIBLE),
+    )
+
+
+def _within(low: Any, high: Any, what: str) -> Rule:
+    def all_hold(values: pa.ChunkedArray) -> pa.ChunkedArray:
+        least, most = pa.scalar(low, values.type), pa.scalar(high, values.type)
+        return pc.and_(pc.greater_equal(values, least), pc.less_equal(values, most))
+
+    return Rule(what, lambda value: bool(low <= value <= high), all_hold)
+
+
+def _json(fits: Callable[[Any], bool], what: str) -> Rule:
+    def holds(text: str) -> bool:
+        try:
+            return fits(from_json(text, allow_inf_nan=False))
+        except ValueError:
+            return False
+
+    def all_hold(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Read a text that is there often only once."""
+        wrong = [text for text in pc.unique(texts).drop_null().to_pylist() if not holds(text)]
+        return pc.invert(pc.is_in(texts, pa.array(wrong, texts.type)))
+
+    return Rule(what, holds, all_hold)
+
+
+def _is_matrix(counts: list[int | None]) -> bool:
+    side = math.isqrt(len(counts))
+    is_square = 1 <= side <= _LONGEST_SIDE and side * side == len(counts)
+    return is_square and all(count is not None and count >= 0 for count in counts)
+
+
+def _are_matrices(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return whether each list has k * k counts, none negative or null."""
+    squares = pa.array([side * side for side in range(1, _LONGEST_SIDE + 1)])
+    square = pc.or_(pc.is_in(pc.list_value_length(values), squares), values.is_null())
+    counts = pc.fill_null(pc.greater_equal(pc.list_flatten(values), 0), False)
+    return pc.and_(square, _all_in_list(values, counts))
+
+
+def _is_fractions(numbers: list[float | None]) -> bool:
+    return all(number is None or 0 <= number <= 1 for number in numbers)
+
+
+def _are_fractions(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return whether each list has only numbers from 0 to 1 and nulls."""
+    numbers = pc.list_flatten(values)
+    inside = pc.and_(pc.greater_equal(numbers, 0), pc.less_equal(numbers, 1))
+    return _all_in_list(values, pc.fill_null(inside, True))
+
+
+def _all_in_list(values: pa.ChunkedArray, holds: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return whether all elements of each list hold; `holds` says it of one element after another.
+
+    A null and an empty list do, too.
+    """
+    if pc.all(holds, min_count=0).as_py():
+        return pa.chunked_array([np.ones(len(values), bool)])
+    bad = pc.unique(pc.list_parent_indices(values).filter(pc.invert(holds)))
+    return pc.invert(pc.is_in(pa.array(np.arange(len(values))), bad))
+
+
+_RULES: dict[RowKind, tuple[tuple[str, Rule | None], ...]] = {
+    kind: tuple((field.name, _rule(field)) for field in declared)
+    for kind, declared in DECLARED.items()
+}
+
+
+def problem_of(row: Mapping[str, Any], kind: RowKind) -> str | None:
+    """Return the first rule that a row breaks; None if it breaks none.
+
+    Args:
+        row: column to value, each of its declared type; a missing one is null.
+        kind: of the row.
+    """
+    for name, rule in _RULES[kind]:
+        value = row.get(name)
+        if value is None:
+            if name in _ALWAYS:
+                return f"its {name} is missing"
+        elif rule is not None and not rule.holds(value):
+            return f"its {name} is not {rule.what}"
+    if kind == "trials" and row.get("wall_time_s") is None and row["status"] != "failed":
+        return "its wall_time_s is missing"
+    return None
+
+
+def broken_rows(rows: pa.Table, kind: RowKind) -> dict[int, str]:
     """Return each row that breaks a rule, with the first rule that it breaks.
 
     Args:
         rows: all declared columns, of their declared types; other columns are ignored.
-        declared: `TRIALS` or `REPORTS`.
+        kind: of the rows.
     """
     broken: dict[int, str] = {}
-    for field in declared:
-        values = rows[field.name]
-        if field.name in _ALWAYS and values.null_count:
-            _note(broken, values.is_valid(), f"its {field.name} is missing")
-        if values.null_count < len(values) and (rule := _rule(field, values)) is not None:
-            holds, what = rule
-            _note(broken, holds, f"its {field.name} is not {what}")
-    if "status" in declared.names and rows["wall_time_s"].null_count:
+    for name, rule in _RULES[kind]:
+        values = rows[name]
+        if name in _ALWAYS and values.null_count:
+            _note(broken, values.is_valid(), f"its {name} is missing")
+        if rule is not None and values.null_count < len(values):
+            _note(broken, rule.all_hold(values), f"its {name} is not {rule.what}")
+    if kind == "trials" and rows["wall_time_s"].null_count:
         timed = pc.or_kleene(rows["wall_time_s"].is_valid(), pc.equal(rows["status"], "failed"))
         _note(broken, timed, "its wall_time_s is missing")
     return broken
 
 
-def without_broken(rows: pa.Table, declared: pa.Schema, files: pa.ChunkedArray) -> pa.Table:
+def without_broken(rows: pa.Table, kind: RowKind, files: pa.ChunkedArray) -> pa.Table:
     """Return the rows that hold all rules; warn of the others.
 
     Args:
-        rows, declared: as in `broken_rows`.
+        rows, kind: as in `broken_rows`.
         files: the path of each row's file.
     """
-    broken = broken_rows(rows, declared)
+    broken = broken_rows(rows, kind)
     if not broken:
         return rows
     warn_broken(broken, rows["trial"], lambda index: str(files[index]))
@@ -143,70 +283,6 @@ def _note(broken: dict[int, str], holds: pa.ChunkedArray, problem: str) -> None:
     if pc.all(holds).as_py() is False:  # null where a value is null, and that is no fault here
         for index in pc.indices_nonzero(pc.invert(holds)).to_pylist():
             broken.setdefault(index, problem)
-
-
-def _rule(field: pa.Field, values: pa.ChunkedArray) -> tuple[pa.ChunkedArray, str] | None:
-    """Return where a column's values hold their rule, and the rule; None if it has none."""
-    if field.name == "status":
-        return pc.is_in(values, _STATUSES), f"one of {', '.join(STATUSES)}"
-    if field.name in _JSON:
-        fits, what = _JSON[field.name]
-        return _are_json(values, fits), what
-    if field.name in _NOT_BLANK:
-        return pc.match_substring_regex(values, r"\S"), "a text"
-    if pa.types.is_timestamp(field.type):
-        return _within(values.cast(pa.int64()), _FIRST, _LAST), "a moment from 1970 to 2261"
-    if pa.types.is_list(field.type):
-        if pa.types.is_floating(field.type.value_type):
-            return _are_fractions(values), "a list of numbers from 0 to 1"
-        return _are_counts(values), "a square matrix of counts"
-    unit = field.metadata[b"unit"].decode()
-    bounds = _RANGES_BY_NAME.get(field.name) or _RANGES.get(unit)
-    if bounds is None:
-        return None
-    low, high, what = bounds
-    return _within(values, low, high), what
-
-
-def _within(values: pa.ChunkedArray, low: int, high: int) -> pa.ChunkedArray:
-    least, most = pa.scalar(low, values.type), pa.scalar(high, values.type)
-    return pc.and_(pc.greater_equal(values, least), pc.less_equal(values, most))
-
-
-def _are_json(values: pa.ChunkedArray, fits: Callable[[Any], bool]) -> pa.ChunkedArray:
-    """Return whether each text is JSON that fits; a text that is there often is read once."""
-    wrong = [text for text in pc.unique(values).drop_null().to_pylist() if not _parses(text, fits)]
-    return pc.invert(pc.is_in(values, pa.array(wrong, values.type)))
-
-
-def _parses(text: str, fits: Callable[[Any], bool]) -> bool:
-    try:
-        return fits(from_json(text, allow_inf_nan=False))
-    except ValueError:
-        return False
-
-
-def _are_counts(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return whether each list has k * k counts, none negative or null."""
-    square = pc.or_(pc.is_in(pc.list_value_length(values), _SQUARES), values.is_null())
-    counts = pc.fill_null(pc.greater_equal(pc.list_flatten(values), 0), False)
-    return pc.and_(square, _all_in_list(values, counts))
-
-
-def _are_fractions(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return whether each list has only numbers from 0 to 1 and nulls."""
-    return _all_in_list(values, pc.fill_null(_within(pc.list_flatten(values), 0, 1), True))
-
-
-def _all_in_list(values: pa.ChunkedArray, holds: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return whether all elements of each list hold; `holds` says it of one element after another.
-
-    A null and an empty list do, too.
-    """
-    if pc.all(holds, min_count=0).as_py():
-        return pa.chunked_array([np.ones(len(values), bool)])
-    bad = pc.unique(pc.list_parent_indices(values).filter(pc.invert(holds)))
-    return pc.invert(pc.is_in(pa.array(np.arange(len(values))), bad))
 
 
 def decoded_size(file: Path, footer: pq.FileMetaData, groups: Iterable[int]) -> int:

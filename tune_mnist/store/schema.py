@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from tune_mnist.store.layout import RowKind
+
 ARROW_TYPES: dict[type, pa.DataType] = {
     str: pa.string(),
     int: pa.int64(),
@@ -178,6 +180,9 @@ REPORTS = pa.schema(
         column("wall_time_s", pa.float64(), "s", "time that the trial had taken by then"),
     ]
 )
+
+
+DECLARED: dict[RowKind, pa.Schema] = {"trials": TRIALS, "reports": REPORTS}
 
 
 def trials_schema(parameters: Mapping[str, type]) -> pa.Schema:

@@ -92,7 +92,7 @@ def best_rows(query: Query, files: Sequence[tuple[str, Path]]) -> pa.Table:
     promised = sorted((_promise(path, query), search, path) for search, path in files)
     places = [(search, path) for _, search, path in promised]
     whole = _whole(_best(query, promised), places)
-    if broken_rows(whole, TRIALS):
+    if broken_rows(whole, "trials"):
         whole = _whole(_best(replace(query, checked=True), promised), places)
     return whole
 
@@ -137,7 +137,7 @@ def _with_file(
 def _sound(rows: pa.Table, group: pa.Table, path: Path) -> pa.Table:
     """Return those of a group's entering rows that hold all rules; warn of the others."""
     whole = group.take(rows["row"])
-    broken = broken_rows(whole, TRIALS)
+    broken = broken_rows(whole, "trials")
     warn_broken(broken, whole["trial"], lambda _: str(path))
     return rows.take(pa.array([i for i in range(len(rows)) if i not in broken], pa.int64()))
 

@@ -57,7 +57,7 @@ from tune_mnist.store.plans import Ended, SearchRecord, read_search
 from tune_mnist.store.proposals import Proposal, append_line, line_of, sync_folder
 from tune_mnist.store.quarantine import quarantine_torn, quarantine_unreadable
 from tune_mnist.store.reader import read_trials
-from tune_mnist.store.rows import report_rows, trial_row
+from tune_mnist.store.rows import Columns, columns_of, report_rows, trial_row
 from tune_mnist.store.schema import REPORTS, trials_schema
 
 MERGE_AT = 256  # small files: limits how many a reader opens
@@ -107,9 +107,9 @@ class Writer:
         self._next = 1 + max((last for _, last in spans), default=-1)
         self._unmerged = 1 + max((last for first, last in spans if first < last), default=-1)
         self._recent: dict[Path, pa.Table] = {}  # rows of small files: reading one takes 1 ms
-        self._schemas: dict[RowKind, pa.Schema] = {
-            "reports": self._schema("reports", REPORTS),
-            "trials": self._schema("trials", trials_schema(parameters)),
+        self._columns: dict[RowKind, Columns] = {
+            "reports": columns_of(self._schema("reports", REPORTS)),
+            "trials": columns_of(self._schema("trials", trials_schema(parameters))),
         }
         done = read_trials(self._root, search=self._search, columns=["trial", "attempt"])
         self._done = set(zip(*(column.to_pylist() for column in done), strict=True))
@@ -141,12 +141,12 @@ class Writer:
             ValueError: an unknown key, or a value that its column cannot hold.
             StoreError: the disk refuses it.
         """
-        row = trial_row(trial, self._schemas["trials"])
+        row = trial_row(trial, self._columns["trials"])
         key = (str(trial["trial"]), int(trial["attempt"]))
         if key in self._done:
             return
         rows: dict[RowKind, pa.Table] = {
-            "reports": report_rows(*key, reports, self._schemas["reports"]),
+            "reports": report_rows(*key, reports, self._columns["reports"]),
             "trials": row,
         }
         with self._writing(f"trial {key[0]}"):
@@ -277,7 +277,7 @@ class Writer:
             self._replace(kind, files, merged_name([file.name for file in files]))
 
     def _replace(self, kind: RowKind, files: Sequence[Path], name: str) -> None:
-        folder, schema = rows_folder(self._root, kind, self._search), self._schemas[kind]
+        folder, schema = rows_folder(self._root, kind, self._search), self._columns[kind].schema
         known = [self._recent[file] for file in files if file in self._recent]
         groups: Iterable[pa.Table] = (
             [pa.concat_tables(known)]
