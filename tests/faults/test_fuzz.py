@@ -135,6 +135,7 @@ def test_a_thousand_broken_idx_files_are_read_or_refused(tmp_path: Path) -> None
         except InputError as error:
             check_words(str(error), folder)
             refused += 1
+        shutil.rmtree(folder)
     assert FILES / 2 < refused <= FILES
 
 

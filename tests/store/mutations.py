@@ -248,7 +248,7 @@ def odd_record(root: Path, chance: random.Random) -> None:
     file = chance.choice(sorted((root / "searches").glob("*.json")))
     try:
         content = json.loads(file.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):  # damaged before
         content = {}
     place: Any = {"": content}
     key: Any = ""

@@ -4,6 +4,9 @@ A writer holds flock on `<root>/.writers/<id>/lock` as long as it lives. The ker
 lock when the process ends, so a killed writer blocks nobody, and a folder with a free lock belongs
 to a dead writer. `doorway` is a second lock, held for the milliseconds in which a writer opens,
 tidies or closes. Without it, a writer could lock a file that another one is about to remove.
+
+Both files name the process that holds them. Who only asks whether a search is being written opens
+them for reading, so the store may be read-only.
 """
 
 from __future__ import annotations
@@ -11,45 +14,60 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from tune_mnist.errors import input_error
 from tune_mnist.store.layout import (
     doorway_file,
+    is_search_name,
     lock_file,
     numbers,
     writer_folder,
     writers_folder,
 )
 
+WAIT_S = 10.0
+"""How long a process waits for another one that opens or closes."""
+_ASK_EVERY_S = 0.02
+_LONGEST_NAME = 400  # characters of "process 7 on host"
+
 
 @contextmanager
 def doorway(root: Path) -> Iterator[None]:
-    """Let only one writer of the store at a time open, tidy or close."""
-    with doorway_file(root).open("w") as door:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        yield
+    """Let only one writer of the store at a time open, tidy or close.
+
+    Raises: InputError: another process has been there for `WAIT_S` seconds.
+    """
+    with _opened(doorway_file(root), "a+") as door:
+        _enter(door)
+        _sign(door)
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # a full disk
+                door.truncate(0)
 
 
 def living_writer(root: Path, search: str) -> str | None:
-    """Return who is writing a search ("process 7 on host"), None if nobody is."""
+    """Return who is writing a search ("process 7 on host"), None if nobody is.
+
+    Raises: InputError: a file cannot be read, or another process is in the doorway for too long.
+    """
     file = lock_file(root, search)
-    if not file.exists():
-        return None
-    with doorway(root):
-        try:
-            lock = file.open(encoding="utf-8")
-        except FileNotFoundError:  # the writer closed while we waited
+    try:
+        if not file.is_file():
             return None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return lock.read().strip() or "another process"
-    return None
+        with _doorway_of_readers(root), _opened(file, "r") as lock:
+            return None if _locked(lock, fcntl.LOCK_SH) else _owner(lock)
+    except FileNotFoundError:  # the writer closed while we waited
+        return None
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        raise input_error(error.filename or file, problem, "make it readable") from error
 
 
 def lock_search(root: Path, search: str) -> TextIO:
@@ -59,15 +77,14 @@ def lock_search(root: Path, search: str) -> TextIO:
     """
     lock = _try_lock(root, search)
     if lock is None:
-        owner = lock_file(root, search).read_text(encoding="utf-8").strip()
+        with _opened(lock_file(root, search), "r") as others:
+            owner = _owner(others)
         raise input_error(
             "`name`",
-            f"{search!r} is being written by {owner or 'another process'}",
+            f"{search!r} is being written by {owner}",
             "wait for it, or choose another `name`",
         )
-    lock.truncate(0)
-    lock.write(f"process {os.getpid()} on {socket.gethostname()}")
-    lock.flush()
+    _sign(lock)
     return lock
 
 
@@ -75,7 +92,8 @@ def unlock_search(root: Path, search: str, lock: TextIO) -> None:
     """Free a lock and remove the writer's files, but no others. Call inside `doorway`."""
     folder = writer_folder(root, search)
     for file in folder.iterdir():
-        if file.name in ("lock", "aside") or numbers(file.name):
+        ours = file.name in ("lock", "aside") or numbers(file.name)
+        if ours and (file.is_symlink() or not file.is_dir()):
             file.unlink()
     with suppress(OSError):  # somebody else's file is in it
         folder.rmdir()
@@ -83,19 +101,73 @@ def unlock_search(root: Path, search: str, lock: TextIO) -> None:
 
 
 def dead_writers(root: Path) -> Iterator[tuple[str, TextIO]]:
-    """Yield each search whose writer has died, with its lock. Call inside `doorway`."""
-    for folder in sorted(writers_folder(root).glob("[!.]*")):
-        lock = _try_lock(root, folder.name) if folder.is_dir() else None
-        if lock is not None:
-            yield folder.name, lock
+    """Yield each search whose writer has died, with its lock. Call inside `doorway`.
+
+    What no writer can have made, and what we may not open, is left alone.
+    """
+    for folder in sorted(writers_folder(root).iterdir()):
+        if not is_search_name(folder.name) or not folder.is_dir():
+            continue
+        with suppress(OSError):
+            lock = _try_lock(root, folder.name)
+            if lock is not None:
+                yield folder.name, lock
+
+
+@contextmanager
+def _doorway_of_readers(root: Path) -> Iterator[None]:
+    """Let no writer open or close meanwhile; nothing is written."""
+    try:
+        door = _opened(doorway_file(root), "r")
+    except FileNotFoundError:  # no writer has ever opened this copy of a store
+        yield
+        return
+    with door:
+        _enter(door)
+        yield
+
+
+def _enter(door: TextIO) -> None:
+    """Wait until nobody else is in the doorway."""
+    until = time.monotonic() + WAIT_S
+    while not _locked(door, fcntl.LOCK_EX):
+        if time.monotonic() > until:
+            problem = f"is held by {_owner(door)} for more than {WAIT_S:g} s"
+            raise input_error(door.name, problem, "end that process, or wait for it and try again")
+        time.sleep(_ASK_EVERY_S)
 
 
 def _try_lock(root: Path, search: str) -> TextIO | None:
     writer_folder(root, search).mkdir(exist_ok=True)
-    lock = lock_file(root, search).open("a", encoding="utf-8")
+    lock = _opened(lock_file(root, search), "a+")
+    if _locked(lock, fcntl.LOCK_EX):
+        return lock
+    lock.close()
+    return None
+
+
+def _opened(file: Path, mode: Literal["r", "a+"]) -> TextIO:
+    return file.open(mode, encoding="utf-8", errors="replace")
+
+
+def _locked(file: TextIO, kind: int) -> bool:
+    """Lock a file if nobody else has; return whether it is locked."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.close()
-        return None
-    return lock
+        return False
+    return True
+
+
+def _sign(file: TextIO) -> None:
+    """Write into a file that we have locked who we are, for others who wait."""
+    with suppress(OSError):  # a full disk keeps nobody from locking
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+
+
+def _owner(file: TextIO) -> str:
+    """Return who signed a file."""
+    file.seek(0)
+    return " ".join(file.read(_LONGEST_NAME).split()) or "another process"

@@ -219,7 +219,7 @@ class Writer:
         try:
             with doorway(self._root):
                 unlock_search(self._root, self._search, self._lock)
-        except OSError:  # a read-only store: the next writer will tidy our folder
+        except (OSError, InputError):  # read-only, or held: the next writer will tidy our folder
             self._lock.close()
 
     def __enter__(self) -> Writer:
@@ -353,6 +353,6 @@ def _tidy(root: Path, search: str) -> None:
     """Remove files that were already merged, but not yet removed when their writer died."""
     for kind in ROW_KINDS:
         folder = rows_folder(root, kind, search)
-        names = {file.name for file in folder.glob("*.parquet")}
+        names = {file.name for file in folder.glob("*.parquet") if not file.is_dir()}
         for name in covered(names):
             (folder / name).unlink()
