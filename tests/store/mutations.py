@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -106,11 +107,13 @@ def record(name: str) -> SearchRecord:
 def damaged(sound: Path, root: Path, chance: random.Random) -> str:
     """Copy a store to `root` and damage it once or twice; return how."""
     shutil.copytree(sound, root, symlinks=True)
-    names = []
+    names: list[str] = []
     for _ in range(chance.choice((1, 1, 1, 2))):
         damage = chance.choice(DAMAGES)
+        # What was damaged once may not be fit for a second damage: it stays as it is.
+        with suppress(Exception) if names else nullcontext():
+            damage(root, chance)
         names.append(damage.__name__)
-        damage(root, chance)
     return ", ".join(names)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -182,6 +184,36 @@ def test_a_small_file_that_would_fill_the_memory_is_named_and_not_read(
     with pytest.warns(SkippedWarning, match=f"{file}: left out: would take more than 4 GiB"):
         assert READERS[reader](store)["trial"].to_pylist() == ["t9"]
     assert pa.total_allocated_bytes() - before < 10**8
+
+
+READS = """
+import sys, warnings
+from pathlib import Path
+from tune_mnist.store.reader import read_trials, top_trials
+root = Path(sys.argv[1])
+warnings.simplefilter("always")
+assert len(read_trials(root, dataset="mnist")) == 1
+assert len(top_trials(root, top=5)) == 1
+"""
+REPETITION = {"optional": b"\x25\x02", "required": b"\x25\x00"}
+"""What stands before the length and name of a column in the footer, as Thrift writes it."""
+
+
+@pytest.mark.parametrize("column", ["dataset", "val_accuracy", "config", "wall_time_s"])
+def test_a_flipped_bit_in_a_footer_that_would_end_the_process_is_named(
+    store: Path, column: str
+) -> None:
+    write(store, "other", [trial("t9")])
+    (file,) = live_files(rows_folder(store, "trials", "svm"))
+    name = bytes([0x18, len(column)]) + column.encode()
+    flipped = file.read_bytes().replace(
+        REPETITION["optional"] + name, REPETITION["required"] + name
+    )
+    assert flipped != file.read_bytes()
+    file.write_bytes(flipped)
+    done = subprocess.run([sys.executable, "-c", READS, str(store)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"{file}: left out: cannot be read as Parquet" in done.stderr
 
 
 def test_a_file_with_too_many_rows_is_named(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

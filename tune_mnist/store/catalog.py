@@ -32,7 +32,7 @@ from tune_mnist.store.layout import (
     records_folder,
     rows_folder,
 )
-from tune_mnist.store.rules import MOST_BYTES, MOST_ROWS, decoded_size
+from tune_mnist.store.rules import MOST_BYTES, MOST_ROWS, check_groups, decoded_size
 from tune_mnist.store.schema import DECLARED, column
 
 SEARCH = column("search", pa.string(), "", "id of the search")
@@ -164,19 +164,19 @@ def unified(kind: RowKind, found: Mapping[Path, pa.Schema]) -> pa.Schema:
     return pa.unify_schemas([DECLARED[kind], *unknown], promote_options="permissive")
 
 
-def check_file(kind: RowKind, file: Path, found: pa.Schema, footer: pq.FileMetaData) -> None:
-    """Raise ForeignFilesError if a file with this footer cannot hold our rows, or is too large."""
-    check_columns(kind, file, found)
-    check_size(file, footer, range(footer.num_row_groups))
+def check_file(kind: RowKind, file: Path, parquet: pq.ParquetFile) -> None:
+    """Raise ForeignFilesError if a file cannot hold our rows, or is too large."""
+    check_columns(kind, file, parquet.schema_arrow)
+    check_size(file, parquet, range(parquet.num_row_groups))
 
 
-def check_size(file: Path, footer: pq.FileMetaData, groups: Iterable[int]) -> None:
+def check_size(file: Path, parquet: pq.ParquetFile, groups: Sequence[int]) -> None:
     """Raise ForeignFilesError if these row groups of a file are too large to be read."""
-    if footer.num_rows > MOST_ROWS:
-        raise ForeignFilesError(
-            {file: f"has {footer.num_rows:,} rows; at most {MOST_ROWS:,} can be"}
-        )
-    if decoded_size(file, footer, groups) > MOST_BYTES:
+    rows = parquet.metadata.num_rows
+    if rows > MOST_ROWS:
+        raise ForeignFilesError({file: f"has {rows:,} rows; at most {MOST_ROWS:,} can be"})
+    check_groups(parquet, groups)
+    if decoded_size(file, parquet, groups) > MOST_BYTES:
         problem = f"would take more than {MOST_BYTES / 2**30:g} GiB of memory"
         raise ForeignFilesError({file: problem})
 
@@ -265,7 +265,7 @@ def foreign_files(kind: RowKind, files: Iterable[Path], schema: pa.Schema) -> di
     for file in files:
         try:
             with readable(file), pq.ParquetFile(file) as parquet:
-                check_file(kind, file, parquet.schema_arrow, parquet.metadata)
+                check_file(kind, file, parquet)
                 ds.dataset(str(file), schema=schema).to_table().validate(full=True)
         except ForeignFilesError as error:
             foreign |= error.found

@@ -15,9 +15,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from tune_mnist.store.catalog import readable_all
 from tune_mnist.store.layout import RowKind
+from tune_mnist.store.rules import check_groups
 
 ROW_GROUP = 8192  # rows: few enough to decode quickly, enough to keep the footer of a million small
 
@@ -33,6 +35,9 @@ def row_groups(kind: RowKind, files: Sequence[Path], schema: pa.Schema) -> Itera
     """
     others = pc.scalar(True)
     with readable_all(kind, files, schema):
+        for file in files:
+            with pq.ParquetFile(file) as parquet:
+                check_groups(parquet, range(parquet.num_row_groups))
         rows = ds.dataset([str(file) for file in files], schema=schema)
         if kind == "trials" and rows.count_rows() > ROW_GROUP:
             best = _are_best(rows)

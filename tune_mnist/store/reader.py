@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from tune_mnist.data_identity import DataName, data_names, is_plain_name, matching, written
 from tune_mnist.errors import input_error, nearest
@@ -216,8 +217,11 @@ def _check_files(kind: RowKind, rows: ds.Dataset) -> None:
     for fragment in rows.get_fragments():  # Arrow would read a foreign file as null rows
         file = Path(fragment.path)
         try:
-            with readable(file):
-                check_file(kind, file, fragment.physical_schema, fragment.metadata)
+            with (
+                readable(file),
+                pq.ParquetFile(file, metadata=fragment.metadata) as parquet,
+            ):
+                check_file(kind, file, parquet)
         except ForeignFilesError as error:
             foreign |= error.found
     if foreign:

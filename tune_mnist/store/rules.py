@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -285,15 +285,40 @@ def _note(broken: dict[int, str], holds: pa.ChunkedArray, problem: str) -> None:
             broken.setdefault(index, problem)
 
 
-def decoded_size(file: Path, footer: pq.FileMetaData, groups: Iterable[int]) -> int:
+def check_groups(
+    parquet: pq.ParquetFile, groups: Iterable[int], columns: Sequence[int] | None = None
+) -> None:
+    """Raise OSError if what a file says of the columns of some row groups is damaged.
+
+    Ask before `row_group.column`, before statistics and before a filter: on such damage they end
+    the whole process (Arrow 26: an exception crosses code that expects none). A reader of no rows
+    looks at the same metadata, and raises; only the type it leaves to us. For one group all this
+    takes about 8 µs a column.
+
+    Args:
+        parquet: the file.
+        groups: the numbers of the row groups.
+        columns: the numbers of the columns; None means all.
+    """
+    for number in groups:
+        for _ in parquet.reader.iter_batches(0, row_groups=[number], column_indices=columns):
+            pass
+        group, schema = parquet.metadata.row_group(number), parquet.schema
+        for index in range(group.num_columns) if columns is None else columns:
+            if group.column(index).physical_type != schema.column(index).physical_type:
+                raise OSError(f"column {schema.names[index]!r} is of two types")
+
+
+def decoded_size(file: Path, parquet: pq.ParquetFile, groups: Iterable[int]) -> int:
     """Return the bytes that the values of some row groups take in memory, or more.
 
     Args:
         file: where it is.
-        footer: its metadata; its columns of text are not nested.
+        parquet: the same file; its columns of text are not nested, and `check_groups` accepts it.
         groups: the numbers of the row groups.
     """
     most = 0
+    footer = parquet.metadata
     for number in groups:
         group = footer.row_group(number)
         for index in range(footer.num_columns):

@@ -36,7 +36,7 @@ from tune_mnist.store.catalog import (
     unified,
 )
 from tune_mnist.store.layout import promise
-from tune_mnist.store.rules import broken_rows, warn_broken
+from tune_mnist.store.rules import broken_rows, check_groups, warn_broken
 from tune_mnist.store.schema import TRIALS
 
 # A candidate: its keys in the order of ranking, lower is better, and its place.
@@ -123,10 +123,12 @@ def _with_file(
     columns = {name: i for i, name in enumerate(parquet.schema.names)}
     if not {query.metric, *query.wanted} <= columns.keys():
         return best  # the file is older than these columns
+    asked = [columns[name] for name in (query.metric, "wall_time_s", *query.wanted)]
     for group in range(parquet.num_row_groups):
         worst = _worst(best, query.top)
+        check_groups(parquet, [group], asked)
         if _may_enter(parquet.metadata.row_group(group), columns, query, worst):
-            check_size(path, parquet.metadata, [group])
+            check_size(path, parquet, [group])
             rows = _entering(parquet, group, query, worst)
             if query.checked and len(rows):
                 rows = _sound(rows, as_declared(parquet.read_row_group(group)), path)
