@@ -7,8 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.store.example_trials import PARAMETERS
-from tune_mnist.store.proposals import read_proposals
+from tests.store.example_trials import PARAMETERS, read_proposals
 from tune_mnist.store.reader import read_reports, read_trials, top_trials
 from tune_mnist.store.writer import Writer
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.example_trials import PARAMETERS, proposal, report, trial
+from tests.store.example_trials import PARAMETERS, proposal, read_proposals, report, trial
 from tune_mnist.store.plans import SearchRecord, read_search
-from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.writer import Writer
 

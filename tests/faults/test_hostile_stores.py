@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.store.example_trials import PARAMETERS, proposal, report, trial, write
+from tests.store.example_trials import PARAMETERS, proposal, read_proposals, report, trial, write
 from tune_mnist.errors import InputError
 from tune_mnist.spaces import read_space
 from tune_mnist.spaces.shipped import shipped_spaces
 from tune_mnist.store.layout import rows_folder
 from tune_mnist.store.plans import read_search, read_searches
-from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_reports, read_trials, top_trials
 from tune_mnist.store.writer import Writer
 from tune_mnist.training.resnet import state

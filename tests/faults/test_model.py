@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.faults.breaking import breaking
-from tests.store.example_trials import PARAMETERS, proposal, report, trial
+from tests.store.example_trials import PARAMETERS, proposal, read_proposals, report, trial
 from tune_mnist.errors import InputError
 from tune_mnist.store.plans import SearchRecord
-from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_reports, read_trials, top_trials
 from tune_mnist.store.writer import Writer
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tune_mnist.store.plans import SearchRecord
-from tune_mnist.store.proposals import Proposal
+from tune_mnist.store.proposals import Proposal, name_damaged, read_list
 from tune_mnist.store.writer import Writer
 
 BEGAN = datetime(2026, 11, 24, 9, 30, tzinfo=timezone.utc)
@@ -49,3 +49,10 @@ def write(root: Path, search: str, trials: Iterable[dict[str, Any]], compact: bo
             writer.append_trial(row, [report(1)])
         if compact:
             writer.compact()
+
+
+def read_proposals(root: Path, search: str) -> list[Proposal]:
+    """Return the proposals of a search, and warn of the lines that are damaged, as resume does."""
+    listed = read_list(root, search)
+    name_damaged(root, search, listed)
+    return list(listed.proposals)

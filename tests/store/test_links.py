@@ -10,13 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from tests.store.example_trials import PARAMETERS, report, trial, write
+from tests.store.example_trials import PARAMETERS, read_proposals, report, trial, write
 from tune_mnist.actions.status import status
 from tune_mnist.errors import InputError, SkippedWarning
 from tune_mnist.searching.history.resume import earlier_runs
 from tune_mnist.store.layout import live_files, rows_folder
 from tune_mnist.store.plans import read_search, read_searches
-from tune_mnist.store.proposals import Proposal, read_proposals
+from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.reader import read_reports, read_trials, top_trials
 from tune_mnist.store.writer import Writer
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.example_trials import read_proposals
 from tests.store.mutations import damaged, sample
 from tune_mnist.actions.status import status
 from tune_mnist.analysis.constraints import read_selected
@@ -24,7 +25,6 @@ from tune_mnist.cli.leaderboard import print_table
 from tune_mnist.errors import InputError, SkippedWarning
 from tune_mnist.pages.leaderboard import write_leaderboard
 from tune_mnist.store.plans import read_search
-from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import top_trials
 from tune_mnist.store.selection import EVERYTHING, Selection
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.example_trials import PARAMETERS, proposal
+from tests.store.example_trials import PARAMETERS, proposal, read_proposals
 from tune_mnist.errors import InputError, SkippedWarning
 from tune_mnist.store.layout import proposals_file, quarantine_folder, record_file
 from tune_mnist.store.plans import SearchRecord, read_search
-from tune_mnist.store.proposals import Proposal, read_list, read_proposals
+from tune_mnist.store.proposals import Proposal, read_list
 from tune_mnist.store.reader import list_searches
 from tune_mnist.store.writer import Writer
 
@@ -54,6 +54,23 @@ def test_a_bad_line_is_named_and_the_others_are_read(tmp_path: Path, line: str) 
         writer.append_proposal(TWO)
     with pytest.warns(SkippedWarning, match=r"svm\.proposals\.jsonl: line 2 is not a JSON object"):
         assert read_proposals(tmp_path, "svm") == [ONE, TWO]
+
+
+def test_a_list_too_large_to_be_one_is_named_and_not_read(tmp_path: Path) -> None:
+    with Writer(tmp_path, "svm", PARAMETERS) as writer:
+        writer.append_proposal(ONE)
+    with proposals_file(tmp_path, "svm").open("r+b") as file:
+        file.truncate(2**40)
+    with pytest.raises(InputError, match=r"svm\.proposals\.jsonl: is larger than 256 MiB"):
+        read_list(tmp_path, "svm")
+
+
+def test_a_number_that_no_search_reaches_is_damage(tmp_path: Path) -> None:
+    with Writer(tmp_path, "svm", PARAMETERS) as writer:
+        writer.append_proposal(ONE)
+        writer.append_proposal(Proposal(10**12, {"kernel": "rbf"}, 0))
+    listed = read_list(tmp_path, "svm")
+    assert (listed.proposals, listed.damaged) == ((ONE,), ("line 2 is not a proposal",))
 
 
 def test_whatever_bit_flips_each_line_is_read_as_written_or_named(tmp_path: Path) -> None:

@@ -12,14 +12,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from tune_mnist.errors import warn_skipped
+from tune_mnist.errors import input_error, warn_skipped
 from tune_mnist.store.layout import proposals_file
+
+_MOST_BYTES = 2**28  # a million proposals
+_NUMBER = re.compile("[0-9]{1,6}")
+_MOST = 10**6  # a larger number would be damage, and to fill the gap up to it would take for ever
 
 CHECKSUM = "checksum"
 """The key of a JSON object that holds the checksum of all its other keys."""
@@ -55,23 +60,29 @@ class ProposalList:
     unsealed: frozenset[int] = frozenset()
 
 
-def read_proposals(root: Path, search: str) -> list[Proposal]:
-    """Return the proposals of a search in the order of their numbers; [] if there are none.
-
-    A torn last line is ignored. Any other line that is not what was written is left out, with a
-    warning.
-    """
-    listed = read_list(root, search)
-    name_damaged(root, search, listed)
-    return list(listed.proposals)
+def number_of(trial: str) -> int | None:
+    """Return the number of a trial's proposal by its id; None if no search of ours gave that id."""
+    return int(trial) if _NUMBER.fullmatch(trial) else None
 
 
 def read_list(root: Path, search: str) -> ProposalList:
-    """Return what the list of a search holds, damage included; nothing is warned of."""
+    """Return what the list of a search holds, damage included; nothing is warned of.
+
+    A torn last line is ignored.
+
+    Raises: InputError: the file cannot be read, or is too large to be a list of ours.
+    """
+    file = proposals_file(root, search)
     try:
-        lines = proposals_file(root, search).read_bytes().split(b"\n")
+        if file.stat().st_size > _MOST_BYTES:
+            fix = "restore it from a copy"
+            raise input_error(file, f"is larger than {_MOST_BYTES / 2**20:g} MiB", fix)
+        lines = file.read_bytes().split(b"\n")
     except FileNotFoundError:
         return ProposalList(())
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        raise input_error(file, problem, "make it readable, or restore it") from error
     found: dict[int, Proposal] = {}
     damaged: list[str] = []
     unsealed: set[int] = set()
@@ -166,7 +177,7 @@ def _read_line(line: bytes, index: int) -> tuple[Proposal, bool]:
     is_sealed = CHECKSUM in content
     if not is_sealed and (len(rest) > 3 or number != index):
         raise ValueError(f"is not proposal {index}, and has no checksum")
-    if not (_is_count(number) and isinstance(config, dict) and _is_count(seen)):
+    if not (_is_count(number) and number < _MOST and isinstance(config, dict) and _is_count(seen)):
         raise ValueError("is not a proposal")
     return Proposal(number, config, seen), is_sealed
 

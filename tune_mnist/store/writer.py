@@ -173,7 +173,7 @@ class Writer:
     def append_proposal(self, proposal: Proposal) -> None:
         """Put a proposal of the sampler on disk, before its trial starts.
 
-        `read_proposals` reads it back.
+        `read_list` reads it back.
 
         Raises:
             ValueError: it cannot be written as JSON.

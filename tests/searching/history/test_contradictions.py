@@ -16,7 +16,9 @@ from tests.searching.history.killed import LATE, begin, plan_of
 from tests.store.example_trials import trial
 from tune_mnist.cli import run
 from tune_mnist.datasets import Dataset
+from tune_mnist.errors import SkippedWarning
 from tune_mnist.searching.history.contradictions import contradictions
+from tune_mnist.searching.history.resume import earlier_runs
 from tune_mnist.spaces import parameter_types
 from tune_mnist.store.layout import proposals_file, record_file, rows_folder
 from tune_mnist.store.proposals import Proposal, read_list
@@ -135,3 +137,18 @@ def test_a_history_without_contradiction_is_one_line(
 
 def test_the_recorded_searches_have_no_contradiction() -> None:
     assert run(["status", "--check", "--results", str(REFERENCE)]) == 0
+
+
+@pytest.mark.parametrize("name", ["seven", " x", "-1", "1_0", "1000000000000", "\u0663"])
+def test_a_trial_whose_name_is_no_number_is_named_and_left_out_of_a_resume(
+    killed: Path, tmp_path: Path, name: str
+) -> None:
+    root = Path(shutil.copytree(killed, tmp_path / "store"))
+    finished = len(earlier_runs(root, "s").rows)
+    with Writer(root, "s", parameter_types(), resume=True) as writer:
+        row = trial(name, proposed_after=0, config=NEW)
+        writer.append_trial(row, [])
+    with pytest.warns(SkippedWarning, match="its name is not the number of a proposal"):
+        assert len(earlier_runs(root, "s").rows) == finished
+    found, _ = contradictions(root, "s")
+    assert any("is not the number of a proposal" in line for line in found)

@@ -19,6 +19,7 @@ from rich.console import Console
 from tests.searching.conftest import RESNET, SVM, Searched, plan_text
 from tests.searching.history.killed import SPACE, begin, plan_of
 from tests.searching.history.killed import resume as continue_to_the_end
+from tests.store.example_trials import read_proposals
 from tune_mnist.actions.preparing import prepare_plan
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.actions.search import recorded
@@ -34,7 +35,6 @@ from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.spaces import Overrides, override, parameter_types
 from tune_mnist.store.plans import SearchRecord, read_search
-from tune_mnist.store.proposals import read_proposals
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from contextlib import suppress
@@ -59,6 +60,42 @@ def test_a_home_that_takes_no_token_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"token cannot be kept there.*HOME"):
         ray_start._private_token(tmp_path / "file" / "auth_token")
+
+
+def test_a_version_of_ray_without_what_is_replaced_in_it_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_start, "_UNUSED", ("start_monitor", "start_nothing"))
+    with pytest.raises(InputError, match="has no method start_nothing that we could replace; inst"):
+        ray_start.start_ray(tmp_path, dashboard=False)
+
+
+SEARCHES = """
+import resource, sys
+from tune_mnist.cli import run
+if sys.argv[1] == "small files":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**24, resource.RLIM_INFINITY))
+sys.exit(run(["search", "svm", "--dataset", "digits", "--trials", "1", "--results", sys.argv[2]]))
+"""
+MACHINES = {
+    "small files": ("", "ulimit -f: no file may exceed 16,777,216 bytes here"),
+    "no shared memory": ("mount -t tmpfs -o ro tmpfs /dev/shm && ", "/dev/shm: is missing or"),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a disk is mounted")
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_on_which_ray_cannot_keep_its_objects_is_one_line(
+    tmp_path: Path, machine: str
+) -> None:
+    mount, expected = MACHINES[machine]
+    command = shlex.join([sys.executable, "-W", "ignore", "-c", SEARCHES, machine, str(tmp_path)])
+    ended = subprocess.run(
+        ["unshare", "-m", "bash", "-c", mount + command], capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    assert [line for line in ended.stderr.splitlines() if line.startswith(expected)]
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_path_too_long_for_sockets_is_one_line(tmp_path: Path) -> None:

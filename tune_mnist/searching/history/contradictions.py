@@ -15,7 +15,7 @@ from tune_mnist.errors import InputError, SkippedWarning
 from tune_mnist.searching.observer import Row
 from tune_mnist.spaces import config_key
 from tune_mnist.store.plans import SearchRecord, read_search
-from tune_mnist.store.proposals import Proposal, ProposalList, read_list
+from tune_mnist.store.proposals import Proposal, ProposalList, number_of, read_list
 from tune_mnist.store.reader import read_trials
 
 _COLUMNS = ("trial", "attempt", "status", "config", "seed", "schedule", "proposed_after")
@@ -35,8 +35,8 @@ def contradictions(root: Path, search: str) -> tuple[list[str], int]:
         warnings.simplefilter("always", SkippedWarning)
         # In this order: a running search writes a row after its proposal.
         rows = read_trials(root, search=search, columns=_COLUMNS).to_pylist()
-        listed = read_list(root, search)
         try:
+            listed = read_list(root, search)
             record = read_search(root, search)
         except InputError as error:
             return [str(fault) for fault in error.faults], _trials(rows)
@@ -93,7 +93,13 @@ def _between(listed: ProposalList, rows: Sequence[Row], record: SearchRecord) ->
     if not listed.proposals and all(row["proposed_after"] is None for row in rows):
         return  # an early version kept no list
     configs = {one.number: config_key(one.config) for one in listed.proposals}
-    started = {int(row["trial"]): row for row in rows}
+    started = {}
+    for row in rows:
+        number = number_of(row["trial"])
+        if number is None:
+            yield f"trial {row['trial']} is not the number of a proposal"
+        else:
+            started[number] = row
     for number, row in sorted(started.items()):
         if number not in configs:
             yield f"trial {row['trial']} was never proposed"

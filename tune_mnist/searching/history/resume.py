@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from pydantic.main import IncEx
 
 from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
-from tune_mnist.errors import input_error
+from tune_mnist.errors import input_error, warn_skipped
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.history.proposed import Proposed, proposed
 from tune_mnist.searching.observer import Row
@@ -33,7 +33,7 @@ from tune_mnist.store.layout import check_tree, checkpoints_folder
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.merge import ROW_GROUP
 from tune_mnist.store.plans import SearchRecord, read_search
-from tune_mnist.store.proposals import Proposal, name_damaged, read_list
+from tune_mnist.store.proposals import Proposal, name_damaged, number_of, read_list
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.training.saved_state import FILE, is_whole
 
@@ -155,7 +155,7 @@ def earlier_runs(root: Path, name: str) -> Earlier:
 
 def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
     """Return what a search has done so far; if it is running, it may do more meanwhile."""
-    rows = read_trials(root, search=name).to_pylist()
+    rows = list(_numbered(name, read_trials(root, search=name).to_pylist()))
     listed = read_list(root, name)
     if rows and not listed.proposals and all(row["proposed_after"] is None for row in rows):
         problem = f"{name!r} kept no list of proposals"
@@ -189,6 +189,16 @@ def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
         notes=notes,
         whole=not (listed.damaged or notes),
     )
+
+
+def _numbered(name: str, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows of trials with a number; warn of the others."""
+    for row in rows:
+        if number_of(row["trial"]) is not None:
+            yield row
+        else:
+            problem = f"left out trial {row['trial']}: its name is not the number of a proposal"
+            warn_skipped(name, problem, "restore the search from a copy")
 
 
 def saved_states(folder: Path) -> dict[int, list[Path]]:

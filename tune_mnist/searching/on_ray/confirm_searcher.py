@@ -9,6 +9,7 @@ from ray.tune.search import Searcher
 
 from tune_mnist.searching.history.confirmation import Confirmation
 from tune_mnist.searching.observer import Row
+from tune_mnist.store.proposals import number_of
 
 Wanted = Callable[[Sequence[Sequence[Row]]], Sequence[int]]
 """From the finished rows of each configuration to the number of seeds that each should have."""
@@ -31,7 +32,9 @@ class ConfirmSearcher(Searcher):
         self._done = [list(rows) for rows in done]
         self._wanted = wanted
         self._running: dict[str, tuple[int, int]] = {}  # trial to configuration and seed
-        self._next = 1 + max((int(row["trial"]) for rows in done for row in rows), default=-1)
+        self._next = 1 + max(
+            (number_of(row["trial"]) or 0 for rows in done for row in rows), default=-1
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Return nothing: Tune pickles its searcher for a restore that we never do."""

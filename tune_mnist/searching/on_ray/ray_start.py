@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import secrets
 import shlex
 import sys
@@ -28,6 +29,7 @@ _PACKAGE = Path(__file__).resolve().parents[3]
 """The folder that our own package is imported from."""
 
 _HOME_FIX = "set the environment variable HOME to a folder that you may write and that has room"
+_SHARED_MEMORY = Path("/dev/shm")
 _UNUSED = ("start_monitor", "start_log_monitor", "start_api_server")
 _TOKEN_SETTINGS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -55,6 +57,8 @@ def start_ray(folder: Path, *, dashboard: bool, **arguments: Any) -> Any:
 
     Raises: InputError: Ray cannot start here.
     """
+    _check_ray()
+    _check_machine(arguments.get("object_store_memory", 0))
     if not any(name in os.environ for name in _TOKEN_SETTINGS):
         _private_token(token_file())
     # Ray puts the interpreter into a shell's line as it is.
@@ -80,6 +84,29 @@ def start_ray(folder: Path, *, dashboard: bool, **arguments: Any) -> Any:
             )
     except Exception as error:  # of many kinds; none is worth a traceback
         raise _cannot_start(error) from error
+
+
+def _check_ray() -> None:
+    """Raise InputError if this version of Ray has not what we replace in it."""
+    if missing := [name for name in _UNUSED if not hasattr(Node, name)]:
+        problem = f"{ray.__version__} has no method {', '.join(missing)} that we could replace"
+        raise input_error("Ray", problem, "install the version that constraints.txt names")
+
+
+def _check_machine(needed: int) -> None:
+    """Raise InputError where Ray's object store cannot be: Ray would try for 35 s, and not say why.
+
+    Args:
+        needed: bytes of its file.
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if most not in (resource.RLIM_INFINITY, -1) and most < needed:
+        problem = f"no file may exceed {most:,} bytes here, and Ray needs one of {needed:,}"
+        raise input_error("ulimit -f", problem, "raise the limit with `ulimit -f unlimited`")
+    if sys.platform == "linux" and not os.access(_SHARED_MEMORY, os.W_OK):
+        problem = "is missing or cannot be written, and Ray keeps its objects there"
+        fix = f"mount a tmpfs at {_SHARED_MEMORY}; in a container, set its --shm-size"
+        raise input_error(_SHARED_MEMORY, problem, fix)
 
 
 class _SafeJob(JobConfig):
@@ -133,7 +160,7 @@ def _only_used_processes(dashboard: bool) -> Iterator[None]:
     a start (Ray 2.60, measured with psutil), and another second when Ray stops. `ray.init` has no
     option that leaves them out, so we replace the methods that start them.
     """
-    unused = [] if dashboard else [name for name in _UNUSED if hasattr(Node, name)]
+    unused = () if dashboard else _UNUSED
     with replaced(Node, dict.fromkeys(unused, lambda *_, **__: None)):
         yield
 
