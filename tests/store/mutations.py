@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -16,7 +17,9 @@ import pyarrow.parquet as pq
 
 from tests.analysis.example_store import epochs, failed, trial, write_store
 from tune_mnist.store.plans import Ended, Granted, Run, SearchRecord
+from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.writer import Writer
+from tune_mnist.training.saved_state import FILE
 
 NUMBERS: tuple[Any, ...] = (
     *(None, float("nan"), float("inf"), -float("inf"), -1.0, 1e308, -1e308, 5e-324, 1.5, 0.0),
@@ -84,8 +87,15 @@ def sample(root: Path) -> Path:
     for name in ("svm", "resnet"):
         with Writer(root, name, {"C": float, "kernel": str}, resume=True) as writer:
             writer.write_search(record(name))
+            for number in range(3):
+                config = {"kernel": ("rbf", "poly")[number % 2], "C": 10.0**number}
+                writer.append_proposal(Proposal(number, config, number))
             if name == "svm":
                 writer.compact()
+        left = (f".writers/{name}/lock", f".checkpoints/{name}/run/00005.0/checkpoint_0/{FILE}")
+        for file in left:  # by a writer that was killed
+            (root / file).parent.mkdir(parents=True)
+            (root / file).write_text("process 7 on elsewhere")
     return root
 
 
@@ -231,6 +241,18 @@ def flipped_bytes(root: Path, chance: random.Random) -> None:
     file.write_bytes(content)
 
 
+def flipped_name(root: Path, chance: random.Random) -> None:
+    """Flip a bit in the name of any file or folder."""
+    path = chance.choice(sorted(root.rglob("*")))
+    name = bytearray(os.fsencode(path.name))
+    name[chance.randrange(len(name))] ^= 1 << chance.randrange(8)
+    text = os.fsdecode(bytes(name))
+    if text not in (".", "..") and not {"/", "\0"} & set(text):
+        new = path.with_name(text)
+        if not new.exists():
+            path.rename(new)
+
+
 def odd_names(root: Path, chance: random.Random) -> None:
     """Rename a file or a search's folder, or add a stray one."""
     what = chance.randrange(4)
@@ -278,5 +300,5 @@ def odd_text(root: Path, chance: random.Random) -> None:
 
 DAMAGES: tuple[Damage, ...] = (
     *(odd_values, odd_values, odd_values, odd_column, odd_column, not_utf8, by_pandas),
-    *(flipped_bytes, odd_names, odd_record, odd_record, odd_text),
+    *(flipped_bytes, flipped_bytes, flipped_name, odd_names, odd_record, odd_record, odd_text),
 )

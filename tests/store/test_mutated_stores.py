@@ -24,6 +24,8 @@ from tune_mnist.cli.console import console
 from tune_mnist.cli.leaderboard import print_table
 from tune_mnist.errors import InputError, SkippedWarning
 from tune_mnist.pages.leaderboard import write_leaderboard
+from tune_mnist.searching.history.contradictions import contradictions
+from tune_mnist.searching.history.resume import earlier_runs
 from tune_mnist.store.plans import read_search
 from tune_mnist.store.reader import top_trials
 from tune_mnist.store.selection import EVERYTHING, Selection
@@ -74,6 +76,13 @@ def one_search(root: Path) -> None:
     assert len(top_trials(root, top=3, metric="wall_time_s", selection=Selection("svm"))) >= 0
 
 
+def history(root: Path) -> None:
+    found, trials = contradictions(root, "svm")
+    assert len(found) + trials >= 0
+    earlier = earlier_runs(root, "svm")
+    assert len(earlier.rows) + len(earlier.states) >= 0
+
+
 def page(root: Path) -> None:
     write_leaderboard(root, root.with_suffix(".html"), within=0.05)
 
@@ -86,6 +95,7 @@ VIEWS: dict[str, View] = {
     "importance": importance,
     "status": records,
     "one search": one_search,
+    "history": history,
     "page": page,
 }
 QUICK = [name for name in VIEWS if name not in ("page", "importance")]
