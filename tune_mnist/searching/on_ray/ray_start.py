@@ -105,7 +105,7 @@ def _check_machine(needed: int) -> None:
         raise input_error("ulimit -f", problem, "raise the limit with `ulimit -f unlimited`")
     if sys.platform == "linux" and not os.access(_SHARED_MEMORY, os.W_OK):
         problem = "is missing or cannot be written, and Ray keeps its objects there"
-        fix = f"mount a tmpfs at {_SHARED_MEMORY}; in a container, set its --shm-size"
+        fix = "mount a tmpfs there; a container is given one when it is started"
         raise input_error(_SHARED_MEMORY, problem, fix)
 
 
