@@ -207,6 +207,7 @@ def _entering(parquet: pq.ParquetFile, group: int, query: Query, worst: Numbers)
         return _RUNNING.empty_table()
     names = ["trial", "status", *query.wanted]
     texts = parquet.read_row_group(group, columns=names, use_threads=False)
+    texts.validate(full=True)  # texts that are not UTF-8
     stopped = pc.fill_null(pc.not_equal(texts["status"], "completed"), True).to_numpy()
     failed = pc.fill_null(pc.equal(texts["status"], "failed"), False).to_numpy()
     enters &= ~failed & (better | ~stopped)
