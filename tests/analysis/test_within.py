@@ -217,3 +217,10 @@ def noisy_store(
     for name in ("test_accuracy", "cpus", "shared_with"):
         columns[name] = pa.nulls(count, TRIALS.field(name).type)
     return pa.table(columns)
+
+
+def test_two_standard_errors_of_seed_noise_are_not_allowed(tmp_path: Path) -> None:
+    """One standard error of the difference is 0.41 points here; 0.55 more than the tolerance."""
+    noisy = [svm(1, 0.975 + d, 9, seed=s) for s, d in enumerate([-0.002, 0.002])]
+    noisy += [svm(2, 0.9675 + d, 5, seed=s) for s, d in enumerate([-0.002, 0.002])]
+    assert only(tmp_path, *noisy).config == '{"C": 1}'

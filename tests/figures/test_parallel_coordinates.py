@@ -94,3 +94,25 @@ def test_winner_is_the_line_on_top(tmp_path: Path) -> None:
     numbers = parallel(tmp_path, {"kernel": "rbf"}, {"kernel": "poly"}, {"kernel": "linear"})
     lines = parallel_coordinates_figure(numbers).data
     assert [line.line.color == WINNER for line in lines] == [False, False, True]
+
+
+def test_every_axis_is_drawn_with_its_heading_and_its_values(tmp_path: Path) -> None:
+    numbers = parallel(tmp_path, {"kernel": "rbf", "C": 1.0}, {"kernel": "poly", "C": 2.0})
+    layout = parallel_coordinates_figure(numbers).layout
+    upright = [line.x0 for line in layout.shapes if line.x0 == line.x1 and line.y0 < line.y1]
+    assert upright == [0, 1, 2]
+    texts = [[one.text for one in layout.annotations if one.x == place] for place in range(3)]
+    assert [heading for heading, *_ in texts] == [
+        "<b>kernel</b>",
+        "<b>C</b>",
+        "<b>val</b><br><b>accuracy</b>",
+    ]
+    assert [values for _, *values in texts[:2]] == [["poly", "rbf"], ["1", "2"]]
+
+
+def test_trials_of_one_value_lie_on_both_sides_of_it(tmp_path: Path) -> None:
+    drawn = axis(parallel(tmp_path, *[{"kernel": "rbf"}] * 4, {"kernel": "poly"}), "kernel")
+    [rbf] = [at for at, text in drawn.ticks if text == "rbf"]
+    off = drawn.at[:4] - rbf
+    assert off[0] > 0 > off[3]
+    assert abs(off).max() < 0.071

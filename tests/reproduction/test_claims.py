@@ -275,6 +275,14 @@ def test_a_claim_can_come_out_each_way(name: str) -> None:
     assert found == wanted
 
 
+@pytest.mark.parametrize("name", [one.name for one in CLAIMS if not one.every_test_set])
+def test_runs_on_the_other_test_set_change_no_finding(name: str) -> None:
+    holds, fails, _ = CASES[name]
+    standard, others = holds(), fails().assign(test_set="holdout")
+    both = pd.concat([others, standard], ignore_index=True)
+    assert judged(KNOWN[name], both) == judged(KNOWN[name], standard)
+
+
 def test_without_runs_no_claim_is_decidable() -> None:
     found = audit(published_runs(), published_runs()[:0])
     assert {one.ours.verdict for one in found} == {"not decidable"}

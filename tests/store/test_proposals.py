@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from datetime import datetime, timezone
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from tune_mnist.store.layout import proposals_file, quarantine_folder, record_fi
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.proposals import Proposal, read_list
 from tune_mnist.store.reader import list_searches
-from tune_mnist.store.writer import Writer
+from tune_mnist.store.writer import StoreError, Writer
 
 ONE, TWO = proposal(0), Proposal(1, {"kernel": "ü\n", "C": 1e-05}, 1)
 OLD = b'{"number": 0, "config": {"kernel": "rbf", "C": 1.0}, "seen": 0}\n'
@@ -172,3 +174,28 @@ def test_the_record_says_how_and_when_the_search_ended(tmp_path: Path) -> None:
     assert record.ended is not None
     assert before <= datetime.fromisoformat(record.ended.at) <= datetime.now(timezone.utc)
     assert (record.seed, record.ended.reason) == (7, "done")
+
+
+@pytest.mark.parametrize("missing", [1, 2, 3])
+def test_a_proposal_that_the_disk_takes_only_in_part_is_taken_back_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: int
+) -> None:
+    write, refused = os.write, False
+
+    def nearly(descriptor: int, line: bytes) -> int:
+        nonlocal refused
+        if refused:
+            raise OSError(ENOSPC, "No space left on device")
+        refused = True
+        return write(descriptor, line[:-missing])
+
+    with Writer(tmp_path, "svm", PARAMETERS) as writer:
+        writer.append_proposal(ONE)
+        before = proposals_file(tmp_path, "svm").read_bytes()
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", nearly)
+            with pytest.raises(StoreError, match="No space left"):
+                writer.append_proposal(TWO)
+        assert proposals_file(tmp_path, "svm").read_bytes() == before
+        writer.append_proposal(TWO)
+    assert read_proposals(tmp_path, "svm") == [ONE, TWO]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,11 @@ def test_a_search_that_another_process_confirmed_meanwhile_is_not_confirmed(
     with pytest.raises(InputError, match="confirmed by another process meanwhile"):
         run_confirmation(late)
     assert read_search(searched, "s-confirm").confirms == other
+
+
+def test_a_search_is_not_confirmed_on_other_images(searched: Path, few_digits: Dataset) -> None:
+    chosen = confirmation_of(searched, "s", top=None, seeds=2)
+    assert plan_confirmation(chosen, few_digits, TWO_CPUS).trials == 6
+    others = replace(few_digits, content_hash="of other images")
+    with pytest.raises(InputError, match="digits is not the data that 's' ran on"):
+        plan_confirmation(chosen, others, TWO_CPUS)

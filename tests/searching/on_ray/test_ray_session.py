@@ -10,13 +10,19 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
 from tests.searching.conftest import RESNET, SVM, plan_text
+from tune_mnist.datasets import Dataset, Images
 from tune_mnist.errors import InputError
 from tune_mnist.searching.on_ray import ray_start
-from tune_mnist.searching.on_ray.ray_session import check_resources, check_running_ray
+from tune_mnist.searching.on_ray.ray_session import (
+    _object_store_bytes,
+    check_resources,
+    check_running_ray,
+)
 from tune_mnist.searching.on_ray.ray_start import token_file
 
 
@@ -145,3 +151,11 @@ def test_a_trial_that_fits_on_no_single_node_is_refused(tmp_path: Path) -> None:
     plan = replace(plan_text(tmp_path, SVM), cpus_per_trial=2)
     with pytest.raises(InputError, match=r"has no single node with CPU=2 for a trial"):
         check_resources(plan, [{"CPU": 1}, {"CPU": 1}])
+
+
+@pytest.mark.parametrize("megabytes", [1, 300, 1000])
+def test_ray_has_room_for_the_data_set_twice(few_digits: Dataset, megabytes: int) -> None:
+    many = np.broadcast_to(np.uint8(0), (megabytes * 2**20, 1, 1))  # it takes one byte
+    train = Images(many, few_digits.train.labels)
+    room = _object_store_bytes(replace(few_digits, train=train))
+    assert room >= max(2 * many.nbytes, 512 * 2**20)
