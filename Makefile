@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SEARCH := $(BIN)/python -m tune_mnist
 
-.PHONY: search test lint docs format bench check browser
+.PHONY: search test lint docs format bench check browser mutate
 
 search: $(STAMP) ## the main job on the embedded digits: SVM and ResNet trials, winner, page
 	$(SEARCH) search svm --dataset digits --trials 24 --results $(RESULTS)
@@ -39,6 +39,11 @@ bench: $(STAMP) ## the short form of every benchmark
 	    shared_prefixes bfloat16; do \
 	  $(BIN)/python -m benchmarks.$$claim --short || exit 1; \
 	done
+
+# By hand, not in CI: it takes hours.
+mutate: $(STAMP) ## change the code a little, again and again, and count what the tests notice
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,mutate]'
+	nice -n 19 $(BIN)/python -m tests.mutation
 
 # Debian's Chromium where we are root, else Playwright's own.
 browser: $(STAMP)
