@@ -16,7 +16,8 @@ Row = dict[str, Any]
 class Observer:
     """Watches a search and does nothing; override what you want to see.
 
-    Every method is called in the driver process, one call at a time.
+    Every method is called in the driver process, one call at a time: while trials run, in another
+    thread than the one that began the search.
     """
 
     def reading(self, done: int, total: int) -> None:

@@ -1,20 +1,30 @@
-"""Ray started quietly in this process for one search, and stopped after it."""
+"""Ray started quietly in this process for one search, and stopped after it, also if it dies."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tune_mnist.datasets import Dataset
-from tune_mnist.errors import input_error
+from tune_mnist.errors import InputError, input_error
 from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.searching.planning.plan import Plan
 
 TURN = "turn"
 """A resource of which there is one; the trials of a population take turns with it (tuner.py)."""
+
+LOOK_EVERY_S = 0.2
+"""Between two looks at Ray's processes, which are our children."""
+
+LOST_S = 3.0
+"""After Ray's death, a call that waits for it has so many seconds to end by itself."""
+
+_Result = TypeVar("_Result")
 
 _SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -69,7 +79,95 @@ def ray_session(
         finally:
             if on_dashboard is not None:
                 _kill_autoscaler()
-            ray.shutdown()
+            if dead := _dead():
+                _leave(dead)
+                _kill_what_is_left(folder)
+            else:
+                ray.shutdown()
+
+
+def while_ray_lives(work: Callable[[], _Result], lose: Callable[[InputError], None]) -> _Result:
+    """Return what `work` returns; it runs in a thread of its own.
+
+    A call of Ray's library waits for a minute for a server (GCS) that has died, and then the
+    library ends this process. So this thread watches Ray's processes. If one has died, it leaves
+    the other thread behind after a few seconds.
+
+    Args:
+        work: calls Ray.
+        lose: called with the error if Ray dies, so that the work ends if it can.
+
+    Raises: InputError: Ray has died. Everything that `work` raises while Ray lives.
+    """
+    done: Future[_Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # the waiting thread raises it
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="Ray Tune", daemon=True).start()
+    while not wait([done], LOOK_EVERY_S).done and not _dead():
+        pass
+    if dead := _dead():
+        lost = _lost(f"its process {dead[0]} has died")
+        lose(lost)
+        wait([done], LOST_S)
+        raise lost
+    return done.result()
+
+
+def _dead() -> list[str]:
+    """Return which processes have ended without which Ray cannot go on.
+
+    Those of a Ray that we did not start are no children of ours, and are not looked at.
+    """
+    from ray._private import worker
+
+    node: Any = worker._global_node
+    ended = [name for name, _ in node.dead_processes()] if node else []
+    return [name for name in ("gcs_server", "raylet") if name in ended]
+
+
+def _leave(dead: list[str]) -> None:
+    """Shut Ray down as far as that ends within seconds; else leave it to the end of this process.
+
+    It would wait for a dead server, which is not even tried here: Ray's library ends this process a
+    minute after the server's death, if it still lives then.
+    """
+    import atexit
+
+    import ray
+    from ray._private import worker
+
+    closing = threading.Thread(target=ray.shutdown, daemon=True)
+    if "gcs_server" not in dead:
+        closing.start()
+        closing.join(LOST_S)
+        if not closing.is_alive():
+            return
+    atexit.unregister(worker.shutdown)
+
+
+def _kill_what_is_left(folder: Path) -> None:
+    """Kill the processes of a Ray that has died; some of them would take a minute to notice.
+
+    Args:
+        folder: of its files; each of its processes writes a log there.
+    """
+    import psutil
+
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            logs = [Path(file.path) for file in process.open_files()]
+            if process.pid != os.getpid() and any(log.is_relative_to(folder) for log in logs):
+                process.kill()
+
+
+def _lost(problem: str) -> InputError:
+    fix = "make sure that nothing kills its processes and that there is enough memory"
+    return input_error("Ray", problem, fix)
 
 
 def _kill_autoscaler() -> None:
@@ -138,18 +236,11 @@ _SHUT_DOWN = "end it with ray.shutdown(), so that the search starts its own"
 
 
 def check_alive() -> None:
-    """Raise InputError if Ray has no node left.
-
-    Ray takes seconds to notice. The agent is our child process, so we can look at it at once.
-    """
-    import psutil
+    """Raise InputError if Ray has no node left; Ray takes seconds to notice."""
     import ray
 
-    agents = [one for one in psutil.Process().children() if one.name() == "raylet"]
-    gone = agents and all(one.status() == psutil.STATUS_ZOMBIE for one in agents)
-    if gone or not any(node["Alive"] for node in ray.nodes()):
-        fix = "make sure that nothing kills its processes and that there is enough memory"
-        raise input_error("Ray", "its last node has died", fix)
+    if _dead() or not any(node["Alive"] for node in ray.nodes()):
+        raise _lost("its last node has died")
 
 
 def _object_store_bytes(data: Dataset) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import signal
 import threading
@@ -22,7 +23,7 @@ from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
 from tune_mnist.searching.on_ray.ending import Ending, Outcome, StopAll
 from tune_mnist.searching.on_ray.events import TrialEvents
 from tune_mnist.searching.on_ray.failure import errors_end_one_trial
-from tune_mnist.searching.on_ray.ray_session import ray_session
+from tune_mnist.searching.on_ray.ray_session import ray_session, while_ray_lives
 from tune_mnist.searching.on_ray.recorder import Recorder
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS, remember
 from tune_mnist.searching.on_ray.scratch import remove_leftovers, scratch_folder
@@ -53,7 +54,7 @@ class SearchRun:
         plan: from `plan_search`; a Ray that runs already must have its CPUs and GPUs.
         data: put once into Ray's object store, shared by all trials.
         writer: receives a row the moment a trial finishes.
-        observer: watches, in this thread.
+        observer: watches; called in the thread that runs Tune, or in this one before it starts.
         dashboard: whether Ray's dashboard is started. Each trial then gets a process under its
             own name, which costs about a second more.
         began: when the time budget began to run, on the monotonic clock; None for now.
@@ -142,6 +143,7 @@ class SearchRun:
     def _train(self, searcher: ProposalSearcher | ConfirmSearcher, gram: SharedGram | None) -> None:
         outcome = self._ending.outcome
         if gram:
+            self._events.late_s = math.inf
             gram.seconds.add_done_callback(self._gram_built)
         with self._folder() as folder:
             parts = TuneParts(
@@ -154,7 +156,7 @@ class SearchRun:
             running = tuner(self._plan, self._shared(gram), parts, self._dashboard)
             try:
                 with errors_end_one_trial():
-                    began = len(running.fit())
+                    began = len(while_ray_lives(running.fit, self._ending.lose))
             except OSError as error:  # of Tune's own files; the store's are StoreErrors
                 problem = f"takes no more files of Ray Tune: {error.strerror or error}"
                 raise input_error(folder, problem, "free some space there") from error
@@ -202,7 +204,7 @@ class SearchRun:
         """Start the clocks of the trials that waited, or end the search: called in its thread."""
         error = built.exception()
         if error is None:
-            self._events.restart_clocks()
+            self._events.restart_clocks(built.result())
         elif isinstance(error, InputError):
             self._ending.lose(error)
 
