@@ -1,17 +1,20 @@
-"""A search in which no trial starts says so, once."""
+"""A search in which no trial starts says so, once; a trial that is late is killed."""
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import ray
 
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.ending import Ending
-from tune_mnist.searching.on_ray.events import TrialEvents
-from tune_mnist.searching.on_ray.recorder import Recorder
+from tune_mnist.searching.on_ray.events import LATE_S, TrialEvents
+from tune_mnist.searching.on_ray.recorder import Attempt, Recorder
 
 
 class Told(Observer):
@@ -51,3 +54,25 @@ def test_while_a_trial_runs_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     now[0] = 550.0
     events.look()
     assert observer.stalls == []
+
+
+def test_a_late_trial_is_killed_but_not_while_it_waits_for_what_all_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    killed: list[str] = []
+    monkeypatch.setattr(ray, "kill", killed.append)
+    trial: Any = SimpleNamespace(temporary_state=SimpleNamespace(ray_actor="its process"))
+    unused: Any = None
+    events = TrialEvents(cast(Recorder, unused), cast(Ending, unused), Told(), 5.0)
+    attempt = Attempt(trial, {}, turn=time.monotonic() - 1000)
+    events._running["1"] = attempt
+    events.late_s = math.inf
+    events.look()
+    events.restart_clocks(waited_s=10)
+    events.look()
+    attempt.turn = time.monotonic() - (5 + LATE_S + 20) + 1
+    events.look()
+    assert killed == []
+    attempt.turn -= 2
+    events.look()
+    assert killed == ["its process"]

@@ -8,12 +8,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from ray import tune
 
 from tests.searching.conftest import RESNET, SVM, Searched
 from tune_mnist.errors import Fault, InputError
 from tune_mnist.searching.observer import Observer, Row
+from tune_mnist.searching.on_ray import events
+from tune_mnist.spaces import Config
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.writer import StoreError, Writer
 
@@ -202,6 +205,26 @@ def test_a_trial_that_hangs_is_ended_and_its_bundle_is_free_again(search: Search
     hanging = next(row for row in rows if row["status"] == "failed")
     assert hanging["error"] == "took more than 15 s, and was ended"
     assert hanging["wall_time_s"] < 15 + 5
+
+
+def test_a_trial_that_is_stopped_is_ended_by_the_search(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGSTOP stops the clock of its own process too; the next trial gets its bundle."""
+    monkeypatch.setattr(events, "LATE_S", 3.0)
+
+    def stop_the_first(self: Observer, trial: str, config: Config) -> None:
+        if trial == "00000":
+            for child in psutil.Process().children(recursive=True):
+                if child.name().startswith("ray::ImplicitFunc"):
+                    child.suspend()
+
+    monkeypatch.setattr(Observer, "trial_started", stop_the_first)
+    outcome, rows = search(RESNET, max_concurrent=1, trial_timeout_s=10)
+    assert outcome.counts == {"completed": 1, "failed": 1}
+    stopped = next(row for row in rows if row["status"] == "failed")
+    assert (stopped["trial"], stopped["error"]) == ("00000", "took more than 10 s, and was ended")
+    assert stopped["wall_time_s"] < 10 + 20  # 3 late, 3 between looks, 5 until Ray has killed it
 
 
 def test_a_store_that_takes_no_more_rows_ends_the_search_with_one_line(

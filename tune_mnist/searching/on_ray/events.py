@@ -23,6 +23,10 @@ from tune_mnist.store.proposals import Proposal
 STALLED_S = 60.0
 """After so many seconds without a running trial, something is wrong with Ray or the machine."""
 
+LATE_S = 30.0
+"""A trial ends itself at its limit. One that cannot, since it is stopped for example, is ended so
+many seconds later: before its own clock begins it may compile code and read the data."""
+
 
 class TrialEvents(Callback):
     """Passes on what happens to the trials: store first, then sampler, ending and observer.
@@ -34,6 +38,8 @@ class TrialEvents(Callback):
         limit_s: seconds after which a trial ends itself; None for no limit.
 
     Attributes:
+        late_s: seconds after a trial's limit at which this process ends it; inf while the trials
+            wait for what they share.
         trainings: learn how each trial went; None for a confirmation, which has none.
         ended: how many of Tune's trials have ended.
     """
@@ -49,18 +55,28 @@ class TrialEvents(Callback):
         self._idle_since: float | None = None  # on the monotonic clock; None before the first look
         self.trainings: Trainings | None = None
         self.ended = 0
+        self.late_s = LATE_S
 
     def __getstate__(self) -> dict[str, Any]:
         """Return nothing: Tune pickles its callbacks for a restore that we never do."""
         return {}
 
-    def restart_clocks(self) -> None:
-        """Begin the time of the running trials now: they have waited for what all of them share."""
+    def restart_clocks(self, waited_s: float) -> None:
+        """Begin the time of the running trials now: they have waited for what all of them share.
+
+        Args:
+            waited_s: so many seconds; a trial on another node may wait longer.
+        """
         for attempt in list(self._running.values()):
             attempt.restart_clock()
+        self.late_s = LATE_S + 2 * waited_s
 
     def look(self) -> None:
-        """Tell the observer, once, if Ray has started no trial for a minute."""
+        """End what is late, and tell the observer, once, if Ray started no trial for a minute."""
+        if self._limit_s is not None:
+            for attempt in list(self._running.values()):
+                if attempt.ran_s() > self._limit_s + self.late_s:
+                    _kill(attempt)
         now = time.monotonic()
         if self._running or self._idle_since is None:
             self._idle_since = now
@@ -71,9 +87,7 @@ class TrialEvents(Callback):
     def kill_running(self) -> None:
         """End the running trials' processes: Tune asks them to stop, and waits for seconds."""
         for attempt in list(self._running.values()):
-            actor = attempt.trial.temporary_state.ray_actor
-            if actor is not None:
-                ray.kill(actor)
+            _kill(attempt)
 
     def answered(self, proposal: Proposal, past: Past) -> None:
         """Store a trial that needs no training: another has measured it."""
@@ -87,7 +101,9 @@ class TrialEvents(Callback):
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Note when the trial began; one of a population comes back, perhaps changed."""
         config = trial.config["hyperparameters"]
-        self._running.setdefault(trial.trial_id, Attempt(trial, config)).config = config
+        new = Attempt(trial, config)
+        attempt = self._running.setdefault(trial.trial_id, new)
+        attempt.config, attempt.turn = config, new.turn
         self._observer.trial_started(trial_name(trial), config)
 
     def on_trial_result(
@@ -125,7 +141,7 @@ class TrialEvents(Callback):
         attempt = self._running.pop(trial.trial_id, Attempt(trial, trial.config["hyperparameters"]))
         if self._ending.lost:  # then the fault is not the trial's
             return
-        failure = failure_of(trial, attempt.took_s(), self._limit_s)
+        failure = failure_of(trial, attempt.ran_s(), self._limit_s)
         if failure.cause in ("died", "timed out"):
             try:
                 check_alive()
@@ -150,3 +166,10 @@ class TrialEvents(Callback):
         if is_last:
             self._ending.add(row)
         self._observer.trial_finished(row)
+
+
+def _kill(attempt: Attempt) -> None:
+    """Kill a trial's process, unless it is paused and has none; one that is stopped dies in 5 s."""
+    actor = attempt.trial.temporary_state.ray_actor
+    if actor is not None:
+        ray.kill(actor)

@@ -47,7 +47,7 @@ def failure_of(trial: Trial, took_s: float, limit_s: float | None) -> Failure:
 
     Args:
         trial: one that Tune has ended with an error.
-        took_s: seconds since it began.
+        took_s: seconds since its process began with it.
         limit_s: seconds after which its process ends itself; None for no limit.
     """
     error = trial_error(trial)

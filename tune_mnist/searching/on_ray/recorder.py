@@ -26,12 +26,17 @@ from tune_mnist.training.measurement import OF_TEST_IMAGES
 
 @dataclass
 class Attempt:
-    """One of Tune's trials while it runs: what it is, when it began, what it measured."""
+    """One of Tune's trials while it runs: what it is, when it began, what it measured.
+
+    Its process may be given up and started again, in a population for example: `turn` is when the
+    present one began.
+    """
 
     trial: Trial
     config: Config
     started: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     began: float = field(default_factory=monotonic)  # a clock that nobody sets
+    turn: float = field(default_factory=monotonic)
     measurements: list[Row] = field(default_factory=list)
 
     @property
@@ -42,10 +47,15 @@ class Attempt:
     def restart_clock(self) -> None:
         """Begin its time now."""
         self.started, self.began = datetime.now(timezone.utc), monotonic()
+        self.turn = self.began
 
     def took_s(self) -> float:
         """Return the seconds since it began."""
         return monotonic() - self.began
+
+    def ran_s(self) -> float:
+        """Return the seconds since its present process began with it, which its limit counts."""
+        return monotonic() - self.turn
 
 
 class Recorder:
