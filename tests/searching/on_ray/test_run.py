@@ -220,11 +220,10 @@ def test_a_trial_that_is_stopped_is_ended_by_the_search(
                     child.suspend()
 
     monkeypatch.setattr(Observer, "trial_started", stop_the_first)
-    outcome, rows = search(RESNET, max_concurrent=1, trial_timeout_s=10)
-    assert outcome.counts == {"completed": 1, "failed": 1}
-    stopped = next(row for row in rows if row["status"] == "failed")
-    assert (stopped["trial"], stopped["error"]) == ("00000", "took more than 10 s, and was ended")
-    assert stopped["wall_time_s"] < 10 + 20  # 3 late, 3 between looks, 5 until Ray has killed it
+    _, rows = search(RESNET, max_concurrent=1, trial_timeout_s=10)
+    stopped, following = sorted(rows, key=lambda row: str(row["trial"]))
+    assert stopped["error"] == "took more than 10 s, and was ended"
+    assert following["started"] >= stopped["finished"]
 
 
 def test_a_store_that_takes_no_more_rows_ends_the_search_with_one_line(
