@@ -28,10 +28,12 @@ def test_a_search_on_a_full_disk_of_output_finishes_and_says_so_in_one_line(tmp_
             check=False,
         )
     assert len(read_trials(tmp_path / "results", search="s")) == 2
-    lines = [line for line in ended.stderr.splitlines() if "test images of its own" not in line]
+    of_the_data, *lines = ended.stderr.splitlines()
+    assert of_the_data.startswith("digits: 10 classes; ")
     assert lines == [
+        "no test images of its own: tested on the 20 % held out of the training pool",
         "stdout: cannot be written (No space left on device); a part of the output is lost,"
-        " but no result"
+        " but no result",
     ]
     assert ended.returncode == 1
 

@@ -23,7 +23,7 @@ def mnist(monkeypatch: pytest.MonkeyPatch) -> Dataset:
     few = Images(digits.train.images[:200], digits.train.labels[:200])
     split = "report-70/10/20 seed 42, test standard"
     data = replace(digits, name="mnist", train=few, split=split)
-    monkeypatch.setattr("tune_mnist.actions.preparing.load_dataset", lambda *_, **__: data)
+    monkeypatch.setattr("tune_mnist.actions.reading_data.load_dataset", lambda *_, **__: data)
     return data
 
 

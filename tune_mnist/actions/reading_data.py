@@ -26,6 +26,7 @@ from tune_mnist.datasets import (
     TestSet,
     load_dataset,
     load_given,
+    source_path,
 )
 from tune_mnist.errors import input_error, nearest
 from tune_mnist.searching.history.resume import searched_space
@@ -34,6 +35,7 @@ from tune_mnist.spaces import Space, possible_values
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.reader import list_searches
 from tune_mnist.training.images import LARGEST_KEPT
+from tune_mnist.wording import displayed
 
 
 def read_data(
@@ -97,10 +99,13 @@ def name_of_given(name: str | None) -> str:
 
 
 def folder_of(dataset: str) -> str:
-    """Return the absolute folder or file that a data set is read from; "" if it has none."""
+    """Return the absolute folder or file that a data set is read from, as `displayed` writes it.
+
+    "" if it has none: it is known by its name, or comes from Python.
+    """
     if dataset in DATASET_NAMES or dataset.startswith(FROM_PYTHON):
         return ""
-    return str(Path(dataset).expanduser().resolve())
+    return displayed(str(source_path(dataset).resolve()))
 
 
 def recorded_place(root: Path, search: str, typed: str) -> str:
@@ -136,7 +141,7 @@ def read_again(
     """
     where = request.dataset or record.dataset_path or str(record.space.get("dataset"))
     named = where in DATASET_NAMES or where.startswith(FROM_PYTHON)
-    known = named or given is not None or Path(where).expanduser().exists()
+    known = named or given is not None or source_path(where).exists()
     if request.dataset is None and not known:
         problem = f"{where}, which {record.search!r} ran on, is not there"
         raise input_error("`dataset`", problem, "say where it is now with `dataset`")

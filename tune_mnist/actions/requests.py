@@ -33,6 +33,11 @@ class Request(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True, defer_build=True
     )
 
+    @field_validator("dataset", check_fields=False)
+    @classmethod
+    def _storable(cls, given: str | None) -> str | None:
+        return None if given is None else displayed(given)
+
 
 class SearchRequest(Request):
     """Everything that may be asked of a search. None leaves it to the space file, or is no limit.
@@ -107,11 +112,6 @@ class SearchRequest(Request):
     )
     seeds: int = Field(5, ge=2, description="Fresh seeds for each when confirming.")
     dashboard: bool = Field(False, description="Start Ray's dashboard on 127.0.0.1.")
-
-    @field_validator("dataset")
-    @classmethod
-    def _storable(cls, given: str | None) -> str | None:
-        return None if given is None else displayed(given)
 
     @field_validator("where", mode="before")
     @classmethod

@@ -17,6 +17,7 @@ from tune_mnist.datasets.load import (
     LoadOptions,
     load_dataset,
     load_given,
+    source_path,
 )
 from tune_mnist.datasets.pictures import Progress
 from tune_mnist.datasets.split import TestSet
@@ -35,4 +36,5 @@ __all__ = [
     "kept_of_each_class",
     "load_dataset",
     "load_given",
+    "source_path",
 ]

@@ -138,9 +138,7 @@ def _read(source: str, options: LoadOptions, progress: Progress | None) -> tuple
             "was given from Python, and the store keeps no images",
             "give the same images again from Python, as `data`",
         )
-    path = expanded(source)
-    if source and not path.exists():  # as the store has a name that is not UTF-8
-        path = expanded(undisplayed(source))
+    path = source_path(source)
     if source and path.is_dir():
         return displayed(path.resolve().name), _folder(path, options, progress)
     if source and path.is_file():
@@ -150,6 +148,15 @@ def _read(source: str, options: LoadOptions, progress: Progress | None) -> tuple
         "is neither a known name nor a folder nor a file",
         nearest(source, DATASET_NAMES),
     )
+
+
+def source_path(source: str) -> Path:
+    """Return the folder or file that a data set without a known name is read from.
+
+    The store has a name that is not UTF-8 as `displayed` writes it; that is found too.
+    """
+    path = expanded(source)
+    return path if path.exists() else expanded(undisplayed(source))
 
 
 def _hidden(name: str, read_from: Path | None = None) -> tuple[str, ...]:

@@ -76,7 +76,8 @@ def _decode(
             raise InputError(_bad(root, listing, decoded))
         names = [displayed(os.path.relpath(listing.paths[i], root)) for i in decoded.bad]
         some_names = some(names, MOST_NAMED)
-        notes += (f"{len(names):,} files that cannot be decoded left out: {some_names}",)
+        files = "file" if len(names) == 1 else "files"
+        notes += (f"{len(names):,} {files} that cannot be decoded left out: {some_names}",)
     labels = np.array(listing.labels, dtype=np.int64)[decoded.good]
     counts = [listing.parts.get(part, 0) for part in PARTS]
     part_of = np.repeat(np.arange(len(PARTS)), counts)[decoded.good]
