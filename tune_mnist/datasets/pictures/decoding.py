@@ -10,11 +10,18 @@ import hashlib
 import io
 import os
 import re
+import signal
+import sys
+import threading
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +29,7 @@ import numpy.typing as npt
 
 from tune_mnist.datasets.memory import check_fits
 from tune_mnist.datasets.pictures.composing import Picture, composed
+from tune_mnist.errors import input_error
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,7 +38,9 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "PPM", "TIFF", "WEBP", "JPEG2000", "AVIF")
 LARGEST_KEPT = 64  # pixels per side; if all images have one size, up to this one, they keep it
 CHUNK_FILES = 64
+SMALL_FILES = 256  # of a chunk of small files
 THREADS_PAY_BYTES = 10_000  # smaller files spend their time under the interpreter's lock
+PROCESSES_PAY_FILES = 4_000  # of small files
 PEEKED_FILES = 32  # whose headers tell how much memory all need
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -103,21 +113,55 @@ def _read_pictures(files: Sequence[Source], side: int, progress: Progress | None
     return Decoded(pixels, where, hashes, bad, notes)
 
 
-def _results(files: Sequence[Source], side: int) -> Iterable[tuple[Picture, bytes] | str]:
+def _results(files: Sequence[Source], side: int) -> Iterator[tuple[Picture, bytes] | str]:
     """Yield each file's picture and digest, or why it cannot be decoded."""
+    some = files[:CHUNK_FILES]
+    small = sum(map(_size, some)) / len(some) < THREADS_PAY_BYTES
+    step = SMALL_FILES if small else CHUNK_FILES
+    chunks = [files[i : i + step] for i in range(0, len(files), step)]
+    of_chunk = partial(_of_chunk, side=side)
+    with _side_by_side(small, len(files)) as pool:
+        try:
+            for results in map(of_chunk, chunks) if pool is None else pool.map(of_chunk, chunks):
+                yield from results
+        except BrokenProcessPool as error:
+            problem = "a process that decoded some of them was killed"
+            raise input_error(f"{len(files):,} images", problem, "free some memory") from error
 
-    def of_chunk(chunk: Sequence[Source]) -> list[tuple[Picture, bytes] | str]:
-        return [_picture_or_reason(file, side) for file in chunk]
 
-    chunks = [files[i : i + CHUNK_FILES] for i in range(0, len(files), CHUNK_FILES)]
-    typical = sum(map(_size, chunks[0])) / len(chunks[0])
-    if typical < THREADS_PAY_BYTES:
-        for chunk in chunks:
-            yield from of_chunk(chunk)
+def _of_chunk(chunk: Sequence[Source], side: int) -> list[tuple[Picture, bytes] | str]:
+    return [_picture_or_reason(file, side) for file in chunk]
+
+
+@contextmanager
+def _side_by_side(small: bool, count: int) -> Iterator[Executor | None]:
+    """Give what decodes chunks on all cores; None where that does not pay.
+
+    Large files are decoded in threads. Small ones spend their time under the interpreter's lock, so
+    many of them are decoded in forked processes, if nothing else runs in this one.
+    """
+    forks = sys.platform == "linux" and threading.active_count() == 1
+    pool: Executor
+    if not small:
+        pool = ThreadPoolExecutor(_cores())
+    elif count >= PROCESSES_PAY_FILES and forks and _cores() > 1:
+        pool = ProcessPoolExecutor(_cores(), get_context("fork"), _leave_signals_to_the_parent)
+    else:
+        yield None
         return
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for results in threads.map(of_chunk, chunks):
-            yield from results
+    with pool:
+        yield pool
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _leave_signals_to_the_parent() -> None:
+    """Let Ctrl-C end the parent only, which ends us; any other signal does its usual work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _size(file: Source) -> int:
