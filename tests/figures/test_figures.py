@@ -15,6 +15,7 @@ from tune_mnist.analysis.progress import best_so_far_numbers
 from tune_mnist.analysis.thinning import thinned, view
 from tune_mnist.analysis.tradeoff import tradeoff_numbers
 from tune_mnist.errors import InputError
+from tune_mnist.figures.chart_style import loss_axis
 from tune_mnist.figures.curves_chart import HIGHLIGHTED, training_curves_figure
 from tune_mnist.figures.progress_chart import best_so_far_figure
 from tune_mnist.figures.tradeoff_chart import tradeoff_figure
@@ -147,6 +148,12 @@ class TestTrainingCurves:
             training_curves_numbers(table, read_reports(tmp_path)), measure
         )
         assert [line.line.dash for line in figure.data] == ["dot", "solid"]
+
+    @pytest.mark.parametrize("losses", [(0.5, np.inf), (np.inf, np.nan), (0.0, 0.5)])
+    def test_a_loss_without_a_logarithm_breaks_no_axis(self, losses: tuple[float, ...]) -> None:
+        axis = loss_axis(np.array(losses))
+        assert ("tickvals" in axis) == (losses[0] == 0.5)
+        assert all(np.isfinite(axis.get("tickvals", [])))
 
 
 def test_a_name_that_is_two_data_sets_needs_a_hash(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import pyarrow as pa
 
@@ -71,6 +72,20 @@ def log_axis(title: str, low: float, high: float) -> dict[str, Any]:
         "ticktext": [f"{tick:g}" for tick in ticks],
         "hoverformat": ".4g",
     }
+
+
+def loss_axis(losses: Floats) -> dict[str, Any]:
+    """Return a log axis, because a loss falls by factors; linear if a loss has reached zero.
+
+    Args:
+        losses: any shape; NaN where there is none. Those of a training that diverged may be
+            infinite, and lie outside the axis.
+    """
+    title = "cross-entropy (nat)"
+    shown = losses[np.isfinite(losses)]
+    if not shown.size or shown.min() <= 0:
+        return {"title": titled(title)}
+    return log_axis(title, float(shown.min()), float(shown.max()))
 
 
 def percent_axis(title: str, view: tuple[float, float] | None) -> dict[str, Any]:

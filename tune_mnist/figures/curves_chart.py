@@ -15,7 +15,7 @@ from tune_mnist.figures.chart_style import (
     PALETTE,
     QUIET,
     WINNER,
-    log_axis,
+    loss_axis,
     percent_axis,
     styled,
     titled,
@@ -55,7 +55,11 @@ def training_curves_figure(numbers: Curves, measure: Literal["accuracy", "loss"]
                     hoverinfo="y+text",
                 )
             )
-    y = percent_axis("accuracy", None) if measure == "accuracy" else _loss_axis(reports)
+    y = (
+        percent_axis("accuracy", None)
+        if measure == "accuracy"
+        else loss_axis(np.concatenate([floats(reports["val_loss"]), floats(reports["train_loss"])]))
+    )
     return styled(traces, x=_fidelity_axis(floats(reports["fidelity"])), y=y)
 
 
@@ -66,14 +70,6 @@ def _of_trial(trial: dict[str, Any], reports: pa.Table) -> pa.Table:
 
 
 _PARTS = {"val": "validation", "train": "training"}
-
-
-def _loss_axis(reports: pa.Table) -> dict[str, Any]:
-    """Return a log axis, because a loss falls by factors; linear if a loss has reached zero."""
-    loss = np.concatenate([floats(reports["val_loss"]), floats(reports["train_loss"])])
-    low, high = np.nanmin(loss), np.nanmax(loss)
-    title = "cross-entropy (nat)"
-    return log_axis(title, low, high) if low > 0 else {"title": titled(title)}
 
 
 def _fidelity_axis(fidelity: Floats) -> dict[str, Any]:

@@ -10,7 +10,14 @@ import pandas as pd
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from tune_mnist.figures.chart_style import PALETTE, log_axis, percent_axis, styled, titled
+from tune_mnist.figures.chart_style import (
+    PALETTE,
+    log_axis,
+    loss_axis,
+    percent_axis,
+    styled,
+    titled,
+)
 from tune_mnist.pages.charts import Chart, View
 from tune_mnist.reproduction.published import published
 from tune_mnist.reproduction.runs import (
@@ -101,8 +108,7 @@ def _curves(curves: pd.DataFrame, measure: Measure) -> go.Figure:
             )
     y = percent_axis("accuracy", None)
     if measure == "loss":
-        losses = curves[["val_loss", "train_loss"]].to_numpy(float)
-        y = log_axis("cross-entropy (nat)", float(np.nanmin(losses)), float(np.nanmax(losses)))
+        y = loss_axis(curves[["val_loss", "train_loss"]].to_numpy(float))
     return styled(traces, x={"title": titled("epochs trained"), "dtick": 1}, y=y)
 
 
