@@ -91,7 +91,7 @@ def test_a_changed_constant_of_the_solver_changes_the_svms_alone(copy: Path) -> 
 
 
 def test_a_changed_step_of_the_network_changes_the_resnets_alone(copy: Path) -> None:
-    change(copy / "training/resnet/image_input.py", "INPUT_SIZE = ", "INPUT_SIZE = 1 + ")
+    change(copy / "training/resnet/config.py", "INPUT_SIZE = ", "INPUT_SIZE = 1 + ")
     after = hashes(copy)
     assert after["resnet"] != BEFORE["resnet"]
     assert after["svm"] == BEFORE["svm"]

@@ -10,7 +10,7 @@ runs it may rename the results, go to another working directory, or start two re
 of which pauses between reading and locking.
 
 Every round must end as the undisturbed search (`kills/verdict.py`), each run with its exit code,
-where Ray died or a signal came within 30 s and with a word on how to resume, and with no process
+where Ray died or a signal came within 40 s and with a word on how to resume, and with no process
 left. It prints a line per round and a summary; the exit code is 1 if anything was lost.
 """
 
@@ -37,8 +37,9 @@ from tests.faults.kills.verdict import differences
 GONE_S = 120.0
 """Seconds in which all processes of a killed search must end: two of Ray's agents take a minute
 to notice."""
-ENDED_S = 30.0
-"""Seconds in which a search must end after a signal or the death of Ray: 10 on a quiet machine."""
+ENDED_S = 40.0
+"""Seconds in which a search must end after a signal or the death of Ray. It takes 10 on a quiet
+machine, but 30 if Ray was still starting: that is Ray's own patience with its start."""
 KINDS: tuple[Kind, ...] = ("svm", "svm", "asha", "hyperband")
 
 

@@ -32,7 +32,7 @@ from tune_mnist.searching.history.warm_start import past_rows, warm_start
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.machine import this_machine
-from tune_mnist.searching.planning.plan import Plan, plan_search, with_engine
+from tune_mnist.searching.planning.plan import Plan, plan_search, seen_note, with_engine
 from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
 from tune_mnist.wording import displayed
 
@@ -123,7 +123,8 @@ def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
     memory = None if request.rerun else Memory(root, plan, data)
     name = request.name or new_name(space, data)
     expected = plan_forecast(root, plan, data, memory)
-    notes = (*data.described(), *plan.notes, *learned)
+    seen = seen_note(plan.space, data.train.images)
+    notes = (*data.described(), *seen, *plan.notes, *learned)
     return Prepared(request, name, plan, data, Known(memory, warm), expected, notes)
 
 
@@ -167,7 +168,14 @@ def _resumed(
         said = f"{finished} trials have finished already, and `trials={plan.trials}` adds none"
         enough = (f"{earlier.name}: {said}",)
         plan = replace(plan, trials=finished)
-    notes = (*data.described(), *plan.notes, *changed, *earlier.notes, *enough)
+    notes = (
+        *data.described(),
+        *seen_note(plan.space, data.train.images),
+        *plan.notes,
+        *changed,
+        *earlier.notes,
+        *enough,
+    )
     return Prepared(request, earlier.name, plan, data, Known(memory, earlier=earlier), None, notes)
 
 

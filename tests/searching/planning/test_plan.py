@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tune_mnist.datasets import load_dataset
 from tune_mnist.errors import InputError
 from tune_mnist.searching.planning.machine import Machine
-from tune_mnist.searching.planning.plan import plan_search, with_engine
+from tune_mnist.searching.planning.plan import plan_search, seen_note, with_engine
 from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
 
 LAPTOP = Machine(cpus=4, gpus=0, memory_bytes=8 * 2**30)
@@ -119,3 +120,34 @@ def test_the_plan_says_which_engine_trains_the_svms_and_why() -> None:
     assert engine is not None
     assert engine[0] != "shared-gram"
     assert "1,257 training rows" in engine[1]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "shape", "note"),
+    [
+        ("epochs: 1", (28, 28), "resnet: sees the images at 32x32 pixels"),
+        ("epochs: 1", (48, 48), None),
+        ("image_size: {choice: [16, 96]}", (28, 28, 3), "at 16x16 or 96x96 pixels"),
+        ("colour: grey", (64, 64, 3), "at 64x64 pixels, in grey"),
+        ("colour: {choice: [keep, grey]}", (64, 64, 3), "at 64x64 pixels, in colour and in grey"),
+        ("colour: grey", (64, 64), None),
+    ],
+)
+def test_a_note_says_how_the_network_sees_the_images(
+    tmp_path: Path, parameters: str, shape: tuple[int, ...], note: str | None
+) -> None:
+    space = f"model: resnet\ndataset: digits\nparameters:\n  {parameters}\n"
+    (tmp_path / "space.yaml").write_text(space)
+    images = np.zeros((2, *shape), np.uint8)
+    said = seen_note(read_space(tmp_path / "space.yaml"), images)
+    assert len(said) == (note is not None)
+    assert note is None or said[0].endswith(note)
+
+
+@pytest.mark.parametrize(("shape", "notes"), [((28, 20), 0), ((90, 70), 1)])
+def test_an_svm_sees_images_as_they_are_stored_up_to_64_pixels(
+    tmp_path: Path, shape: tuple[int, int], notes: int
+) -> None:
+    (tmp_path / "space.yaml").write_text("model: svm\ndataset: digits\nparameters:\n  C: 1.0\n")
+    space = read_space(tmp_path / "space.yaml")
+    assert len(seen_note(space, np.zeros((2, *shape), np.uint8))) == notes

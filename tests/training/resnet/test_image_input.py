@@ -9,7 +9,8 @@ from PIL import Image
 from torchvision import transforms
 
 from tune_mnist.training.images import resize
-from tune_mnist.training.resnet.image_input import batches, input_size, normalise, shuffled
+from tune_mnist.training.resnet.config import input_size
+from tune_mnist.training.resnet.image_input import batches, normalise, shuffled
 
 
 def random_images(*shape: int) -> np.ndarray:

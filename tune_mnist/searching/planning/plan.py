@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
@@ -20,7 +23,8 @@ from tune_mnist.searching.proposing.prefixes import MAX_LISTED, shared_lengths, 
 from tune_mnist.searching.proposing.samplers import helper
 from tune_mnist.spaces import Config, Device, Space, collapsed, possible_values, size
 from tune_mnist.store.plans import Granted, SearchRecord
-from tune_mnist.training.images import View
+from tune_mnist.training.images import LARGEST_KEPT, View
+from tune_mnist.training.resnet.config import input_size
 from tune_mnist.training.svm.config import Engine, SvmConfig, choose_engine
 
 
@@ -283,6 +287,27 @@ def with_engine(plan: Plan, data: Dataset, machine: Machine) -> Plan:
     sizes = (len(data.train), evaluated, len(data.classes))
     engine = choose_engine(configs, *sizes, machine.memory_bytes)
     return replace(plan, engine=engine)
+
+
+def seen_note(space: Space, images: npt.NDArray[np.uint8]) -> tuple[str, ...]:
+    """Return a line on how the models see the images; none if they see them as they are stored.
+
+    Args:
+        space: whose configurations are trained.
+        images: (n, h, w) or (n, h, w, 3), as stored.
+    """
+    height, width = images.shape[1:3]
+    usual = input_size(images) if space.model == "resnet" else None
+    if usual is None and max(height, width) > LARGEST_KEPT:
+        usual = LARGEST_KEPT
+    sides = sorted({view.side or usual or 0 for view in views(space)})  # 0: as stored
+    sizes = [(side, side) if side else (width, height) for side in sides]
+    greys = {view.colour == "grey" for view in views(space)} if images.ndim == 4 else {False}
+    if sizes == [(width, height)] and greys == {False}:
+        return ()
+    also = ", in colour and in grey" if len(greys) > 1 else ", in grey" if True in greys else ""
+    pixels = " or ".join(f"{across}x{down}" for across, down in sizes)
+    return (f"{space.model}: sees the images at {pixels} pixels{also}",)
 
 
 def views(space: Space) -> set[View]:

@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from tune_mnist.errors import Fault, InputError, nearest
 from tune_mnist.training.class_weights import ClassWeight
-from tune_mnist.training.images import LARGEST, SMALLEST, Colour
+from tune_mnist.training.images import LARGEST, LARGEST_KEPT, SMALLEST, Colour
 from tune_mnist.training.learning_rate import Schedule
 
 Architecture = Literal["resnet18", "resnet50"]
 Optimizer = Literal["sgd", "adam"]
 Precision = Literal["float32", "bfloat16"]
 Augment = Literal["none", "shift", "flip", "both"]
+
+INPUT_SIZE = 32  # pixels per side in the technical report
 
 _WORDS = {
     "architecture": get_args(Architecture),
@@ -26,6 +31,17 @@ _WORDS = {
     "schedule": get_args(Schedule),
     "augment": get_args(Augment),
 }
+
+
+def input_size(images: npt.NDArray[np.uint8]) -> int:
+    """Return the pixels per side of the network's input, unless the configuration says them.
+
+    Args:
+        images: (n, h, w) or (n, h, w, 3), as stored.
+    Returns: the longer side, but at least 32, the technical report's, and at most 64.
+    """
+    longer = int(max(images.shape[1:3]))
+    return min(max(INPUT_SIZE, longer), LARGEST_KEPT)
 
 
 @dataclass(frozen=True)

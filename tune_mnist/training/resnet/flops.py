@@ -20,7 +20,7 @@ import torch
 import torchvision
 from torch.utils.flop_counter import FlopCounterMode
 
-from tune_mnist.training.resnet.image_input import INPUT_SIZE
+from tune_mnist.training.resnet.config import INPUT_SIZE
 
 
 class ForwardCost(NamedTuple):

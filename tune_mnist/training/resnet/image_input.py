@@ -11,27 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import horizontal_flip, pad
 
-from tune_mnist.training.images import LARGEST_KEPT
 from tune_mnist.training.resnet.config import Augment
 
-INPUT_SIZE = 32  # pixels per side in the technical report
 _SHIFT = 8  # an image is shifted by at most this part of its side
-
-
-def input_size(images: npt.NDArray[np.uint8]) -> int:
-    """Return the pixels per side of the network's input, unless the configuration says them.
-
-    Args:
-        images: (n, h, w) or (n, h, w, 3), as stored.
-    Returns: the longer side, but at least 32, the technical report's, and at most 64.
-    """
-    longer = int(max(images.shape[1:3]))
-    return min(max(INPUT_SIZE, longer), LARGEST_KEPT)
 
 
 def normalise(batch: Tensor) -> Tensor:

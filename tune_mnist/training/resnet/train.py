@@ -36,17 +36,15 @@ from tune_mnist.training.measurement import (
     confusion,
 )
 from tune_mnist.training.options import TrainOptions
-from tune_mnist.training.resnet.config import ResnetConfig
+from tune_mnist.training.resnet.config import INPUT_SIZE, ResnetConfig, input_size
 from tune_mnist.training.resnet.cuda_graph import graphed_step
 from tune_mnist.training.resnet.flops import forward_cost
 from tune_mnist.training.resnet.fused_update import fused_optimizer, set_learning_rate
 from tune_mnist.training.resnet.image_input import (
-    INPUT_SIZE,
     augmentation,
     augmented,
     batch_count,
     batches,
-    input_size,
     shuffled,
 )
 from tune_mnist.training.resnet.kept_memory import kept_memory
