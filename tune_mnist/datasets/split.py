@@ -3,8 +3,8 @@
 MNIST, FashionMNIST and digits are split as in the technical report: 70/10/20 of the training pool,
 drawn like torch's `random_split` with seed 42. It validated on the 10 %; its text says that it
 tested on the 20 %, but its logs show the standard test images. Both are available, as `holdout` and
-`standard`. Data of your own
-keeps its own validation and test images; what it has not is held out, the same share of each class.
+`standard`. Data of your own keeps its validation and test images; where it has none, the same share
+of each class is held out.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _without_test(data: Unsplit) -> tuple[str, ...]:
 
 
 def _stratified(name: str, data: Unsplit, own_test: Images | None) -> Parts:
-    """Hold out what the data set has not of its own: 10 % of each class to validate, 20 % to test.
+    """Hold out the parts that the data set lacks: 10 % of each class to validate, 20 % to test.
 
     Each class with enough images has at least one in each part. A class with 2 has none for the
     test, a class with 1 is for training only.
