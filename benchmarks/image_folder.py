@@ -1,4 +1,4 @@
-"""Claim: 20,000 small PNGs are loaded, verified and hashed about as fast as torchvision only loads.
+"""Claim: 20,000 small PNGs are loaded, verified and hashed no slower than torchvision only loads.
 
     python -m benchmarks.image_folder [--short] [--record] [--rounds 5]
 
@@ -28,7 +28,7 @@ from torchvision.transforms.functional import pil_to_tensor
 from benchmarks.measure import Figure, compare, interleave, record
 from tune_mnist.datasets import Dataset, load_dataset
 
-CLAIM = (
+CLAIM = "20,000 small PNGs cold, verified, hashed: no slower than torchvision, which only loads"
     "20,000 small PNGs cold, verified and hashed: at least 0.9x of torchvision, which only loads"
 )
 IMAGES = 20_000

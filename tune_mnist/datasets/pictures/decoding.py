@@ -46,6 +46,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 Progress = Callable[[int, int], None]  # images decoded so far, images in all
 Source = str | bytes  # a file's path, or what it holds
+_Result = tuple[Picture, bytes] | str  # a picture and its digest, or why it cannot be decoded
+_Results = list[_Result] | tuple[npt.NDArray[np.uint8], list[bytes]]
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _read_pictures(files: Sequence[Source], side: int, progress: Progress | None
     return Decoded(pixels, where, hashes, bad, notes)
 
 
-def _results(files: Sequence[Source], side: int) -> Iterator[tuple[Picture, bytes] | str]:
+def _results(files: Sequence[Source], side: int) -> Iterator[_Result]:
     """Yield each file's picture and digest, or why it cannot be decoded."""
     some = files[:CHUNK_FILES]
     small = sum(map(_size, some)) / len(some) < THREADS_PAY_BYTES
@@ -123,14 +125,34 @@ def _results(files: Sequence[Source], side: int) -> Iterator[tuple[Picture, byte
     with _side_by_side(small, len(files)) as pool:
         try:
             for results in map(of_chunk, chunks) if pool is None else pool.map(of_chunk, chunks):
-                yield from results
+                yield from _unpacked(results)
         except BrokenProcessPool as error:
             problem = "a process that decoded some of them was killed"
             raise input_error(f"{len(files):,} images", problem, "free some memory") from error
 
 
-def _of_chunk(chunk: Sequence[Source], side: int) -> list[tuple[Picture, bytes] | str]:
-    return [_picture_or_reason(file, side) for file in chunk]
+def _of_chunk(chunk: Sequence[Source], side: int) -> _Results:
+    """Decode files; those of the usual kind, all of one shape, come back as one array.
+
+    A process sends one array to another in a tenth of the time of many small ones.
+    """
+    results = [_picture_or_reason(file, side) for file in chunk]
+    usual = [one for one in results if not isinstance(one, str) and _is_usual(one[0])]
+    if len(usual) < len(results) or len({one.pixels.shape for one, _ in usual}) > 1:
+        return results
+    return np.stack([one.pixels for one, _ in usual]), [digest for _, digest in usual]
+
+
+def _is_usual(picture: Picture) -> bool:
+    return not (picture.shrunk or picture.several or picture.levels)
+
+
+def _unpacked(results: _Results) -> Iterator[_Result]:
+    if isinstance(results, list):
+        yield from results
+    else:
+        for pixels, digest in zip(*results, strict=True):
+            yield Picture(pixels), digest
 
 
 @contextmanager
@@ -170,7 +192,7 @@ def _size(file: Source) -> int:
     return os.stat(file).st_size if os.path.exists(file) else 0
 
 
-def _picture_or_reason(file: Source, side: int) -> tuple[Picture, bytes] | str:
+def _picture_or_reason(file: Source, side: int) -> _Result:
     try:
         contents = _contents(file)
         return _picture(contents, side), hashlib.sha256(contents).digest()
