@@ -29,8 +29,6 @@ from benchmarks.measure import Figure, compare, interleave, record
 from tune_mnist.datasets import Dataset, load_dataset
 
 CLAIM = "20,000 small PNGs cold, verified, hashed: no slower than torchvision, which only loads"
-    "20,000 small PNGs cold, verified and hashed: at least 0.9x of torchvision, which only loads"
-)
 IMAGES = 20_000
 
 
