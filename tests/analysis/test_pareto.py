@@ -57,6 +57,7 @@ def test_sorting_stops_once_enough_trials_have_a_front() -> None:
         ([[0, 10], [1, 2], [2, 1], [10, 0]], [1, 2]),
         ([[0, 1000], [1, 900], [2, 100], [10, 0]], [2]),  # scaled: units do not matter
         ([[0, 0.5, 1], [1, 0, 0.5], [0.2, 0.2, 0.2], [0.5, 1, 0]], [2]),
+        ([[0, 4, 7], [1, 1, 7], [4, 0, 7]], [1]),  # an objective that is the same in all
     ],
 )
 def test_knee_is_farthest_below_the_line_between_the_ends(

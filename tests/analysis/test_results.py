@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 from tests.analysis.example_store import epochs, failed, trial, write_store
 from tune_mnist import figures, leaderboard, load_results
 from tune_mnist.analysis.results import SEARCHES
-from tune_mnist.errors import InputError
+from tune_mnist.errors import InputError, SkippedWarning
 
 
 @pytest.fixture
@@ -40,8 +41,15 @@ def test_a_notebook_shows_counts_and_the_best_of_each_data_set(store: Path) -> N
     results = load_results(store)
     for text in (repr(results), results._repr_html_()):
         assert "1 search; trials: 2 completed, 1 failed" in text
-        assert "validation 80.00%" in text
+        assert re.search(r"validation 80\.00%.*, \d.* (s|min|h)\b", text)
         assert "poly" in text
+
+
+def test_trials_without_a_readable_record_are_ranked_by_accuracy(store: Path) -> None:
+    [record] = (store / "searches").glob("*.json")
+    record.write_text("torn")
+    with pytest.warns(SkippedWarning, match="ranked by validation accuracy"):
+        assert leaderboard(store, top=1)["trial"].tolist() == ["b"]
 
 
 def test_the_leaderboard_is_ranked_and_can_be_narrowed(store: Path) -> None:

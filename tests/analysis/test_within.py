@@ -154,8 +154,9 @@ def test_unknown_noise_is_mentioned_only_for_models_that_have_noise(
 
 
 def test_json_has_fractions_and_configurations_as_objects(tmp_path: Path) -> None:
-    answer = json.loads(json.dumps(as_json(only(tmp_path, svm(1, 0.97, 9)))))
+    answer = json.loads(json.dumps(as_json(only(tmp_path, svm(1, 0.97, 9, cpus=2.0, host="h")))))
     assert answer["config"] == answer["best_config"] == {"C": 1}
+    assert (answer["cpus"], answer["host"]) == (2.0, "h")
     assert answer["val_accuracy"] == 0.97
 
 

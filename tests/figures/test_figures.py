@@ -34,6 +34,9 @@ def test_view_leaves_out_a_far_outlier_only() -> None:
     near = [0.97, 0.975, 0.98, 0.985, 0.99]
     assert view(np.array([0.1, *near])) == (0.97, 0.99)
     assert view(np.array(near)) == (0.97, 0.99)
+    spread = [0.80, 0.84, 0.88, 0.92] * 10  # the fence: 0.80 - 3 * (0.88 - 0.80)
+    assert view(np.array([*spread, 0.57]))[0] == 0.57
+    assert view(np.array([*spread, 0.55]))[0] == 0.80
 
 
 def test_view_of_equal_accuracies_keeps_near_ones() -> None:
