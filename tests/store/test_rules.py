@@ -65,6 +65,12 @@ def change(file: Path, name: str, value: Any) -> None:
     pq.write_table(changed, file)
 
 
+def test_a_populations_schedule_is_read_as_it_was_written(tmp_path: Path) -> None:
+    schedule = '[[0, {"learning_rate": 0.1}], [2, {"learning_rate": 0.05}]]'
+    write(tmp_path, "net", [trial("t0", schedule=schedule)])
+    assert read_trials(tmp_path)["schedule"].to_pylist() == [schedule]
+
+
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize(("name", "value"), ODD)
 def test_a_row_that_breaks_a_rule_is_named_and_the_others_are_read(
