@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,3 +154,14 @@ def test_an_svm_sees_images_as_they_are_stored_up_to_64_pixels(
     (tmp_path / "space.yaml").write_text("model: svm\ndataset: digits\nparameters:\n  C: 1.0\n")
     space = read_space(tmp_path / "space.yaml")
     assert len(seen_note(space, np.zeros((2, *shape), np.uint8))) == notes
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux pins a process")
+def test_only_the_cores_that_this_process_may_use_are_counted() -> None:
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "from tune_mnist.searching.planning.machine import this_machine;"
+        "print(this_machine(ask_torch=False).cpus)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "1"
