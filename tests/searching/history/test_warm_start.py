@@ -149,6 +149,14 @@ def test_auto_finds_nothing_in_a_store_that_is_not_there(tmp_path: Path) -> None
     assert past_rows(tmp_path / "none", "auto", make_space(tmp_path, CHOICES)) == []
 
 
+def test_auto_finds_nothing_in_a_store_of_another_model(tmp_path: Path) -> None:
+    root = tmp_path / "results"
+    write(root, "nets", [trial("a", model="resnet")])
+    assert past_rows(root, "auto", make_space(tmp_path, CHOICES)) == []
+    with pytest.raises(InputError, match="'nets' has no completed trial of svm"):
+        past_rows(root, "nets", make_space(tmp_path, CHOICES))
+
+
 def test_a_data_set_is_named_by_hash_and_old_rows_by_their_name(tmp_path: Path) -> None:
     root, space = tmp_path / "results", make_space(tmp_path, MIXED, sampler="tpe")
     config = {"kernel": "rbf", "C": 1.0, "gamma": 0.01}

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.searching.conftest import RESNET, Searched, plan_text
 from tune_mnist.searching.proposing.prefixes import longest_first
 from tune_mnist.spaces import Config
@@ -71,3 +73,14 @@ def test_a_schedule_that_depends_on_the_length_is_never_shared(
     assert (outcome.shared, shared) == (1, [("constant", 1)])
     cosine = both.replace("[constant, one-cycle]", "[cosine, one-cycle]")
     assert plan_text(tmp_path, cosine).lengths == ()
+
+
+@pytest.mark.parametrize(("scheduler", "lengths"), [("none", (1, 2)), ("pbt", ())])
+def test_trials_that_change_while_they_run_share_nothing(
+    tmp_path: Path, scheduler: str, lengths: tuple[int, ...]
+) -> None:
+    text = (
+        "model: resnet\ndataset: digits\nparameters:\n  epochs: {choice: [1, 2, 4]}\n"
+        f"  learning_rate: {{choice: [0.1, 0.01]}}\nsearch: {{scheduler: {scheduler}, trials: 4}}\n"
+    )
+    assert plan_text(tmp_path, text, sampler="random").lengths == lengths
