@@ -2,8 +2,8 @@
 
 The content is the column `data_hash`, the SHA-256 of images, labels and split. Two folders called
 `images` are two data sets, and `mnist` with another test set is another one. Rows of old stores
-have no hash; they are told apart by their name. Whoever groups trials by data set groups them by
-the column `dataset` of what `named_by_content` returns.
+have no hash, so their name stands for the data. To group trials by data set, use the column
+`dataset` of what `named_by_content` returns.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,19 @@ class InputError(Exception):
 def input_error(where: object, problem: str, fix: str, key: str = "") -> InputError:
     """Return an `InputError` of one fault, for the caller to raise."""
     return InputError([Fault(str(where), key, problem, fix)])
+
+
+def first_faults(faults: Sequence[Fault], most: int, others: Fault) -> InputError:
+    """Return an `InputError` of the first faults, for the caller to raise.
+
+    Args:
+        faults: at least one.
+        most: how many of them are named.
+        others: said of the rest, if there are more; its problem, after their number.
+    """
+    rest = len(faults) - most
+    more = [replace(others, problem=f"{rest:,} {others.problem}")] if rest > 0 else []
+    return InputError([*faults[:most], *more])
 
 
 class SkippedWarning(UserWarning):

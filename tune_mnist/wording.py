@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,6 +46,13 @@ def _shown(character: str) -> str:
     if character in "\n\t" or unicodedata.category(character) not in _OBEYED:
         return character
     return character.encode("unicode_escape").decode("ascii")
+
+
+def some(names: Iterable[str], most: int = 3) -> str:
+    """Return the first names, and the number of the others: "a, b, c and 4 more"."""
+    names = list(names)
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def config_text(config: str, *, exact: bool = False) -> str:

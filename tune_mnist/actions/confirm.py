@@ -23,7 +23,7 @@ from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.on_ray.ray_session import check_running_ray
 from tune_mnist.searching.on_ray.run import SearchRun
 from tune_mnist.searching.planning.machine import this_machine
-from tune_mnist.searching.planning.plan import Plan, seen_note
+from tune_mnist.searching.planning.plan import Plan, notes_before
 from tune_mnist.spaces import parameter_types
 from tune_mnist.store.writer import Writer
 
@@ -49,8 +49,7 @@ class PreparedConfirmation:
     @property
     def notes(self) -> tuple[str, ...]:
         """One line each that a person should read before it runs."""
-        seen = seen_note(self.plan.space, self.data.train.images)
-        return (*self.data.described(), *seen, *self.plan.notes)
+        return notes_before(self.plan, self.data)
 
 
 @dataclass(frozen=True)

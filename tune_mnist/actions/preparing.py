@@ -32,7 +32,7 @@ from tune_mnist.searching.history.warm_start import past_rows, warm_start
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.machine import this_machine
-from tune_mnist.searching.planning.plan import Plan, plan_search, seen_note, with_engine
+from tune_mnist.searching.planning.plan import Plan, notes_before, plan_search, with_engine
 from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
 from tune_mnist.wording import displayed
 
@@ -123,8 +123,7 @@ def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
     memory = None if request.rerun else Memory(root, plan, data)
     name = request.name or new_name(space, data)
     expected = plan_forecast(root, plan, data, memory)
-    seen = seen_note(plan.space, data.train.images)
-    notes = (*data.described(), *seen, *plan.notes, *learned)
+    notes = (*notes_before(plan, data), *learned)
     return Prepared(request, name, plan, data, Known(memory, warm), expected, notes)
 
 
@@ -169,9 +168,7 @@ def _resumed(
         enough = (f"{earlier.name}: {said}",)
         plan = replace(plan, trials=finished)
     notes = (
-        *data.described(),
-        *seen_note(plan.space, data.train.images),
-        *plan.notes,
+        *notes_before(plan, data),
         *changed,
         *earlier.notes,
         *enough,

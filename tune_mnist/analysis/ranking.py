@@ -101,8 +101,8 @@ def ranking(ranked: pa.Table, goal: Goal = ACCURACY) -> pa.Table:
     """Return ranked trials (rows of `ranked_trials`) as a `RANKING` table.
 
     The objectives of the goal that `RANKING` lacks stand before the device, balanced accuracy with
-    that of the test images. Two data sets of one name are told apart by a short hash in `dataset`
-    (data_identity.py).
+    that of the test images. Where two data sets have the same name, `dataset` has a short hash
+    behind it (data_identity.py).
     """
     ranked = named_by_content(ranked)
     fields = list(RANKING)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tune_mnist.datasets.dataset import Images
+from tune_mnist.wording import some
 
 MOST_NAMED = 5
 
@@ -30,10 +31,7 @@ def _missing(part: str, images: Images, train: Images, classes: Sequence[str]) -
         f"{classes[label]} ({all_of[label]:,} for training)"
         for label in np.flatnonzero(counts == 0).tolist()
     ]
-    rest = len(missing) - MOST_NAMED
-    more = f" and {rest:,} more" if rest > 0 else ""
-    named = ", ".join(missing[:MOST_NAMED])
-    return f"classes without {part} images: {named}{more}" if missing else ""
+    return f"classes without {part} images: {some(missing, MOST_NAMED)}" if missing else ""
 
 
 def _constant(parts: dict[str, Images]) -> str:

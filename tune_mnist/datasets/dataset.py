@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+PartName = Literal["train", "val", "test"]
+PARTS: tuple[PartName, ...] = get_args(PartName)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,15 +21,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tune_mnist.datasets.dataset import Images, Unsplit
-from tune_mnist.datasets.formats.arrays import (
-    PARTS,
-    PartName,
-    check_bytes,
-    check_pair,
-    check_same_size,
-)
+from tune_mnist.datasets.dataset import PARTS, Images, PartName, Unsplit
+from tune_mnist.datasets.formats.arrays import check_pair, check_same_size
 from tune_mnist.datasets.formats.file_sets import FileSet, files_of, part_of, quick
+from tune_mnist.datasets.memory import check_fits
 from tune_mnist.errors import Fault, InputError, input_error
 
 FILES = (
@@ -196,7 +191,7 @@ def _contents(path: Path) -> tuple[bytearray, str]:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
             file.seek(0)
-            check_bytes(path, os.fstat(file.fileno()).st_size)
+            check_fits(path, os.fstat(file.fileno()).st_size)
             with gzip.open(file) if packed else file as stream:
                 while chunk := stream.read1(CHUNK_BYTES):  # keeps what comes before a damaged part
                     contents += chunk
@@ -204,7 +199,7 @@ def _contents(path: Path) -> tuple[bytearray, str]:
                     if packed and len(contents) > _promised(contents) and stream.read1(1):
                         return contents, "(and more)"
                     if packed and len(contents) >= CHUNK_BYTES:
-                        check_bytes(path, _promised(contents))
+                        check_fits(path, _promised(contents))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         return contents, f"({error})"
     except OSError as error:

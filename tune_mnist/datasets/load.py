@@ -10,20 +10,19 @@ from typing import Any
 import numpy as np
 
 from tune_mnist.datasets import idx
-from tune_mnist.datasets.dataset import Dataset, Images, Unsplit
+from tune_mnist.datasets.dataset import PARTS, Dataset, Images, Unsplit
 from tune_mnist.datasets.formats import npz, parquet, pixel_table
-from tune_mnist.datasets.formats.arrays import PARTS
 from tune_mnist.datasets.formats.file_sets import FileSet, Finder, files_of, own_name
 from tune_mnist.datasets.formats.image_column import Decoding
 from tune_mnist.datasets.formats.python_data import PythonData, from_python
 from tune_mnist.datasets.formats.unread import check_read, refuse_file
 from tune_mnist.datasets.image_folder import read_image_folder
-from tune_mnist.datasets.image_folder.scan import SUFFIXES, some
+from tune_mnist.datasets.image_folder.scan import SUFFIXES
 from tune_mnist.datasets.lookup import NAMED, differing_files, expanded, find_named, name_of
 from tune_mnist.datasets.pictures import Progress
 from tune_mnist.datasets.split import TestSet, split
 from tune_mnist.errors import input_error, nearest
-from tune_mnist.wording import displayed, undisplayed
+from tune_mnist.wording import displayed, some, undisplayed
 
 DATASET_NAMES = (*NAMED, "digits")
 TORCHVISION = (*(named.torchvision for named in NAMED.values()), "EMNIST", "KMNIST", "QMNIST")

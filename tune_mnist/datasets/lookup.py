@@ -146,7 +146,9 @@ def _arrays(data: Unsplit) -> list[npt.NDArray[np.uint8]]:
 def _sha256(array: npt.NDArray[np.uint8]) -> str:
     """Return the SHA-256 of the IDX file that holds this array."""
     header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-    return hashlib.sha256(header + np.ascontiguousarray(array).data).hexdigest()
+    digest = hashlib.sha256(header)
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _places(name: str, roots: list[Path]) -> list[Path]:

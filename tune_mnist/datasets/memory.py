@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from tune_mnist.errors import input_error
@@ -22,14 +21,14 @@ def memory_bytes() -> int:
         return total
 
 
-def check_fits(where: str, needed: Callable[[], int]) -> None:
+def check_fits(where: object, size: int) -> None:
     """Raise InputError if this many bytes are more than half of the memory.
 
     Args:
         where: what needs them, for the error.
-        needed: how many; called once.
+        size: how many.
     """
-    size, limit = needed(), int(SHARE * memory_bytes())
+    limit = int(SHARE * memory_bytes())
     if size > limit:
         raise input_error(
             where,

@@ -29,6 +29,7 @@ from pydantic_core import from_json
 from tune_mnist.errors import warn_skipped
 from tune_mnist.store.layout import RowKind
 from tune_mnist.store.schema import DECLARED
+from tune_mnist.wording import some
 
 MOST_ROWS = 10_000_000
 MOST_BYTES = 4 * 2**30  # two million of our trials
@@ -274,8 +275,7 @@ def warn_broken(
     for index, problem in sorted(broken.items()):
         found[file(index), problem].append(str(trials[index]))
     for (where, problem), names in found.items():
-        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-        row = f"trial {', '.join(names[:3])}{more}: {problem}"
+        row = f"trial {some(names)}: {problem}"
         warn_skipped(where, f"left out {row}", "restore the file from a copy")
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 Schedule = Literal["constant", "cosine", "one-cycle"]
 
-# What torch's OneCycleLR does unless it is told otherwise.
+# The defaults of torch's OneCycleLR.
 _RISE = 0.3  # the part of the steps in which the rate rises
 _START_DIVISOR = 25.0  # the highest rate, divided by the first
 _END_DIVISOR = 1e4  # the first rate, divided by the last

@@ -10,17 +10,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tune_mnist.datasets.dataset import Images, Unsplit
-from tune_mnist.datasets.memory import check_fits
+from tune_mnist.datasets.dataset import Images, PartName, Unsplit
 from tune_mnist.errors import input_error
 
-PartName = Literal["train", "val", "test"]
-PARTS: tuple[PartName, ...] = ("train", "val", "test")
 MOST_NAMED = 3
 CHUNK_IMAGES = 1024  # converted at a time, so that little memory is needed beside the arrays
 WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
@@ -96,11 +93,6 @@ def check_same_size(at: object, images: Array, first_at: object, first: Array) -
             f"its images are {by(images.shape[1:])}, those of {first_at} are {by(first.shape[1:])}",
             "use train and test images of one size",
         )
-
-
-def check_bytes(where: object, size: int) -> None:
-    """Raise InputError if so many bytes are more than half of the memory."""
-    check_fits(str(where), lambda: size)
 
 
 def by(shape: Sequence[int]) -> str:

@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tune_mnist.datasets.dataset import Unsplit
-from tune_mnist.datasets.formats.arrays import PartName
+from tune_mnist.datasets.dataset import PartName, Unsplit
 from tune_mnist.datasets.formats.image_column import Decoding
 
 PART = re.compile(

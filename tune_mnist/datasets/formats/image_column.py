@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tune_mnist.datasets.pictures import Decoded, Progress, read_pictures
-from tune_mnist.errors import Fault, InputError
+from tune_mnist.errors import Fault, first_faults
 
 MOST_NAMED = 20
 
@@ -55,10 +55,8 @@ def decode(images: Sequence[Embedded], how: Decoding) -> Decoded:
     fix = "repair or remove it, or `skip_bad_images` trains without it"
     faults = [
         Fault(images[at].where, "", f"cannot be decoded ({reason})", fix)
-        for at, reason in list(decoded.bad.items())[:MOST_NAMED]
+        for at, reason in decoded.bad.items()
     ]
-    rest = len(decoded.bad) - MOST_NAMED
-    if rest > 0:
-        problem = f"{rest:,} images after it cannot be decoded either"
-        faults.append(Fault(faults[-1].where, "", problem, "repair or remove them"))
-    raise InputError(faults)
+    last = faults[:MOST_NAMED][-1].where
+    others = Fault(last, "", "images after it cannot be decoded either", "repair or remove them")
+    raise first_faults(faults, MOST_NAMED, others)

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tune_mnist.datasets.dataset import Unsplit
-from tune_mnist.datasets.formats.arrays import PARTS, Part, PartName, check_bytes, unsplit
+from tune_mnist.datasets.dataset import PARTS, PartName, Unsplit
+from tune_mnist.datasets.formats.arrays import Part, unsplit
 from tune_mnist.datasets.formats.file_sets import FileSet, part_of, quick
+from tune_mnist.datasets.memory import check_fits
 from tune_mnist.errors import InputError, input_error
 
 SCHEMES = (("x_{}", "y_{}"), ("{}_images", "{}_labels"))  # Keras, MedMNIST
@@ -110,7 +111,7 @@ def _check_size(places: Sequence[Place]) -> None:
     for path, name in places:
         with _archive(path) as archive:
             size = archive.getinfo(f"{name}.npy").file_size
-        check_bytes(f"{path}: {name}", size)
+        check_fits(f"{path}: {name}", size)
 
 
 def _archive(path: Path) -> zipfile.ZipFile:

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from tune_mnist.datasets.cache import cached
-from tune_mnist.datasets.dataset import Unsplit
-from tune_mnist.datasets.formats.arrays import PARTS, Part, PartName, check_bytes, unsplit
+from tune_mnist.datasets.dataset import PARTS, PartName, Unsplit
+from tune_mnist.datasets.formats.arrays import Part, unsplit
 from tune_mnist.datasets.formats.file_sets import FileSet, part_of
 from tune_mnist.datasets.formats.image_column import Decoding, Embedded, decode
+from tune_mnist.datasets.memory import check_fits
 from tune_mnist.errors import InputError, input_error
 
 SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})")
@@ -106,7 +107,7 @@ def _read(parts: Mapping[PartName, list[Path]], how: Decoding) -> Unsplit:
             images += found[0]
             labels.setdefault(part, []).extend(found[1])
             size = sum(len(image.contents) for image in images)
-            check_bytes(path, size)
+            check_fits(path, size)
     decoded = decode(images, how)
     ends = np.cumsum([len(labels[part]) for part in labels])
     part_of = np.searchsorted(ends, decoded.good, side="right")
@@ -216,7 +217,7 @@ def _rows(path: Path, columns: _Columns) -> tuple[list[Embedded], list[Any]]:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=wanted, use_threads=False):
                 size += batch.nbytes
-                check_bytes(path, size)
+                check_fits(path, size)
                 for image in batch.column(columns.image).to_pylist():
                     images.append(_embedded(path, len(images), image))
                 if columns.label is not None:

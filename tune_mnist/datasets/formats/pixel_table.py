@@ -18,16 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tune_mnist.datasets.dataset import Unsplit
-from tune_mnist.datasets.formats.arrays import (
-    PARTS,
-    Part,
-    PartName,
-    check_bytes,
-    image_shape,
-    unsplit,
-)
+from tune_mnist.datasets.dataset import PARTS, PartName, Unsplit
+from tune_mnist.datasets.formats.arrays import Part, image_shape, unsplit
 from tune_mnist.datasets.formats.file_sets import FileSet, part_of, quick
+from tune_mnist.datasets.memory import check_fits
 from tune_mnist.errors import InputError, input_error
 
 LABELS = ("label", "labels", "class", "target", "y")
@@ -93,7 +87,7 @@ def _table(path: Path, head: _Head) -> Part:
             f"{len(head.columns) - 1} columns beside the labels are no square image",
             "keep one column a pixel, 784 for 28 by 28, and one of labels",
         )
-    check_bytes(path, path.stat().st_size)
+    check_fits(path, path.stat().st_size)
     columns = _columns(path, head)
     labels = np.array(columns.pop(head.label), dtype=np.str_)
     if not len(labels):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from tune_mnist.datasets.dataset import Unsplit
-from tune_mnist.datasets.formats.arrays import PARTS, Array, Part, PartName, unsplit
+from tune_mnist.datasets.dataset import PARTS, PartName, Unsplit
+from tune_mnist.datasets.formats.arrays import Array, Part, unsplit
 from tune_mnist.datasets.formats.image_column import Decoding, Embedded, decode
 from tune_mnist.datasets.pictures import Progress
 from tune_mnist.errors import input_error, nearest
@@ -77,7 +77,7 @@ def _pools(data: PythonData) -> dict[PartName, Pool]:
             raise input_error("`data`", f"{name!r} is no part", nearest(str(name), PARTS))
     if "train" not in data:
         raise input_error("`data`", "has no part train", "give the images to learn from as train")
-    return {name: data[name] for name in get_args(PartName) if name in data}
+    return {name: data[name] for name in PARTS if name in data}
 
 
 def _read(

@@ -15,23 +15,20 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
+from tune_mnist.datasets.dataset import PARTS, PartName
 from tune_mnist.datasets.image_folder.metadata import Labelled, labelled_images, metadata_of
 from tune_mnist.datasets.image_folder.scan import (
     Contents,
     LeftOut,
     contents,
     count_images,
-    some,
     walk,
 )
-from tune_mnist.errors import Fault, InputError, input_error
-from tune_mnist.wording import displayed
+from tune_mnist.errors import Fault, InputError, first_faults, input_error
+from tune_mnist.wording import displayed, some
 
-Part = Literal["train", "val", "test"]
-PARTS: tuple[Part, ...] = get_args(Part)
-NAMES: dict[str, Part] = {
+NAMES: dict[str, PartName] = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
     **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
@@ -59,11 +56,11 @@ class Listing:
     classes: tuple[str, ...]
     paths: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
-    parts: dict[Part, int] = field(default_factory=dict)
+    parts: dict[PartName, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def part_of(name: str) -> Part | None:
+def part_of(name: str) -> PartName | None:
     """Return which split a folder is by its name, or None: "Training_Set" is "train"."""
     plain = re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
     return NAMES.get(re.sub(r"_?(set|data|images|split)$", "", plain))
@@ -118,12 +115,12 @@ def _unwrapped(folder: str) -> str:
     return _unwrapped(found.folders[0]) if holds_all and not inner.images else folder
 
 
-def _splits(root: str, found: Contents, left_out: LeftOut) -> dict[Part, str]:
+def _splits(root: str, found: Contents, left_out: LeftOut) -> dict[PartName, str]:
     """Return the folder of each split; {} if there are none.
 
     Raises: InputError: two folders for one split, no training images, or class folders beside.
     """
-    named: dict[Part, list[str]] = {}
+    named: dict[PartName, list[str]] = {}
     others = []
     for path in found.folders:
         part = part_of(os.path.basename(path))
@@ -233,9 +230,9 @@ def _split_as_class(path: str, folder: str) -> Fault:
     return Fault(path, "", problem, fix)
 
 
-def _by_first_folder(images: Labelled, root: str) -> dict[Part, Labelled]:
+def _by_first_folder(images: Labelled, root: str) -> dict[PartName, Labelled]:
     """Return the images of a table in the root, by the split that their first folder names."""
-    parts: dict[Part, Labelled] = {}
+    parts: dict[PartName, Labelled] = {}
     for name, paths in images.items():
         for path in paths:
             first = os.path.relpath(path, root).split(os.sep)[0]
@@ -246,7 +243,7 @@ def _by_first_folder(images: Labelled, root: str) -> dict[Part, Labelled]:
     return {part: parts[part] for part in PARTS if part in parts}
 
 
-def _listing(root: str, parts: dict[Part, Labelled]) -> Listing:
+def _listing(root: str, parts: dict[PartName, Labelled]) -> Listing:
     """Return the listing of these parts; check their classes."""
     classes = tuple(sorted(parts["train"]))
     if len(classes) < 2:
@@ -267,7 +264,6 @@ def _listing(root: str, parts: dict[Part, Labelled]) -> Listing:
             faults.append(Fault(root, "", f"its {OF_PART[part]} folder has no class", SORT_THEM))
         listing.parts[part] = sum(map(len, images.values()))
     if faults:
-        rest = len(faults) - MOST_FAULTS
-        more = Fault(root, "", f"{rest:,} more folders cannot be used", "see the lines above")
-        raise InputError(faults[:MOST_FAULTS] + [more] * (rest > 0))
+        others = Fault(root, "", "more folders cannot be used", "see the lines above")
+        raise first_faults(faults, MOST_FAULTS, others)
     return listing

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tune_mnist.datasets.image_folder.scan import Contents, LeftOut, walk
-from tune_mnist.errors import Fault, InputError, input_error
+from tune_mnist.errors import Fault, first_faults, input_error
 
 TABLES = ("metadata.csv", "metadata.jsonl")
 COLUMNS = ("file_name", "label")
@@ -64,9 +64,8 @@ def labelled_images(folder: str, table: str, left_out: LeftOut) -> Labelled:
             used.add(key)
             labelled.setdefault(_plain(_encodable(str(label))), []).append(images[key])
     if faults:
-        rest = len(faults) - MOST_FAULTS
-        more = Fault(table, "", f"{rest:,} more rows cannot be used", "repair or remove them")
-        raise InputError(faults[:MOST_FAULTS] + [more] * (rest > 0))
+        others = Fault(table, "", "more rows cannot be used", "repair or remove them")
+        raise first_faults(faults, MOST_FAULTS, others)
     left_out.add(f"no row of {left_out.shown(table)}", len(images) - len(used))
     return labelled
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from tune_mnist.datasets.cache import cached
-from tune_mnist.datasets.dataset import Images, Unsplit
-from tune_mnist.datasets.image_folder.layout import PARTS, Listing, Part, list_images
-from tune_mnist.datasets.image_folder.scan import some
+from tune_mnist.datasets.dataset import PARTS, Images, PartName, Unsplit
+from tune_mnist.datasets.image_folder.layout import Listing, list_images
 from tune_mnist.datasets.pictures import Decoded, Progress, read_pictures
-from tune_mnist.errors import Fault, InputError, input_error
-from tune_mnist.wording import displayed
+from tune_mnist.errors import Fault, InputError, first_faults, input_error
+from tune_mnist.wording import displayed, some
 
 MOST_NAMED = 20
 VERSION = 2  # of the decoding; a new number makes every cached result, and every hash, another
@@ -73,7 +72,7 @@ def _decode(
     notes = (*listing.notes, *decoded.notes)
     if decoded.bad:
         if not skip_bad_images:
-            raise InputError(_bad(root, listing, decoded))
+            raise _bad(root, listing, decoded)
         names = [displayed(os.path.relpath(listing.paths[i], root)) for i in decoded.bad]
         some_names = some(names, MOST_NAMED)
         files = "file" if len(names) == 1 else "files"
@@ -83,7 +82,7 @@ def _decode(
     part_of = np.repeat(np.arange(len(PARTS)), counts)[decoded.good]
     _check_classes(root, listing.classes, labels[part_of == 0])
     starts = np.searchsorted(part_of, np.arange(len(PARTS) + 1))
-    images: dict[Part, Images | None] = {
+    images: dict[PartName, Images | None] = {
         part: Images(decoded.pixels[start:end], labels[start:end]) if end > start else None
         for part, start, end in zip(PARTS, starts[:-1], starts[1:], strict=True)
     }
@@ -106,18 +105,15 @@ def _files_hash(
     return digest.hexdigest()
 
 
-def _bad(root: str, listing: Listing, decoded: Decoded) -> list[Fault]:
-    """Return a fault for each of the first files that cannot be decoded, and one for the others."""
+def _bad(root: str, listing: Listing, decoded: Decoded) -> InputError:
+    """Return the refusal of the files that cannot be decoded."""
     fix = "repair or remove it, or `skip_bad_images` trains without it"
     faults = [
         Fault(listing.paths[i], "", f"cannot be decoded ({reason})", fix)
-        for i, reason in list(decoded.bad.items())[:MOST_NAMED]
+        for i, reason in decoded.bad.items()
     ]
-    rest = len(decoded.bad) - MOST_NAMED
-    if rest > 0:
-        problem = f"{rest:,} more files cannot be decoded"
-        faults.append(Fault(root, "", problem, fix.replace("it", "them")))
-    return faults
+    others = Fault(root, "", "more files cannot be decoded", fix.replace("it", "them"))
+    return first_faults(faults, MOST_NAMED, others)
 
 
 def _check_classes(root: str, classes: Sequence[str], labels: Sequence[int]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tune_mnist.wording import displayed
+from tune_mnist.wording import displayed, some
 
 SUFFIXES = (
     *(".avif", ".bmp", ".dib", ".gif", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg"),
@@ -17,7 +17,6 @@ SIGNATURES = (  # of images whose name has none of these suffixes
     *(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),  # JPEG 2000, as a file and bare
 )
 NEVER = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information")
-MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -135,13 +134,6 @@ def is_image(entry: os.DirEntry[str]) -> bool:
         head = file.read(16)
     in_a_box = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     return in_a_box or head[4:12] in (b"ftypavif", b"ftypavis") or head.startswith(SIGNATURES)
-
-
-def some(names: Sequence[str] | Iterable[str], most: int = MOST_NAMED) -> str:
-    """Return the first names, and the number of the others."""
-    names = list(names)
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _counted(number: int, noun: str) -> str:

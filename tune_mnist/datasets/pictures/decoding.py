@@ -93,7 +93,7 @@ def read_pictures(
 
 
 def _read_pictures(files: Sequence[Source], side: int, progress: Progress | None) -> Decoded:
-    check_fits(f"{len(files):,} images", lambda: _bytes_needed(files, side))
+    check_fits(f"{len(files):,} images", _bytes_needed(files, side))
     pictures: list[Picture] = []
     hashes: list[bytes] = []
     good: list[int] = []

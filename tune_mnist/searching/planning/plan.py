@@ -289,6 +289,11 @@ def with_engine(plan: Plan, data: Dataset, machine: Machine) -> Plan:
     return replace(plan, engine=engine)
 
 
+def notes_before(plan: Plan, data: Dataset) -> tuple[str, ...]:
+    """Return what a person should read before it runs: of the data, then of the plan."""
+    return (*data.described(), *seen_note(plan.space, data.train.images), *plan.notes)
+
+
 def seen_note(space: Space, images: npt.NDArray[np.uint8]) -> tuple[str, ...]:
     """Return a line on how the models see the images; none if they see them as they are stored.
 
