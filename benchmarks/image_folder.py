@@ -11,7 +11,6 @@ system's file cache for both. Imports are not in it. The pixels must be equal, o
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import tempfile
@@ -25,7 +24,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms.functional import pil_to_tensor
 
-from benchmarks.measure import Figure, compare, interleave, record
+from benchmarks.measure import Figure, compare, interleave, measured_by
 from tune_mnist.datasets import Dataset, load_dataset
 
 CLAIM = "20,000 small PNGs cold, verified, hashed: no slower than torchvision, which only loads"
@@ -75,19 +74,5 @@ def measure(rounds: int) -> Figure:
     return compare(f"{IMAGES:,} PNGs of 28x28, vs torchvision with 2 workers", ours_s, peer_s)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="one round")
-    parser.add_argument("--record", action="store_true", help="append to benchmarks/RESULTS.md")
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    rounds = 1 if arguments.short else arguments.rounds
-    print(f"Claim: {CLAIM}", flush=True)
-    figure = measure(rounds)
-    print(figure)
-    if arguments.record:
-        record(CLAIM, f"python -m benchmarks.image_folder --rounds {rounds}", [figure])
-
-
 if __name__ == "__main__":
-    main()
+    measured_by("image_folder", CLAIM, measure)

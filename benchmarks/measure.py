@@ -10,6 +10,7 @@ slows or warms both. The ratio is taken round by round; its spread is the range 
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import statistics
@@ -137,6 +138,27 @@ def record(claim: str, command: str, rows: Sequence[Figure], path: Path = RESULT
         text += "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |\n"
     with path.open("a", encoding="utf-8") as results:
         results.write(text)
+
+
+def measured_by(module: str, claim: str, measure: Callable[[int], Figure]) -> None:
+    """Run a benchmark of one figure as its command line asks.
+
+    Args:
+        module: its name, as in `python -m benchmarks.<module>`.
+        claim: what it is to show.
+        measure: returns the figure of so many rounds.
+    """
+    parser = argparse.ArgumentParser(description=f"Claim: {claim}")
+    parser.add_argument("--short", action="store_true", help="one round")
+    parser.add_argument("--record", action="store_true", help="append to benchmarks/RESULTS.md")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    rounds = 1 if arguments.short else arguments.rounds
+    print(f"Claim: {claim}", flush=True)
+    figure = measure(rounds)
+    print(figure)
+    if arguments.record:
+        record(claim, f"python -m benchmarks.{module} --rounds {rounds}", [figure])
 
 
 def _processor() -> str:

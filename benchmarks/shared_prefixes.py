@@ -11,7 +11,6 @@ Accuracies must be equal, number for number, or the benchmark fails.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Figure, Timings, compare, record
+from benchmarks.measure import Figure, Timings, compare, measured_by
 from tune_mnist.store.reader import read_trials
 
 CLAIM = "shared prefixes cost at most 0.6 of the plain grid, 1.67x less, at equal accuracies"
@@ -75,19 +74,5 @@ def measure(rounds: int) -> Figure:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="one round")
-    parser.add_argument("--record", action="store_true", help="append to benchmarks/RESULTS.md")
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    rounds = 1 if arguments.short else arguments.rounds
-    print(f"Claim: {CLAIM}", flush=True)
-    figure = measure(rounds)
-    print(figure)
-    if arguments.record:
-        record(CLAIM, f"python -m benchmarks.shared_prefixes --rounds {rounds}", [figure])
-
-
 if __name__ == "__main__":
-    main()
+    measured_by("shared_prefixes", CLAIM, measure)

@@ -61,28 +61,6 @@ def test_a_faulty_parameter_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize(
-    ("parameter", "domain", "bounds"),
-    [
-        ("C", "uniform", "[2, 1]"),
-        ("C", "uniform", "[3, 3]"),
-        ("C", "log_uniform", "[0.0, 100.0]"),
-        ("C", "log_uniform", "[-1.0, 0.0]"),
-        ("degree", "int_uniform", "[2, 2]"),
-        ("degree", "int_log_uniform", "[-1, 9]"),
-        ("degree", "int_log_uniform", "[-1, 0]"),
-        *(("C", domain, "[1]") for domain in ("uniform", "log_uniform")),
-        *(("degree", domain, "[1]") for domain in ("int_uniform", "int_log_uniform")),
-    ],
-)
-def test_the_bounds_that_a_refusal_proposes_are_accepted(
-    read: Read, refuse: Refuse, parameter: str, domain: str, bounds: str
-) -> None:
-    text = f"{SVM}  {parameter}: {{{domain}: {bounds}}}"
-    [refused] = refuse(text)
-    read(text.replace(bounds, refused.partition("for example ")[2]))
-
-
-@pytest.mark.parametrize(
     ("parameters", "line"),
     [
         (
@@ -297,13 +275,6 @@ def test_a_space_of_nothing_is_refused(refuse: Refuse) -> None:
     assert refuse(NO_PARAMETERS)[0].startswith("mine.yaml: parameters: the space has no param")
 
 
-@pytest.mark.parametrize("batch_size", [1, 65537])
-def test_a_batch_size_that_cannot_be_trained_is_refused(refuse: Refuse, batch_size: int) -> None:
-    """BatchNorm has no variance over one image."""
-    [line] = refuse(RESNET + f"  batch_size: {batch_size}")
-    assert "give a whole number from 2 to 65536" in line
-
-
 def test_grid_on_an_infinite_space_is_refused_naming_the_parameter(refuse: Refuse) -> None:
     [line] = refuse(SVM + "  C: {uniform: [1, 2]}\nsearch: {sampler: grid}")
     assert line.startswith("mine.yaml: search.sampler: grid cannot list every value of C; use ran")
@@ -420,24 +391,3 @@ class TestOverride:
     def test_a_sampler_that_cannot_work_on_the_space_is_refused(self, svm: Space) -> None:
         with pytest.raises(InputError, match=r"^`sampler`: grid cannot list every value of C; "):
             override(svm, Overrides(search={"sampler": "grid"}))
-
-
-@pytest.mark.parametrize(
-    ("text", "where"),
-    [
-        (CONSTANT + "  train_fraction: 0.5\n", "parameters"),
-        (NO_PARAMETERS + "points: [{C: 1.0, train_fraction: 0.5}]\n", "points"),
-    ],
-)
-def test_a_fraction_that_the_scheduler_sets_is_set_nowhere_else(
-    refuse: Refuse, text: str, where: str
-) -> None:
-    [refused] = refuse(text + "fidelity: {parameter: train_fraction}\n")
-    problem = f"the scheduler sets train_fraction, and {where} sets it too; leave it out of {where}"
-    assert refused == f"mine.yaml: fidelity.parameter: {problem}"
-
-
-def test_a_fraction_may_be_searched_where_the_scheduler_sets_the_epochs(read: Read) -> None:
-    text = RESNET + "  train_fraction: {choice: [0.1, 1.0]}\n  epochs: 5\n"
-    space = read(text + "fidelity: {parameter: epochs}\n")
-    assert "train_fraction" in space.parameters
