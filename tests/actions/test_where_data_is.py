@@ -13,6 +13,7 @@ from tests.datasets.written import write_classes
 from tests.store.example_trials import trial
 from tune_mnist.actions.confirm import prepare_confirmation
 from tune_mnist.actions.preparing import Prepared, prepare, prepare_resumed
+from tune_mnist.actions.reading_data import recorded_options
 from tune_mnist.actions.requests import ConfirmRequest, ResumeRequest, SearchRequest
 from tune_mnist.actions.search import recorded
 from tune_mnist.errors import InputError
@@ -136,3 +137,19 @@ def test_a_confirmation_finds_the_folder_and_refuses_other_data(root: Path, tmp_
     other_images(tmp_path / "moved")
     with pytest.raises(InputError, match="is not the data that 's' ran on"):
         prepare_confirmation(moved)
+
+
+def test_the_folder_of_data_sets_is_recorded_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sets").mkdir()
+    monkeypatch.chdir(tmp_path)
+    request = SearchRequest(**ASKED, dataset="digits", data_dir=Path("sets"), name="s")
+    prepared = prepare(request)
+    write_record(prepared)
+    elsewhere(tmp_path, monkeypatch)
+    record = read_search(prepared.request.results, "s")
+    assert recorded_options(record, None).data_dir == tmp_path / "sets"
+    assert recorded_options(record, tmp_path).data_dir == tmp_path  # it may have moved
+    (tmp_path / "sets").rmdir()
+    assert recorded_options(record, None).data_dir is None

@@ -61,10 +61,18 @@ def stored_side(space: Space) -> int:
 
 
 def recorded_options(record: SearchRecord, data_dir: Path | None) -> LoadOptions:
-    """Return how a search of the store read its data."""
+    """Return how a search of the store read its data.
+
+    Args:
+        record: of the search.
+        data_dir: where to look first now; None looks where the search looked, if that is there.
+    """
     skip, transposed = (
         bool(record.request.get(name)) for name in ("skip_bad_images", "transposed")
     )
+    was = record.request.get("data_dir")
+    if data_dir is None and isinstance(was, str) and Path(was).is_dir():
+        data_dir = Path(was)
     return LoadOptions(
         data_dir,
         record.test_set,

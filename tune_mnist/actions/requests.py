@@ -7,6 +7,7 @@ imported, and Pydantic builds its validators only when a request is made.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -37,6 +38,14 @@ class Request(BaseModel):
     @classmethod
     def _storable(cls, given: str | None) -> str | None:
         return None if given is None else displayed(given)
+
+    @field_validator("data_dir", check_fields=False)
+    @classmethod
+    def _from_anywhere(cls, given: Path | None) -> Path | None:
+        """A search is resumed from other working directories."""
+        if given is None:
+            return None
+        return Path(os.path.expanduser(given)).absolute()  # noqa: PTH111 - ~nobody stays as it is
 
 
 class SearchRequest(Request):
