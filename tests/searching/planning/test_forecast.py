@@ -33,7 +33,7 @@ def seconds(config: Config) -> float:
 
 
 def timed(configs: list[Config], rng: np.random.Generator, search: str = "s") -> list[Timed]:
-    busy = math.exp(rng.normal(0, 0.1))
+    busy = math.exp(rng.normal(0, 0.2))
     return [
         Timed(one, seconds(one) * busy * math.exp(rng.normal(0, 0.05)), search) for one in configs
     ]
@@ -81,7 +81,7 @@ def test_the_interval_holds_what_then_happens_in_eight_of_ten_searches() -> None
         held += told.low <= real <= told.high
         widths.append(told.high / told.low)
     assert held >= 0.7 * 40
-    assert np.median(widths) < 1.7  # an interval that always holds is no forecast
+    assert np.median(widths) < 2.2  # an interval that always holds is no forecast
 
 
 def test_the_store_tells_how_long_a_search_will_take(

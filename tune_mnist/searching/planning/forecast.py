@@ -3,7 +3,8 @@
 A configuration that has been timed is expected to take that time again. Any other is predicted by a
 Gaussian process on the logarithm of the time. The interval comes from simulation: the times of all
 trials are drawn jointly some hundred times, and each draw is scheduled on as many workers as the
-search has. What affects a whole search (a busy machine) is drawn once per search.
+search has. What affects a whole search (a busy machine) is drawn once per search; how much that is
+was chosen so that the interval holds 8 of 10 recorded searches (benchmarks/forecast_coverage.py).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ INTERVAL = 0.8
 MOST = 150  # the process is fitted to this many distinct configurations, the latest; takes 1 s
 _DRAWS = 400
 _FEW = 4  # with fewer timed configurations, an untimed one cannot be predicted
-_BUSY = 0.15  # sd of log seconds between two searches of the same trials, before any is seen
+_BUSY = 0.2  # sd of a search's log seconds, before two of the same trials are seen
 _START = 0.2  # sd of the start's log seconds between two searches
 _NOISE = 0.05  # smallest sd of log seconds between two runs of one trial
 
@@ -93,8 +94,8 @@ def forecast(
     draws *= rng.choice(np.asarray(spent), size=draws.shape)
     starts = start_s * np.exp(rng.normal(0.0, _START, len(draws)))
     ends = [
-        min(start + _worked_off(seconds, concurrency), budget_s)
-        for start, seconds in zip(starts.tolist(), draws, strict=True)
+        min(start + worked_off(seconds, concurrency), budget_s)
+        for start, seconds in zip(starts.tolist(), draws.tolist(), strict=True)
     ]
     edge = (1 - INTERVAL) / 2
     low, middle, high = np.quantile(ends, [edge, 0.5, 1 - edge]).tolist()
@@ -147,8 +148,9 @@ def _spread(past: Sequence[Timed], centre: Mapping[str, float]) -> tuple[float, 
     repeated = len(past) - len(centre)  # a residual of a configuration run once is 0
     noise = max(_NOISE, math.sqrt(float(np.sum(every**2)) / max(1, repeated)) if repeated else 0)
     shifts = [float(np.mean(of_one)) for of_one in residuals.values() if np.any(of_one)]
-    busy = math.sqrt((_BUSY**2 + sum(shift**2 for shift in shifts)) / (1 + len(shifts)))
-    return noise, busy
+    # One degree of freedom is lost to the mean, and the guess counts as one.
+    busy = math.sqrt((_BUSY**2 + sum(shift**2 for shift in shifts)) / max(1, len(shifts)))
+    return noise, busy * math.sqrt(1 + 1 / len(residuals))
 
 
 def _process_draws(
@@ -202,9 +204,9 @@ def _described(config: Config) -> dict[str, str | float]:
     return found
 
 
-def _worked_off(seconds: Floats, workers: int) -> float:
+def worked_off(seconds: Sequence[float], workers: int) -> float:
     """Return when the last one is done if each is taken by the first worker that is free."""
     free = [0.0] * max(1, min(workers, len(seconds)))
-    for one in seconds.tolist():
+    for one in seconds:
         heapq.heapreplace(free, free[0] + one)
     return max(free)
