@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tune_mnist.analysis.confirmation import Repeats, standings
+from tune_mnist.cli.confirm import _conclusion
+from tune_mnist.searching.history.confirmation import Confirmation
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.reader import read_trials
 
 
@@ -40,3 +44,18 @@ def test_a_deterministic_configuration_runs_twice_and_no_more(confirmed: tuple[P
 def test_a_confirmation_that_has_ended_runs_nothing_again(confirmed: tuple[Path, str]) -> None:
     command(confirmed[0], "confirm", "s", "--seeds", "4")
     assert len(read_trials(confirmed[0] / "results", search="s-confirm")) == 4
+
+
+def test_an_exact_comparison_assumes_nothing(confirmed: tuple[Path, str]) -> None:
+    assert "exactly" in confirmed[1] or "equal on every seed" in confirmed[1]
+    assert "scatter" not in confirmed[1]
+
+
+def test_a_winner_among_noisy_models_is_said_with_what_is_assumed() -> None:
+    accuracies = ([0.95, 0.951, 0.949, 0.9505], [0.90, 0.901, 0.902, 0.9])
+    now = standings([Repeats(dict(enumerate(of))) for of in accuracies], resolution=1 / 6000)
+    record = SearchRecord(search="s")
+    made = Confirmation("s", "s-confirm", record, 2, ("a", "b"), ({}, {}), (1, 2, 3, 4))
+    told = _conclusion(now, ["first", "second"], made)
+    assert told.startswith("confirmed: first is the best of 2, at 95% over all looks")
+    assert "95 % holds if accuracies scatter alike above and below their mean" in told
