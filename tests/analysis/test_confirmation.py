@@ -200,6 +200,13 @@ def test_the_next_seed_goes_to_the_leader_and_to_those_not_separable_from_it() -
     assert wanted_seeds(now, 10) == [6, 6, 5]
 
 
+def test_no_more_seeds_are_wanted_than_were_asked_for() -> None:
+    """At the last seed the order is still open."""
+    close, rival = [0.950, 0.951, 0.949, 0.950, 0.952], [0.951, 0.950, 0.948, 0.951, 0.950]
+    assert wanted_seeds(stand(close, rival), 6) == [6, 6]
+    assert wanted_seeds(stand(close, rival), 5) == [5, 5]
+
+
 def test_no_seed_is_wanted_once_a_winner_is_named() -> None:
     now = stand([0.950, 0.951, 0.949, 0.950], [0.900, 0.901, 0.899, 0.900])
     assert now.winner == 0

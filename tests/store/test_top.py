@@ -131,3 +131,32 @@ def test_files_that_promise_too_little_are_not_opened(
     monkeypatch.setattr(pq, "ParquetFile", Counted)
     assert len(top_trials(tmp_path, top=3)) == 3
     assert len(opened) == 3 + 3  # to rank them, and to fetch them
+
+
+def test_a_completed_trial_beats_a_stopped_one_of_an_earlier_file(tmp_path: Path) -> None:
+    write(tmp_path, "a", [trial("stopped", 0.99, status="stopped")])
+    write(tmp_path, "b", [trial("completed", 0.5)])
+    assert top_trials(tmp_path, top=1)["trial"].to_pylist() == ["completed"]
+
+
+@pytest.mark.parametrize("model", [None, "svm", "resnet"])
+def test_row_groups_that_cannot_enter_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str | None
+) -> None:
+    """Five row groups in one file: four SVMs, the best one first, and a ResNet below them."""
+    monkeypatch.setattr("tune_mnist.store.merge.ROW_GROUP", 1)
+    svms = [trial(f"t{i}", 0.9 - 0.1 * i) for i in range(4)]
+    write(tmp_path, "svm", [*svms, trial("t4", 0.1, model="resnet")])
+    with Writer(tmp_path, "svm", PARAMETERS, resume=True) as writer:
+        writer.compact()
+    read: list[int] = []
+
+    class Counted(pq.ParquetFile):  # type: ignore[misc]
+        def read_row_group(self, number: int, **options: Any) -> Any:
+            if "wall_time_s" in (options.get("columns") or ()):
+                read.append(number)
+            return super().read_row_group(number, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", Counted)
+    assert len(top_trials(tmp_path, top=1, selection=Selection(model=model))) == 1
+    assert len(read) == 1
