@@ -32,6 +32,12 @@ def test_hyperparameter_that_never_varies_is_named_and_not_drawn(tmp_path: Path)
     assert [axis.name for axis in numbers.axes] == ["C", "val_accuracy"]
 
 
+def test_every_hyperparameter_that_varies_has_an_axis_the_family_first(tmp_path: Path) -> None:
+    both = {"C": 1.0, "degree": 2, "gamma": 0.1, "kernel": "poly"}, {"C": 2.0, "kernel": "rbf"}
+    names = [axis.name for axis in parallel(tmp_path, *both).axes]
+    assert names == ["kernel", "C", "degree", "gamma", "val_accuracy"]
+
+
 def test_inactive_hyperparameter_stands_at_the_foot(tmp_path: Path) -> None:
     numbers = parallel(tmp_path, {"kernel": "poly", "degree": 3}, {"kernel": "rbf"})
     assert axis(numbers, "degree").ticks == ((0.0, UNUSED), (1.0, "3"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import optuna
 import pytest
 
 from tune_mnist.errors import InputError
@@ -223,6 +224,24 @@ class BestWhereUsedUp:
             self.found.append(proposal.config)
             value = 0.99 if proposal.config["kernel"] == "linear" else 0.1
             self.proposals.tell(proposal.number, {"status": "completed", "val_accuracy": value})
+
+
+def test_tpe_models_a_conditional_parameter_together_with_those_beside_it(tmp_path: Path) -> None:
+    """Not by itself: the best degree of a polynomial depends on its C."""
+    space = make_space(tmp_path, MIXED, sampler="tpe")
+    make = SAMPLERS["tpe"]
+    assert make is not None
+    study = optuna.create_study(sampler=make(space), direction="maximize")
+    for _ in range(12):
+        asked = study.ask()
+        config = {
+            name: space.parameters[name].ask(asked, name) for name in ("kernel", "C", "gamma")
+        }
+        if config["kernel"] == "poly":
+            config["degree"] = space.parameters["degree"].ask(asked, "degree")
+        study.tell(asked, made_up(config))
+    together = study.sampler.infer_relative_search_space(study, study.trials[-1])
+    assert set(together) == {"kernel", "C", "gamma", "degree"}
 
 
 @pytest.mark.parametrize("name", ["random", "qmc", "tpe", "nsga2"])
