@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from tests.reproduction.example_runs import whole_grid
-from tests.reproduction.worlds import verdicts
 from tune_mnist.reproduction.claims import CLAIMS, audit, judged
 from tune_mnist.reproduction.evidence import Verdict, paired
 from tune_mnist.reproduction.runs import published_runs
@@ -41,8 +40,11 @@ def exactly(of: Callable[[Row], float]) -> Made:
     return accuracies(of, noise=0)
 
 
-def times(of: Callable[[Row], float], noise: float = 0.02) -> Made:
-    return lambda: whole_grid(lambda row: {"wall_time_s": of(row) * (1 + noise * jitter(row))})
+def times(of: Callable[[Row], float], noise: float = 0.02, seeds: int = 1) -> Made:
+    def columns(row: Row) -> Row:
+        return {"wall_time_s": of(row) * (1 + noise * jitter(row))}
+
+    return lambda: whole_grid(columns, seeds)
 
 
 def sized(column: str, resnet18: float, resnet50: float) -> Made:
@@ -225,9 +227,9 @@ CASES: dict[str, tuple[Made, Made, Made]] = {
         exactly(one_cell_underfits),
     ),
     "RBF 9 % faster than poly": (
-        times(is_("kind", "rbf", 145.6, 160), noise=0.005),
-        times(is_("kind", "rbf", 80, 160)),
-        times(is_("kind", "rbf", 145.6, 160), noise=0.5),
+        times(is_("kind", "rbf", 145.6, 160), noise=0.02, seeds=2),
+        times(is_("kind", "rbf", 80, 160), seeds=2),
+        times(is_("kind", "rbf", 145.6, 160)),  # the noise of a run is unknown
     ),
     "Many SVMs overfit": (trained(1.0), trained(0.95), without(trained(1.0), NO_POLY)),
     "Tested on 12,000 images": (
@@ -256,8 +258,8 @@ CASES: dict[str, tuple[Made, Made, Made]] = {
         times(slower(1.2, 4)),
     ),
     "ResNet-18 trains 11.5× faster than SVM": (
-        times(is_("kind", "rbf", 115, 10)),
-        times(is_("kind", "rbf", 10, 10)),
+        times(is_("kind", "rbf", 115, 10), seeds=2),
+        times(is_("kind", "rbf", 10, 10), seeds=2),
         lambda: pd.concat([alone("rbf", "there"), alone("resnet18", "here")]),
     ),
 }
@@ -343,19 +345,11 @@ def test_speed_ups_of_different_trainings_are_not_compared() -> None:
     assert judged(KNOWN["Larger models gain more from the GPU"], runs).verdict == "not decidable"
 
 
-def test_times_taken_beside_other_trials_are_said() -> None:
+def test_times_taken_beside_other_trials_decide_nothing() -> None:
     runs = times(slower(2.65, 2.65))().assign(beside=lambda frame: frame["kind"] == "resnet50")
-    told = judged(KNOWN["ResNet-18 trains 2.65× faster"], runs).evidence
-    assert "32 of 64 runs timed beside other trials" in told
-
-
-def test_choosing_by_test_is_judged_on_seeds_that_did_not_choose() -> None:
-    """Luck refutes it in few worlds where it is true, and it is refuted where it is false."""
-    assert verdicts("equal", 40)["does not hold"] <= 5  # 2 expected
-    honest, unrelated = verdicts("honest", 40), verdicts("unrelated", 40)
-    assert honest["holds"] >= 15
-    assert honest["does not hold"] <= 4
-    assert unrelated["does not hold"] >= 15
+    found = judged(KNOWN["ResNet-18 trains 2.65× faster"], runs)
+    assert found.verdict == "not decidable"
+    assert "32 of 64 runs timed beside other trials" in found.evidence
 
 
 def test_the_other_test_set_decides_no_claim() -> None:

@@ -121,6 +121,11 @@ def test_every_claim_has_verdicts_with_numbers(example: Page) -> None:
     assert len(claims) == 19
     assert all(claim.locator(".verdict").count() >= 2 for claim in claims)
     assert all(text.strip() for text in example.locator(".claim dd").all_inner_texts())
+    rates = example.locator(".claim .rates").all_inner_texts()
+    assert len(rates) == 19
+    for told in rates:
+        assert "where it is true" in told
+        assert "where it is false" in told
 
 
 def test_every_figure_is_drawn(example: Page) -> None:

@@ -13,13 +13,13 @@ from tune_mnist.reproduction.evidence import (
     Finding,
     above_zero,
     all_of,
-    crowded,
     interval_text,
     mean_interval,
     paired,
     paired_ratio,
     pairs_text,
     points,
+    timed,
     undecided,
     within,
 )
@@ -44,10 +44,12 @@ def equal_on_cpu_and_gpu(runs: pd.DataFrame) -> Finding:
 def deterministic(runs: pd.DataFrame) -> Finding:
     """The same training, run again in the same place, gives exactly the same accuracy.
 
-    A CPU and a GPU that differ refute nothing: they add up in another order.
+    A CPU and a GPU that differ refute nothing: they add up in another order. Neither do two
+    versions of the code or of its libraries.
     """
+    same = [*AGREE, "code"]
     known = runs[runs["test_accuracy"].notna() & runs["seed"].notna()]
-    accuracies = known.groupby(AGREE, dropna=False)["test_accuracy"].agg(["size", "min", "max"])
+    accuracies = known.groupby(same, dropna=False)["test_accuracy"].agg(["size", "min", "max"])
     again = accuracies[accuracies["size"] > 1]
     if again.empty:
         return undecided("no training ran twice with one seed in one place")
@@ -60,10 +62,10 @@ def deterministic(runs: pd.DataFrame) -> Finding:
 
 def gpu_speedup_grows(runs: pd.DataFrame) -> Finding:
     """On one host, the GPU speeds up the larger network more than the smaller one."""
-    timed = _all_four(_part(runs))
+    whole = _all_four(_part(runs))
     gains: dict[str, Floats] = {}
     for kind in ("resnet50", "resnet18"):
-        of_kind = timed[timed["kind"] == kind]
+        of_kind = whole[whole["kind"] == kind]
         cpu, gpu = paired(of_kind, "device", ("cpu", "gpu"), "wall_time_s", _ONE_TRAINING)
         gains[kind] = cpu / gpu
     larger, smaller = gains.values()
@@ -73,16 +75,16 @@ def gpu_speedup_grows(runs: pd.DataFrame) -> Finding:
     factors = (math.exp(interval[0]), math.exp(interval[1]) if interval[1] < 700 else math.inf)
     text = f"ResNet-50 gains {math.exp(mean):.2f}× what ResNet-18 gains, over {pairs_text(larger)}"
     speedups = ", ".join(f"{KINDS[kind]} {of.mean():.2f}×" for kind, of in gains.items())
-    text = f"{text}, {interval_text(factors, 1, '')} ({speedups}){crowded(timed)}"
-    return Finding(above_zero(interval), text)
+    text = f"{text}, {interval_text(factors, 1, '')} ({speedups})"
+    return timed(above_zero(interval), text, whole)
 
 
 def _all_four(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs of trainings that both networks did on both devices of one host."""
-    timed = runs[runs["wall_time_s"].notna()]
+    known = runs[runs["wall_time_s"].notna()]
     same = [name for name in AGREE if name not in ("kind", "device", "where")]
-    cells = timed.assign(cell=timed["kind"] + timed["device"]).groupby(same, dropna=False)["cell"]
-    whole: pd.DataFrame = timed[cells.transform("nunique") == 2 * len(NETWORKS)]
+    cells = known.assign(cell=known["kind"] + known["device"]).groupby(same, dropna=False)["cell"]
+    whole: pd.DataFrame = known[cells.transform("nunique") == 2 * len(NETWORKS)]
     return whole
 
 
@@ -97,7 +99,8 @@ def time_follows_flops(runs: pd.DataFrame) -> Finding:
         ratio, interval = paired_ratio(*pairs)
         spread = interval_text(interval, 1, "")
         text = f"{str(device).upper()}: {ratio:.2f}× over {pairs_text(pairs[0])}, {spread}"
-        found.append(Finding(within(interval, _TIME), text + crowded(of_device)))
+        known = of_device[of_device["wall_time_s"].notna()]
+        found.append(timed(within(interval, _TIME), text, known))
     return all_of(found) if found else undecided("no pair was timed on one machine")
 
 

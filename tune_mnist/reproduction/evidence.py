@@ -60,20 +60,28 @@ def mean_interval(values: Floats) -> tuple[float, Interval]:
     return mean, (mean - float(half), mean + float(half))
 
 
-def ratio_interval(above: Floats, below: Floats) -> tuple[float, Interval]:
-    """Return the ratio of the geometric means of two unpaired groups, with Welch's 95 % interval.
+def grid_ratio(above: pd.DataFrame, below: pd.DataFrame) -> tuple[float, Interval]:
+    """Return the ratio of two grids' geometric mean times, with a 95 % interval.
+
+    A claim about a grid is about its settings, which are no sample of others. So the interval is
+    that of the noise between runs of one setting, pooled over both grids.
 
     Args:
-        above, below: (n,) and (m,) positive times. If either has fewer than three, the interval is
-            infinite.
+        above, below: runs in one place, with `setting` and `wall_time_s`; neither is empty.
+    Returns: the ratio, and its interval: 0 to infinity if no setting was timed twice.
     """
-    if min(len(above), len(below)) < _LEAST:
-        ratio = _geometric(above) / _geometric(below) if len(above) and len(below) else math.nan
-        return ratio, (0.0, math.inf)
-    test = stats.ttest_ind(np.log(above), np.log(below), equal_var=False)
-    interval = test.confidence_interval(CONFIDENCE)
-    ratio = _geometric(above) / _geometric(below)
-    return ratio, (math.exp(interval.low), math.exp(interval.high))
+    mean, error, squares, freedom = 0.0, 0.0, 0.0, 0
+    for sign, runs in ((1, above), (-1, below)):
+        logs = np.log(runs["wall_time_s"]).groupby(runs["setting"])
+        counts = logs.count()
+        mean += sign * float(logs.mean().mean())
+        error += float((1 / counts).sum()) / len(counts) ** 2
+        squares += float((logs.var() * (counts - 1)).sum())
+        freedom += int((counts - 1).sum())
+    if not freedom:
+        return math.exp(mean), (0.0, math.inf)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(error * squares / freedom)
+    return math.exp(mean), (math.exp(mean - half), math.exp(mean + half))
 
 
 def paired_ratio(above: Floats, below: Floats) -> tuple[float, Interval]:
@@ -82,8 +90,21 @@ def paired_ratio(above: Floats, below: Floats) -> tuple[float, Interval]:
     return math.exp(mean), (math.exp(low), math.exp(high) if math.isfinite(high) else math.inf)
 
 
-def _geometric(values: Floats) -> float:
-    return float(np.exp(np.log(values).mean()))
+def image_interval(first: float, second: float, images: int, comparisons: int = 1) -> Interval:
+    """Return the 95 % interval of a difference of two accuracies on the same test images.
+
+    Another draw of test images would give other accuracies. The two models disagree on at most as
+    many images as both have errors, so the standard error is at most the root of the sum of their
+    error rates / images: the interval is rather too wide than too narrow.
+
+    Args:
+        first, second: accuracies, fractions; the difference is the first less the second.
+        images: how many test images there are.
+        comparisons: how many intervals shall all be right at once (Bonferroni).
+    """
+    half = stats.norm.ppf(1 - (1 - CONFIDENCE) / 2 / comparisons)
+    half *= math.sqrt((2 - first - second) / images)
+    return first - second - float(half), first - second + float(half)
 
 
 def above_zero(interval: Interval) -> Verdict:
@@ -104,14 +125,17 @@ def within(interval: Interval, band: Interval) -> Verdict:
 
 AGREE = [
     *("dataset", "kind", *RESNET, *SVM),
-    *("seed", "fraction", "test_set", "device", "where", "host"),
+    *("seed", "data", "fraction", "test_set", "device", "where", "host"),
 ]
 """The columns in which the two runs of a pair agree, all but what is compared."""
 
 REPEATS = ("epochs", "seed", "where", "host")
 """Pairs that differ in these alone are no independent evidence, so they count as one."""
 
-_COMPARED = {"device": ("device", "where")}  # another device is another place
+_COMPARED = {
+    "device": ("device", "where"),  # another device is another place
+    "dataset": ("dataset", "data"),  # another data set has other images
+}
 
 
 def paired(
@@ -138,8 +162,13 @@ def paired(
     apart = {*_COMPARED.get(column, (column,))}
     if column == "device" and not value.endswith("_s"):
         apart.add("host")
-    agree = [name for name in AGREE if name in runs.columns and name not in apart]
     measured = runs[runs[value].notna()]
+    there = [name for name in AGREE if name in runs.columns and name not in apart]
+    agree = [  # to group by columns that are equal in all runs takes long
+        name
+        for name in there
+        if name in ("dataset", "kind") or measured[name].nunique(dropna=False) > 1
+    ]
     first, second = (
         measured[measured[column] == one].groupby(agree, dropna=False)[value].mean().reset_index()
         for one in pair
@@ -150,14 +179,20 @@ def paired(
     return means.iloc[:, 0].to_numpy(float), means.iloc[:, 1].to_numpy(float)
 
 
-def crowded(runs: pd.DataFrame) -> str:
-    """Return how many of these runs were timed beside other trials: "", or what to add to a text.
+def timed(verdict: Verdict, text: str, runs: pd.DataFrame) -> Finding:
+    """Return a finding about wall times, which other trials on the host leave undecided.
+
+    They slow one training down more than another, by an amount that nobody measured.
 
     Args:
+        verdict: what the times say if nothing disturbed them.
+        text: the evidence.
         runs: the rows whose times are compared.
     """
     beside = int(runs["beside"].eq(True).sum())  # missing in published runs
-    return f", {beside} of {len(runs)} runs timed beside other trials" if beside else ""
+    if not beside:
+        return Finding(verdict, text)
+    return undecided(f"{text}, {beside} of {len(runs)} runs timed beside other trials")
 
 
 def pairs_text(values: Floats) -> str:

@@ -16,6 +16,7 @@ from tune_mnist.pages.page_parts import Figure, lede, provenance
 from tune_mnist.reproduction import figures, tables
 from tune_mnist.reproduction.cells import Table
 from tune_mnist.reproduction.claims import Audit, audit
+from tune_mnist.reproduction.error_rates import error_rates
 from tune_mnist.reproduction.evidence import Finding, Verdict
 from tune_mnist.reproduction.runs import published_runs, stored_runs
 from tune_mnist.store.reader import read_reports, read_trials
@@ -63,14 +64,14 @@ def render_report(root: Path, fill_with: Callable[[str], str]) -> str:
     """Return the page that `write_report` writes."""
     trials, reports = read_trials(root), read_reports(root)
     theirs, runs = published_runs(), stored_runs(root)
-    claims = audit(theirs, runs)
+    claims, rates = audit(theirs, runs), error_rates()
     mine = trials.filter(pc.is_in(_origins(trials), pa.array(runs["origin"], pa.string())))
     return fill(
         _HERE / "report.html",
         _HERE / "report.css",
         lede=lede(mine) if len(mine) else "None of the technical report's configurations ran yet.",
         tiles=_tiles(claims, runs),
-        claims=[(one.claim, _judged(one)) for one in claims],
+        claims=[(one.claim, rates[one.claim.name], _judged(one)) for one in claims],
         tables=_tables(runs, theirs),
         fill_with=fill_with,
         charts=_charts(runs, trials, reports),

@@ -35,10 +35,13 @@ SETTING = ["dataset", "kind", "setting"]
 
 _ACCURACIES = ["train_accuracy", "val_accuracy", "test_accuracy"]
 _MEASURED = [*_ACCURACIES, "wall_time_s", "multiply_adds", "parameters"]
-_RUN = ["seed", "fraction", "device", "where", "host", "beside", "test_set"]
+PLACE = ["data", "fraction", "test_set", "device", "where", "host"]
+"""What a mean keeps apart: images, test set, device, host and cores (`where` has the last)."""
+_RUN = ["seed", *PLACE, "beside", "shares", "code"]
 COLUMNS = [*SETTING, "part", *RESNET, *SVM, *_RUN, *_MEASURED, "origin", "pin_memory"]
 
 _SPLIT = "report-70/10/20 seed 42, test "
+_SHARING = "shared-gram"  # the engine whose trials share a matrix that no trial's time includes
 _NO_SETTING = {"device", "pin_memory", "train_fraction"}
 
 
@@ -52,7 +55,8 @@ def stored_runs(root: Path) -> pd.DataFrame:
         root: the store's folder.
     Returns: one row for each, with `COLUMNS`. `where` names host, processor and cores; times
         compare only within one. `beside` is whether another trial of the store ran on the host at
-        the same time. `origin` is "search/trial".
+        the same time; `shares`, whether the time leaves out a matrix that the search's SVMs shared.
+        `data` and `code` are hashes. `origin` is "search/trial".
     Raises: InputError: there is no store.
     """
     trials = read_trials(root)
@@ -115,25 +119,34 @@ def setting_text(values: dict[str, Any]) -> str:
 
 
 def by_setting(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each training of the grids, with the means over its seeds.
+    """Return one row for each training of the grids, with the means over its seeds in one place.
+
+    A training that ran in several places (`PLACE`) counts in the one where it ran with most seeds,
+    among equals in the one with most runs: no mean is over two hosts, devices or sets of images.
 
     Args:
-        runs: runs on one fraction and one test set. Several runs with one seed count as one.
-    Returns: the columns `SETTING`, the means of all measures, runs (how many seeds), test_sd (the
-        standard deviation over seeds, n - 1; NaN for one), test_low, test_high, and the setting's
-        values.
+        runs: any runs. Several runs with one seed in one place count as one.
+    Returns: the columns `SETTING` and `PLACE`, the means of all measures, runs (how many seeds),
+        test_sd (the standard deviation over seeds, n - 1; NaN for one), test_low, test_high, the
+        setting's values, and shares.
     """
-    seeds = (
-        runs.groupby([*SETTING, "seed"], sort=False)[_MEASURED].mean().groupby(SETTING, sort=False)
-    )
-    found = seeds.mean()
-    test = seeds["test_accuracy"]
-    found["runs"], found["test_sd"] = seeds.size(), test.std()
+    differ = [name for name in PLACE if runs[name].nunique(dropna=False) > 1]
+    unit = [*SETTING, *differ]  # to group by columns that are equal in all runs takes long
+    seeds = runs.groupby([*unit, "seed"], sort=False, dropna=False)[_MEASURED].mean()
+    of_seeds = seeds.groupby(unit, sort=False, dropna=False)
+    found = of_seeds.mean()
+    test = of_seeds["test_accuracy"]
+    found["runs"], found["test_sd"] = of_seeds.size(), test.std()
     found["test_low"], found["test_high"] = test.min(), test.max()
-    firsts = ["part", *RESNET, *SVM]
-    found[firsts] = runs.groupby(SETTING, sort=False)[firsts].first()
-    settings: pd.DataFrame = found.reset_index()
-    return settings
+    firsts = ["part", *RESNET, *SVM, "shares", *(name for name in PLACE if name not in differ)]
+    found[firsts] = runs.groupby(unit, sort=False, dropna=False)[firsts].first()
+    places = found.reset_index()
+    if differ:
+        places["here"] = places.groupby(differ, dropna=False)["runs"].transform("sum")
+        places = places.sort_values(["runs", "here"], ascending=False, kind="stable")
+        places = places.drop_duplicates(SETTING).sort_index().drop(columns="here")
+    whole: pd.DataFrame = places.reset_index(drop=True)
+    return whole
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -165,6 +178,9 @@ def _stored(row: dict[str, Any]) -> dict[str, Any] | None:
         "device": "gpu" if row["gpus"] else "cpu",
         "where": f"{row['device']}, {_cores(row['cpus'] or 0)} on {row['host']}",
         "host": row["host"],
+        "data": row["data_hash"],
+        "code": row["code_hash"],
+        "shares": row["engine"] == _SHARING,
         "test_set": split.removeprefix(_SPLIT),
         "origin": f"{row['search']}/{row['trial']}",
         "copy_of": row["shared_with"] or "",
