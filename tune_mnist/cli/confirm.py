@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 _ASSUMED = (
-    "95 % holds if accuracies scatter alike above and below their mean. If one seed in ten loses"
-    " 5 points,\na third of the winners named within 20 seeds are false:"
+    "95 % holds if accuracies scatter alike above and below their mean. If a configuration loses"
+    " 5 points on one seed in ten,\none search in three names a false winner within 20 seeds:"
     " docs/decisions/004-confirmation.md"
 )
 
