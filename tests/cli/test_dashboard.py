@@ -6,14 +6,12 @@ libraries, and a killed search has left a folder behind.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -22,10 +20,10 @@ from typing import IO
 
 import psutil
 import pytest
+from playwright.sync_api import Browser
 
 from tests.searching.on_ray.test_ray_session import listening
 from tests.searching.on_ray.test_scratch import killed_in
-from tune_mnist.searching.on_ray.ray_start import token_file
 
 SEARCH = ["-m", "tune_mnist", "search", "resnet", "--dataset", "digits", "--dashboard"]
 HARMFUL = ("random", "yaml", "threadpoolctl", "psutil", "numpy")
@@ -36,14 +34,15 @@ class Seen:
     """What was seen of a search while it ran and after it was ended."""
 
     address: str
-    actors: list[str]
+    page: str
+    uninvited: int
     listening: set[str]
     imported: bool
     temporary: list[str]
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+def seen(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Seen:
     folder = tmp_path_factory.mktemp("s")
     for name in HARMFUL:
         (folder / f"{name}.py").write_text("open('imported', 'w'); raise ImportError('harm')")
@@ -59,20 +58,27 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         text=True,
     ) as search:
         assert search.stdout is not None
-        address = printed_address(search.stdout)
+        address, dashboard = printed_addresses(search.stdout)
         try:
-            actors = actor_names(address)
+            page = trials_page(address, browser)
+            uninvited = answer_without_token(dashboard)
             addresses = listening(psutil.Process(search.pid))
         finally:
             search.terminate()
             search.stdout.read()
     left = sorted(found.name for found in temporary.iterdir())
     shutil.rmtree(temporary)
-    return Seen(address, actors, addresses, (folder / "imported").exists(), left)
+    return Seen(address, page, uninvited, addresses, (folder / "imported").exists(), left)
 
 
-def test_the_dashboard_lists_the_trials_under_readable_names(seen: Seen) -> None:
-    assert seen.actors == ["00000-resnet18-batch_size=16-sgd-learning_rate=0.001-epochs=2"]
+def test_the_printed_address_opens_and_lists_the_trials_under_readable_names(seen: Seen) -> None:
+    text = "".join(seen.page.split())  # a narrow column breaks the name
+    assert "00000-resnet18-batch_size=16-sgd-learning_rate=0.001-epochs=2" in text
+    assert "token" not in text.lower()
+
+
+def test_who_has_no_token_is_still_refused(seen: Seen) -> None:
+    assert seen.uninvited == 401
 
 
 def test_everything_listens_on_this_machine_alone(seen: Seen) -> None:
@@ -88,27 +94,30 @@ def test_no_temporary_file_is_left_not_even_a_killed_search_s(seen: Seen) -> Non
     assert seen.temporary == []
 
 
-def printed_address(output: IO[str]) -> str:
+def printed_addresses(output: IO[str]) -> tuple[str, str]:
+    """The address to open, and the dashboard's own, of the two lines that a search prints."""
     for line in output:
-        found = re.match(r"dashboard: (\S+)", line)
-        if found:
-            return found.group(1)
+        if found := re.match(r"dashboard: (\S+)", line):
+            own = re.search(r"in to (\S+), which asks for the token in", output.readline())
+            assert own is not None
+            return found.group(1), own.group(1)
     raise AssertionError("the search ended without printing the dashboard's address")
 
 
-def actor_names(address: str) -> list[str]:
-    """Ask the dashboard's own API until the first actor is up."""
-    header = {"Authorization": f"Bearer {token_file().read_text().strip()}"}
-    request = urllib.request.Request(f"{address}/api/v0/actors?detail=1", headers=header)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                actors = json.load(answer)["data"]["result"]["result"]
-        except urllib.error.HTTPError:
-            actors = []  # the dashboard is still starting
-        names = [actor["repr_name"] for actor in actors if actor["repr_name"]]
-        if names:
-            return names
-        time.sleep(0.5)
-    raise AssertionError("no actor appeared in the dashboard")
+def answer_without_token(dashboard: str) -> int:
+    try:
+        with urllib.request.urlopen(f"{dashboard}/api/v0/actors?detail=1", timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+def trials_page(address: str, browser: Browser) -> str:
+    """Open the printed address as it is, wait for the first trial's process, return the text."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector("text=00000-resnet18", timeout=60_000)
+    text = page.inner_text("body")
+    context.close()
+    return text

@@ -78,10 +78,13 @@ class LiveView(Observer):
             said = f"so far: {self._summary(time.monotonic())}"
             self._console.print(said, highlight=False, markup=False, soft_wrap=True)
 
-    def dashboard(self, address: str) -> None:
-        """Say where Ray's dashboard is."""
-        self.addresses.append(address)
-        self._console.print(f"dashboard: {address}  (it asks for the token in {token_file()})")
+    def dashboard(self, address: str, dashboard: str) -> None:
+        """Say what opens Ray's dashboard."""
+        self.addresses.append(dashboard)
+        self._console.print(f"dashboard: {address}", soft_wrap=True)
+        if address != dashboard:
+            to = f"signs your browser in to {dashboard}, which asks for the token in {token_file()}"
+            self._console.print(f"           keep it to yourself: it {to}", soft_wrap=True)
 
     def preparing(self, what: str) -> None:
         """Print what all trials are waiting for."""

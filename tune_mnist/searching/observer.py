@@ -32,8 +32,13 @@ class Observer:
             finished: rows of the trials that earlier runs of it have finished, oldest first.
         """
 
-    def dashboard(self, address: str) -> None:
-        """Ray's dashboard answers at this address."""
+    def dashboard(self, address: str, dashboard: str) -> None:
+        """Ray's dashboard has started.
+
+        Args:
+            address: opens it without asking for its token, as long as the search runs.
+            dashboard: its own address, which asks for the token.
+        """
 
     def preparing(self, what: str) -> None:
         """Something that all trials share is being made."""

@@ -115,6 +115,11 @@ class Writer:
         self._done = set(zip(*(column.to_pylist() for column in done), strict=True))
 
     @property
+    def search(self) -> str:
+        """The search's id."""
+        return self._search
+
+    @property
     def checkpoints(self) -> Path:
         """The folder for the states that the search's trials save; the caller creates it."""
         return checkpoints_folder(self._root, self._search)

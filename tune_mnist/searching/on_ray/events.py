@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -18,6 +20,7 @@ from tune_mnist.searching.on_ray.failure import Failure, failure_of
 from tune_mnist.searching.on_ray.ray_session import check_alive, logs_folder
 from tune_mnist.searching.on_ray.recorder import Attempt, Recorder, contained, trial_name
 from tune_mnist.searching.on_ray.trainings import Trainings
+from tune_mnist.searching.on_ray.watching.metrics import SearchMetrics
 from tune_mnist.store.proposals import Proposal
 
 STALLED_S = 60.0
@@ -52,6 +55,7 @@ class TrialEvents(Callback):
         self._observer = observer
         self._limit_s = limit_s
         self._running: dict[str, Attempt] = {}
+        self._metrics: SearchMetrics | None = None  # until Ray runs
         self._idle_since: float | None = None  # on the monotonic clock; None before the first look
         self.trainings: Trainings | None = None
         self.ended = 0
@@ -60,6 +64,16 @@ class TrialEvents(Callback):
     def __getstate__(self) -> dict[str, Any]:
         """Return nothing: Tune pickles its callbacks for a restore that we never do."""
         return {}
+
+    @contextmanager
+    def measured_by(self, metrics: SearchMetrics) -> Iterator[None]:
+        """Feed the metrics inside the block, while Ray runs."""
+        self._metrics = metrics
+        try:
+            yield
+        finally:
+            self._metrics = None
+            metrics.running(0)
 
     def restart_clocks(self, waited_s: float) -> None:
         """Begin the time of the running trials now: they have waited for what all of them share.
@@ -104,6 +118,7 @@ class TrialEvents(Callback):
         new = Attempt(trial, config)
         attempt = self._running.setdefault(trial.trial_id, new)
         attempt.config, attempt.turn = config, new.turn
+        self._count_running()
         self._observer.trial_started(trial_name(trial), config)
 
     def on_trial_result(
@@ -123,6 +138,7 @@ class TrialEvents(Callback):
     ) -> None:
         """Store a trial that completed or that the scheduler stopped."""
         attempt = self._running.pop(trial.trial_id)
+        self._count_running()
         if not attempt.measurements:  # Tune ends such trials without an error (docs/ray_notes.md)
             self._fail(attempt, Failure("the trial ended without reporting anything"))
             return
@@ -139,6 +155,7 @@ class TrialEvents(Callback):
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Store a trial that failed, with its error."""
         attempt = self._running.pop(trial.trial_id, Attempt(trial, trial.config["hyperparameters"]))
+        self._count_running()
         if self._ending.lost:  # then the fault is not the trial's
             return
         failure = failure_of(trial, attempt.ran_s(), self._limit_s)
@@ -165,7 +182,13 @@ class TrialEvents(Callback):
     def _count(self, row: Row, *, is_last: bool = True) -> None:
         if is_last:
             self._ending.add(row)
+        if self._metrics:
+            self._metrics.stored(row)
         self._observer.trial_finished(row)
+
+    def _count_running(self) -> None:
+        if self._metrics:
+            self._metrics.running(len(self._running))
 
 
 def _kill(attempt: Attempt) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from time import monotonic
@@ -66,12 +67,16 @@ class Recorder:
         data: what it runs on.
         writer: of the search.
 
+    Attributes:
+        stored: how many rows it has put there.
+
     Raises, in every method: InputError: the store takes no more rows.
     """
 
     def __init__(self, plan: Plan, data: Dataset, writer: Writer) -> None:
         self._plan = plan
         self._writer = writer
+        self.stored = 0
         self._facts = {
             "dataset": data.name,
             "data_hash": data.content_hash,
@@ -88,14 +93,14 @@ class Recorder:
         """Store a trial that completed, or that the scheduler stopped; return its row."""
         completed = attempt.measurements[-1].get("test_accuracy") is not None
         row = self._row(attempt, "completed" if completed else "stopped")
-        self._writer.append_trial(row, _stored(attempt.measurements))
+        self._store(row, _stored(attempt.measurements))
         return row
 
     def failed(self, attempt: Attempt, failure: Failure) -> Row:
         """Store an attempt that failed; nothing it measured is a result, but its time was spent."""
         row = self._row(attempt, "failed")
         row |= {"error": failure.text, "wall_time_s": attempt.took_s()}
-        self._writer.append_trial(row, _stored(attempt.measurements))
+        self._store(row, _stored(attempt.measurements))
         return row
 
     def answer(self, proposal: Proposal, past: Past) -> Row:
@@ -115,8 +120,12 @@ class Recorder:
             "started": now,
             "finished": now,
         }
-        self._writer.append_trial(row, past.reports)
+        self._store(row, past.reports)
         return row
+
+    def _store(self, row: Row, reports: Sequence[Mapping[str, Any]]) -> None:
+        self._writer.append_trial(row, reports)
+        self.stored += 1
 
     def _row(self, attempt: Attempt, status: str) -> Row:
         given = attempt.trial.config

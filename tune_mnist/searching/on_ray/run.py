@@ -32,6 +32,8 @@ from tune_mnist.searching.on_ray.shared_gram import SharedGram, shared_gram
 from tune_mnist.searching.on_ray.trainable import Shared
 from tune_mnist.searching.on_ray.trainings import Hooks, Trainings
 from tune_mnist.searching.on_ray.tuner import TuneParts, tuner
+from tune_mnist.searching.on_ray.watching.metrics import SearchMetrics
+from tune_mnist.searching.on_ray.watching.sign_in import signing_in
 from tune_mnist.searching.planning.plan import Plan, views
 from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.spaces import Space, trained_rungs
@@ -77,8 +79,9 @@ class SearchRun:
         self._dashboard = dashboard
         self._scheduler = SCHEDULERS[plan.space.search.scheduler](plan.space, plan.device)
         self._ending = Ending(plan.space, time.monotonic() if began is None else began)
-        recorder, limit_s = Recorder(plan, data, writer), plan.space.search.trial_timeout_s
-        self._events = TrialEvents(recorder, self._ending, observer, limit_s)
+        self._recorder = Recorder(plan, data, writer)
+        limit_s = plan.space.search.trial_timeout_s
+        self._events = TrialEvents(self._recorder, self._ending, observer, limit_s)
 
     def search(self, known: Known) -> Outcome:
         """Run the plan's trials, except those that the store has already.
@@ -126,10 +129,10 @@ class SearchRun:
         with _on_signals(self._ending.interrupt):
             if searcher.left():
                 remove_leftovers()
-                on_dashboard = self._observer.dashboard if self._dashboard else None
                 with (
                     self._gram() as gram,
-                    ray_session(self._plan, self._data, on_dashboard),
+                    signing_in(self._observer.dashboard) as sign_in,
+                    ray_session(self._plan, self._data, sign_in if self._dashboard else None),
                     _on_signals(self._ending.interrupt),  # Ray has put its own in their place
                 ):
                     self._train(searcher, gram)
@@ -154,8 +157,10 @@ class SearchRun:
                 folder,
             )
             running = tuner(self._plan, self._shared(gram), parts, self._dashboard)
+            objective = self._plan.space.objective.metric
+            metrics = SearchMetrics(self._writer.search, objective, outcome, self._recorder.stored)
             try:
-                with errors_end_one_trial():
+                with errors_end_one_trial(), self._events.measured_by(metrics):
                     began = len(while_ray_lives(running.fit, self._ending.lose))
             except OSError as error:  # of Tune's own files; the store's are StoreErrors
                 problem = f"takes no more files of Ray Tune: {error.strerror or error}"

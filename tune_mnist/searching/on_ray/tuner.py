@@ -47,8 +47,13 @@ def tuner(plan: Plan, shared: Shared, parts: TuneParts, named_actors: bool) -> t
             keeps its first name, so none is reused.
     """
     trainable = tune.with_parameters(run_trial, shared=shared)
+    if named_actors:
+        trainable = _named(trainable)
+    trainable = tune.with_resources(trainable, _bundle(plan))
+    if named_actors:
+        trainable.__qualname__ = "Trial"  # the class that the dashboard shows
     return tune.Tuner(
-        tune.with_resources(_named(trainable) if named_actors else trainable, _bundle(plan)),
+        trainable,
         tune_config=tune.TuneConfig(
             search_alg=parts.searcher,
             scheduler=parts.scheduler,

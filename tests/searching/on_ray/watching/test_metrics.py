@@ -1,0 +1,111 @@
+"""What Prometheus reads of a search at Ray's real metrics port, without a dashboard."""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.request
+from collections.abc import Callable
+
+import pytest
+import ray
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.searching.conftest import SVM, Searched
+from tune_mnist.searching.observer import Row
+from tune_mnist.searching.on_ray.ending import Outcome
+from tune_mnist.searching.on_ray.watching.metrics import EXPORTED_AS, METRICS, SearchMetrics
+
+Search = Callable[..., Searched]
+Values = dict[tuple[str, ...], float]
+
+
+def scraped(search: str, until: Callable[[dict[str, Values]], bool]) -> dict[str, Values]:
+    """What the node serves of a search, by metric: values by its other labels, in their order.
+
+    Ray's agent learns of new values every ten seconds: this asks again until they are as they
+    should be, and returns the last answer in any case.
+    """
+    deadline = time.monotonic() + 40
+    while not until(now := _served(search)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return now
+
+
+def _served(search: str) -> dict[str, Values]:
+    port = ray.nodes()[0]["MetricsExportPort"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    found: dict[str, Values] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.labels.get("search") == search:
+                ours = ("state", "objective", "le")
+                labels = tuple(sample.labels[name] for name in ours if name in sample.labels)
+                found.setdefault(sample.name, {})[labels] = sample.value
+    return found
+
+
+TRIALS = "ray_tune_mnist_trials"
+COUNT = "ray_tune_mnist_trial_seconds_count"
+
+
+def test_a_search_is_served_to_prometheus_its_resumed_run_included(search: Search) -> None:
+    """Its first trial is answered by another search, so its time is not counted."""
+    search(SVM, "earlier", trials=1)
+    search(SVM, "watched", trials=1, remember=True)
+    outcome, rows = search(SVM, "watched", trials=2, resume=True)
+    served = scraped("watched", lambda now: now.get(TRIALS, {}).get(("completed",)) == 2)
+    assert served[TRIALS] == {
+        ("running",): 0,
+        ("completed",): 2,
+        ("stopped",): 0,
+        ("failed",): 0,
+    }
+    assert outcome.best is not None
+    assert served["ray_tune_mnist_best_objective"] == {
+        ("val_accuracy",): pytest.approx(outcome.best["val_accuracy"])
+    }
+    assert served[COUNT] == {("completed",): 1}
+    (took,) = [row["wall_time_s"] for row in rows if row["shared_with"] is None]
+    buckets = served["ray_tune_mnist_trial_seconds_bucket"]
+    assert {most: count for (_, most), count in buckets.items()} == {
+        most: took <= float(most) for _, most in buckets
+    }
+    assert served["ray_tune_mnist_rows_stored_total"] == {(): 1}
+
+
+def test_a_failed_attempt_that_is_tried_again_is_a_row_and_no_trial(running_ray: None) -> None:
+    outcome = Outcome()
+    metrics = SearchMetrics("direct", "val_accuracy", outcome, rows=0)
+    metrics.running(2)
+    metrics.stored({"status": "failed", "wall_time_s": 3.0})
+    served = scraped("direct", lambda now: COUNT in now)
+    assert served["ray_tune_mnist_rows_stored_total"] == {(): 1}
+    assert served[TRIALS]["failed",] == 0
+    assert served[TRIALS]["running",] == 2
+    assert served[COUNT] == {("failed",): 1}
+
+
+def test_every_metric_has_a_name_as_prometheus_wants_it() -> None:
+    for metric in METRICS:
+        assert re.fullmatch(r"tune_mnist(_[a-z]+)+", metric.name)
+        assert metric.name.endswith("_total") == (metric.kind == "counter")
+        assert metric.name.endswith("_seconds") == (metric.kind == "histogram")
+        assert metric.meaning.endswith(".")
+    assert EXPORTED_AS == "ray_"
+
+
+def test_to_record_a_row_costs_less_than_a_millisecond(running_ray: None) -> None:
+    """A trial of a trivial model takes 70 ms; a hundredth of it would be noticed."""
+    outcome = Outcome(counts={"completed": 1}, best={"val_accuracy": 0.5})
+    metrics = SearchMetrics("cost", "val_accuracy", outcome, rows=1)
+    row: Row = {"status": "completed", "wall_time_s": 1.0}
+
+    def seconds() -> float:
+        began = time.process_time()
+        for _ in range(100):
+            metrics.stored(row)
+        return (time.process_time() - began) / 100
+
+    assert min(seconds() for _ in range(3)) < 1e-3
