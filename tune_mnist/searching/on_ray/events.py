@@ -87,6 +87,8 @@ class TrialEvents(Callback):
 
     def look(self) -> None:
         """End what is late, and tell the observer, once, if Ray started no trial for a minute."""
+        if self._metrics:
+            self._metrics.show()
         if self._limit_s is not None:
             for attempt in list(self._running.values()):
                 if attempt.ran_s() > self._limit_s + self.late_s:

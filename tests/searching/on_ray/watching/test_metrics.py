@@ -6,15 +6,20 @@ import re
 import time
 import urllib.request
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import ray
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.searching.conftest import SVM, Searched
-from tune_mnist.searching.observer import Row
+from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.on_ray.ending import Outcome
+from tune_mnist.searching.on_ray.events import TrialEvents
 from tune_mnist.searching.on_ray.watching.metrics import EXPORTED_AS, METRICS, SearchMetrics
+
+OF_RAY = ("ray_node_cpu_utilization", "ray_node_mem_used", "ray_node_mem_total")
+"""What the Grafana board shows of Ray itself (tests/docker/test_board.py)."""
 
 Search = Callable[..., Searched]
 Values = dict[tuple[str, ...], float]
@@ -33,17 +38,20 @@ def scraped(search: str, until: Callable[[dict[str, Values]], bool]) -> dict[str
 
 
 def _served(search: str) -> dict[str, Values]:
-    port = ray.nodes()[0]["MetricsExportPort"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        text = answer.read().decode()
     found: dict[str, Values] = {}
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(_page()):
         for sample in family.samples:
             if sample.labels.get("search") == search:
                 ours = ("state", "objective", "le")
                 labels = tuple(sample.labels[name] for name in ours if name in sample.labels)
                 found.setdefault(sample.name, {})[labels] = sample.value
     return found
+
+
+def _page() -> str:
+    port = ray.nodes()[0]["MetricsExportPort"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 TRIALS = "ray_tune_mnist_trials"
@@ -75,16 +83,34 @@ def test_a_search_is_served_to_prometheus_its_resumed_run_included(search: Searc
     assert served["ray_tune_mnist_rows_stored_total"] == {(): 1}
 
 
-def test_a_failed_attempt_that_is_tried_again_is_a_row_and_no_trial(running_ray: None) -> None:
-    outcome = Outcome()
-    metrics = SearchMetrics("direct", "val_accuracy", outcome, rows=0)
-    metrics.running(2)
-    metrics.stored({"status": "failed", "wall_time_s": 3.0})
-    served = scraped("direct", lambda now: COUNT in now)
+def test_a_search_whose_trial_takes_long_is_served_all_the_while(running_ray: None) -> None:
+    """Ray drops a gauge that nobody sets, after twenty seconds; TrialEvents.look sets it again."""
+    unused: Any = None
+    events = TrialEvents(unused, unused, Observer(), None)
+    metrics = SearchMetrics("long", "val_accuracy", Outcome(), rows=0)
+    metrics.stored({"status": "failed", "wall_time_s": 3.0})  # and the trial is tried again
+
+    def looked(now: dict[str, Values]) -> bool:
+        events.look()
+        return COUNT in now
+
+    with events.measured_by(metrics):
+        metrics.running(1)
+        served = scraped("long", looked)
+        until = time.monotonic() + 25
+        while time.monotonic() < until:
+            events.look()
+            assert _served("long")[TRIALS]["running",] == 1
+            time.sleep(0.5)
     assert served["ray_tune_mnist_rows_stored_total"] == {(): 1}
     assert served[TRIALS]["failed",] == 0
-    assert served[TRIALS]["running",] == 2
     assert served[COUNT] == {("failed",): 1}
+
+
+@pytest.mark.parametrize("name", OF_RAY)
+def test_ray_serves_what_the_board_shows_of_its_nodes(running_ray: None, name: str) -> None:
+    families = {family.name: family for family in text_string_to_metric_families(_page())}
+    assert [sample.labels["ip"] for sample in families[name].samples] == ["127.0.0.1"]
 
 
 def test_every_metric_has_a_name_as_prometheus_wants_it() -> None:

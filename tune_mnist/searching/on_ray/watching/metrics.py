@@ -87,15 +87,16 @@ class SearchMetrics:
 
     def __init__(self, search: str, objective: str, outcome: Outcome, rows: int) -> None:
         self._search, self._objective, self._outcome = {SEARCH: search}, objective, outcome
+        self._running = 0
         self._metrics = {one: one.create() for one in METRICS}
         if rows:
             self._metrics[ROWS].inc(rows, self._search)
-        self._show_ended()
-        self.running(0)
+        self.show()
 
     def running(self, count: int) -> None:
         """Say how many trials have begun and not ended."""
-        self._metrics[TRIALS].set(count, {**self._search, "state": "running"})
+        self._running = count
+        self.show()
 
     def stored(self, row: Row) -> None:
         """Count a row that is in the store, after the outcome has counted its trial."""
@@ -104,11 +105,12 @@ class SearchMetrics:
         if seconds is not None and row.get("shared_with") is None:  # not another trial's time
             labels = {**self._search, "state": row["status"]}
             self._metrics[SECONDS].observe(float(seconds), labels)
-        self._show_ended()
+        self.show()
 
-    def _show_ended(self) -> None:
-        for state in _ENDED:
-            count = self._outcome.counts.get(state, 0)
+    def show(self) -> None:
+        """Say how things stand. Call it every few seconds: Ray drops a gauge that nobody sets."""
+        counts = {state: self._outcome.counts.get(state, 0) for state in _ENDED}
+        for state, count in {**counts, "running": self._running}.items():
             self._metrics[TRIALS].set(count, {**self._search, "state": state})
         if (best := self._outcome.best) is not None:
             labels = {**self._search, "objective": self._objective}
