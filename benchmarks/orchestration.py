@@ -36,8 +36,8 @@ def ours(trials: int) -> float:
     from tune_mnist.searching.history.known import Known
     from tune_mnist.searching.observer import Observer
     from tune_mnist.searching.on_ray import tuner
-    from tune_mnist.searching.on_ray.ray_session import ray_session
     from tune_mnist.searching.on_ray.run import SearchRun
+    from tune_mnist.searching.on_ray.session.ray_session import ray_session
     from tune_mnist.searching.planning.machine import Machine
     from tune_mnist.searching.planning.plan import plan_search
     from tune_mnist.spaces import parameter_types, read_space

@@ -16,7 +16,7 @@ from tune_mnist.datasets import Dataset, Images, load_dataset
 from tune_mnist.searching.history.warm_start import WarmStart
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.ending import Outcome
-from tune_mnist.searching.on_ray.ray_session import ray_session
+from tune_mnist.searching.on_ray.session.ray_session import ray_session
 from tune_mnist.searching.planning.machine import Machine
 from tune_mnist.searching.planning.plan import Plan, plan_search
 from tune_mnist.spaces import Overrides, override, read_space

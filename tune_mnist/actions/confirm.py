@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tune_mnist.actions.preparing import absolute
+from tune_mnist.actions.preparing import absolute, machine_for
 from tune_mnist.actions.reading_data import read_again
 from tune_mnist.actions.requests import ConfirmRequest, asked
 from tune_mnist.analysis.confirmation import Standings, repeats, standings, wanted_seeds
@@ -17,12 +17,12 @@ from tune_mnist.searching.history.confirmation import (
     finished_rows,
     plan_confirmation,
 )
+from tune_mnist.searching.history.resume import searched_space
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
 from tune_mnist.searching.on_ray.ending import Outcome
-from tune_mnist.searching.on_ray.ray_session import check_running_ray
 from tune_mnist.searching.on_ray.run import SearchRun
-from tune_mnist.searching.planning.machine import this_machine
+from tune_mnist.searching.on_ray.session.ray_session import check_running_ray
 from tune_mnist.searching.planning.plan import Plan, notes_before
 from tune_mnist.spaces import parameter_types
 from tune_mnist.store.writer import Writer
@@ -92,7 +92,8 @@ def prepare_confirmation(
     chosen = confirmation_of(root, request.search, top=request.top, seeds=request.seeds)
     record = chosen.record
     images, folder = read_again(record, request, observer, data)
-    machine = this_machine(ask_torch=record.space.get("model") != "svm")
+    gpus = record.resources.gpus if request.gpus is None else request.gpus
+    machine = machine_for(request, searched_space(record), gpus)
     plan = plan_confirmation(chosen, images, machine, cpus=request.cpus, gpus=request.gpus)
     request = request.model_copy(update={"results": root})
     return PreparedConfirmation(request, chosen, plan, images, folder)

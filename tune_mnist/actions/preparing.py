@@ -19,7 +19,7 @@ from tune_mnist.actions.reading_data import (
     recorded_place,
     stored_side,
 )
-from tune_mnist.actions.requests import ResumeRequest, SearchRequest
+from tune_mnist.actions.requests import ConfirmRequest, ResumeRequest, SearchRequest
 from tune_mnist.analysis.within import check_tolerance
 from tune_mnist.datasets import Dataset, PythonData
 from tune_mnist.errors import Fault, InputError, input_error
@@ -30,8 +30,9 @@ from tune_mnist.searching.history.past_times import plan_forecast
 from tune_mnist.searching.history.resume import Earlier, differences, earlier_runs
 from tune_mnist.searching.history.warm_start import past_rows, warm_start
 from tune_mnist.searching.observer import Observer
+from tune_mnist.searching.on_ray.session.ray_session import find_machine
 from tune_mnist.searching.planning.forecast import Forecast
-from tune_mnist.searching.planning.machine import this_machine
+from tune_mnist.searching.planning.machine import Machine, this_machine
 from tune_mnist.searching.planning.plan import Plan, notes_before, plan_search, with_engine
 from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
 from tune_mnist.wording import displayed
@@ -96,7 +97,7 @@ def prepare_space(
     if request.confirm is not None and named is not None:
         confirmation_name(named)  # refused now, not after the whole search
     request = request.model_copy(update={"results": absolute(request.results)})
-    machine = this_machine(ask_torch=request.gpus > 0 or space.model != "svm")
+    machine = machine_for(request, space, request.gpus)
     plan = plan_search(space, cpus=request.cpus, gpus=request.gpus, machine=machine)
     where = space.dataset
     if request.resume is not None and request.dataset is None:
@@ -121,7 +122,7 @@ def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
         warm = warm_start(rows, space, plan.device, data.content_hash)
     learned = warm.notes if warm else ()
     memory = None if request.rerun else Memory(root, plan, data)
-    name = request.name or new_name(space, data)
+    name = request.name or new_name(space, data.name)
     expected = plan_forecast(root, plan, data, memory)
     notes = (*notes_before(plan, data), *learned)
     return Prepared(request, name, plan, data, Known(memory, warm), expected, notes)
@@ -144,7 +145,7 @@ def prepare_resumed(
     space = override(earlier.space, Overrides(search=changes))
     gpus = record.resources.gpus if request.gpus is None else request.gpus
     images, folder = read_again(record, request, observer, data)
-    machine = this_machine(ask_torch=gpus > 0 or space.model != "svm")
+    machine = machine_for(request, space, gpus)
     plan = plan_search(space, cpus=request.cpus, gpus=gpus, machine=machine)
     plan = with_engine(plan, images, machine)
     request = request.model_copy(update={"results": root})
@@ -174,6 +175,18 @@ def _resumed(
         *enough,
     )
     return Prepared(request, earlier.name, plan, data, Known(memory, earlier=earlier), None, notes)
+
+
+def machine_for(
+    request: SearchRequest | ResumeRequest | ConfirmRequest, space: Space, gpus: int | None
+) -> Machine:
+    """Return what there is for a search: this machine, or the cluster that the request names.
+
+    Raises: InputError: no such cluster, or it refuses us.
+    """
+    if request.address in (None, "local"):
+        return this_machine(ask_torch=bool(gpus) or space.model != "svm")
+    return find_machine(request.address)
 
 
 def absolute(results: Path) -> Path:
@@ -244,10 +257,10 @@ def _checked(earlier: Earlier, plan: Plan, data: Dataset, allow_change: bool) ->
     return tuple(f"{earlier.name}: {change}" for change in changed)
 
 
-def new_name(space: Space, data: Dataset) -> str:
+def new_name(space: Space, data: str) -> str:
     """Return a name that no other search has: what it searches, and when."""
     now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     # A folder may be called anything, and two searches may start in the same second.
-    about = re.sub(r"[^A-Za-z0-9.]+", "-", f"{space.name}-{data.name}").strip("-.")[:60]
+    about = re.sub(r"[^A-Za-z0-9.]+", "-", f"{space.name}-{data}").strip("-.")[:60]
     letter = "" if about[:1].isalpha() else f"{space.model}-"  # a name begins with a letter
     return f"{letter}{about}-{now}-{secrets.token_hex(2)}"

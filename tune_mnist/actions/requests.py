@@ -21,6 +21,7 @@ from tune_mnist.wording import displayed
 
 _DATA_DIR = "Where to look for data sets first."
 _RESULTS = "Folder of the results store."
+_ADDRESS = "Running Ray cluster to search on: host:port, or auto; default a Ray of its own."
 _DATASET = "mnist, fashion-mnist, digits, or a folder or file of images."
 _TEST_SET = "standard (the data set's own) or holdout (20 % of training)."
 _TRANSPOSED = "Exchange rows and columns of every image, for EMNIST."
@@ -65,7 +66,9 @@ class SearchRequest(Request):
     skip_bad_images: bool = Field(False, description=_SKIP_BAD)
     transposed: bool = Field(False, description=_TRANSPOSED)
     cpus: Count = Field(None, description="Cores for the whole search; default all.")
-    gpus: int = Field(0, ge=0, description="GPUs for the whole search.")
+    gpus: Times = Field(
+        None, description="GPUs for the whole search; default none, on a cluster all."
+    )
     cpus_per_trial: Cores = Field(None, description="Cores of one trial.")
     gpus_per_trial: Gpus = Field(None, description="GPUs of one trial; a fraction shares one.")
     max_concurrent: Count = Field(None, description="Trials that run side by side at most.")
@@ -121,6 +124,7 @@ class SearchRequest(Request):
     )
     seeds: int = Field(5, ge=2, description="Fresh seeds for each when confirming.")
     dashboard: bool = Field(False, description="Start Ray's dashboard on 127.0.0.1.")
+    address: str | None = Field(None, description=_ADDRESS)
 
     @field_validator("where", mode="before")
     @classmethod
@@ -144,6 +148,7 @@ class ResumeRequest(Request):
     allow_change: bool = Field(
         False, description="Resume although the data or the code has changed."
     )
+    address: str | None = Field(None, description=_ADDRESS)
 
 
 class ConfirmRequest(Request):
@@ -159,6 +164,7 @@ class ConfirmRequest(Request):
     )
     data_dir: Path | None = Field(None, description=_DATA_DIR)
     results: Path = Field(Path("results"), description=_RESULTS)
+    address: str | None = Field(None, description=_ADDRESS)
 
 
 class DataRequest(Request):

@@ -16,8 +16,8 @@ from tune_mnist.errors import Fault, InputError
 from tune_mnist.searching.history.resume import check_unchanged
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.ending import Outcome
-from tune_mnist.searching.on_ray.ray_session import check_running_ray
 from tune_mnist.searching.on_ray.run import SearchRun
+from tune_mnist.searching.on_ray.session.ray_session import check_running_ray
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.spaces import config_key, parameter_types
 from tune_mnist.store.plans import Run, SearchRecord
@@ -174,7 +174,8 @@ def confirmation_of_request(request: SearchRequest, searched: Searched) -> Confi
     interrupted = searched.outcome.reason == "interrupted"
     if request.confirm is None or searched.best is None or interrupted:
         return None
-    shared = {name: getattr(request, name) for name in ("seeds", "cpus", "gpus", "data_dir")}
+    same = ("seeds", "cpus", "gpus", "data_dir", "address")
+    shared = {name: getattr(request, name) for name in same}
     return ConfirmRequest(
         search=searched.name, top=request.confirm, results=searched.results, **shared
     )

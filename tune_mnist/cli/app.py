@@ -10,6 +10,7 @@ import typer
 from tune_mnist.cli.confirm import confirm
 from tune_mnist.cli.data import data
 from tune_mnist.cli.importance import importance
+from tune_mnist.cli.jobs import jobs_app, submit
 from tune_mnist.cli.leaderboard import leaderboard
 from tune_mnist.cli.report import report_app
 from tune_mnist.cli.search import resume, search
@@ -20,7 +21,7 @@ from tune_mnist.version import __version__
 
 Command = Callable[..., None]
 
-_TAKE_A_REQUEST = ("search", "resume", "confirm", "data")
+_TAKE_A_REQUEST = ("search", "resume", "confirm", "data", "submit")
 
 
 def whole_app() -> typer.Typer:
@@ -42,9 +43,10 @@ def app_for(words: Container[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_options)
-    for command in (search, resume, data, status, leaderboard, importance, confirm, replay):
+    for command in (search, resume, data, status, leaderboard, importance, confirm, replay, submit):
         called = command.__name__ in _TAKE_A_REQUEST and command.__name__ in words
         app.command()(_with_request(command) if called else command)
+    app.add_typer(jobs_app, name="jobs")
     app.add_typer(report_app, name="report")
     app.add_typer(spaces_app, name="spaces")
     return app
@@ -56,7 +58,7 @@ def _with_request(command: Command) -> Command:
 
     kinds: tuple[type[requests.Request], ...] = (
         *(requests.SearchRequest, requests.ResumeRequest),
-        *(requests.ConfirmRequest, requests.DataRequest),
+        *(requests.ConfirmRequest, requests.DataRequest, requests.SearchRequest),
     )
     return with_options(command, kinds[_TAKE_A_REQUEST.index(command.__name__)])
 

@@ -19,7 +19,7 @@ from tune_mnist.actions.confirm import PreparedConfirmation
 from tune_mnist.actions.preparing import Prepared
 from tune_mnist.cli.shown import print_notes
 from tune_mnist.searching.observer import Observer
-from tune_mnist.searching.on_ray.ray_start import token_file
+from tune_mnist.searching.on_ray.session.ray_start import token_file
 from tune_mnist.winner import better, winner
 from tune_mnist.wording import config_text, duration, percent
 
@@ -83,7 +83,8 @@ class LiveView(Observer):
         self.addresses.append(dashboard)
         self._console.print(f"dashboard: {address}", soft_wrap=True)
         if address != dashboard:
-            to = f"signs your browser in to {dashboard}, which asks for the token in {token_file()}"
+            token = "its token" if self._plan.cluster else f"the token in {token_file()}"
+            to = f"signs your browser in to {dashboard}, which asks for {token}"
             self._console.print(f"           keep it to yourself: it {to}", soft_wrap=True)
 
     def preparing(self, what: str) -> None:
@@ -97,6 +98,16 @@ class LiveView(Observer):
             f" start a process; its logs are in {logs}",
             soft_wrap=True,
         )
+
+    def waiting(self, reason: str) -> None:
+        """Say what the search waits for."""
+        self._console.print(reason, soft_wrap=True)
+
+    def trial_moved(self, trial: str, host: str) -> None:
+        """Say that the trial runs again."""
+        self._running.pop(trial, None)
+        text = f"{trial} runs again: its node died ({host})"
+        self._console.print(text, style="yellow", soft_wrap=True)
 
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:
         """Show the trial as running."""

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from tune_mnist.actions.requests import AnyRequest, Request, make_request, read_request
 
 _NAMED = {"space_file": "--space"}
-_VARIABLES = {"data_dir": "TUNE_MNIST_DATA"}
+_VARIABLES = {"data_dir": "TUNE_MNIST_DATA", "address": "RAY_ADDRESS"}
 
 
 def option_name(field: str, default: Any = None) -> str:

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from tune_mnist.actions.preparing import Prepared
+    from tune_mnist.actions.requests import SearchRequest
     from tune_mnist.actions.search import Searched
 
 
@@ -21,15 +22,27 @@ def search(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
     """Search a space on a data set; every finished trial goes into the results store."""
-    from tune_mnist.actions.preparing import prepare
     from tune_mnist.actions.requests import SearchRequest
+    from tune_mnist.cli.options import asked_for
+
+    run_asked(asked_for(context, SearchRequest, request), dry_run=dry_run)
+
+
+def run_asked(asked: SearchRequest, *, dry_run: bool = False) -> None:
+    """Run a search as asked for, with its confirmation, and show how it ends.
+
+    Args:
+        asked: the request.
+        dry_run: whether to print the plan and stop.
+
+    Raises: as `run_and_show`.
+    """
+    from tune_mnist.actions.preparing import prepare
     from tune_mnist.actions.search import confirmation_of_request
     from tune_mnist.cli.confirm import show_confirmation
     from tune_mnist.cli.console import ReadingBar, console
-    from tune_mnist.cli.options import asked_for
     from tune_mnist.cli.shown import print_goals, print_notes, print_plan
 
-    asked = asked_for(context, SearchRequest, request)
     with ReadingBar() as bar:
         prepared = prepare(asked, bar)
     if dry_run:

@@ -38,6 +38,8 @@ def print_plan(plan: Plan, expected: Forecast | None, to: Console) -> None:
     """Print what would run."""
     search = plan.space.search
     bundles = " or ".join(f"{b['cpu']:g} CPU + {b['gpu']:g} GPU" for b in plan.bundles())
+    cluster = plan.cluster
+    where = f"the Ray cluster at {cluster.address}, {len(cluster.nodes)} nodes" if cluster else ""
     count = "infinitely many" if plan.configurations is None else f"{plan.configurations:,}"
     ends = {
         "trials": plan.trials,
@@ -57,6 +59,7 @@ def print_plan(plan: Plan, expected: Forecast | None, to: Console) -> None:
         ("bundle a trial", bundles),
         ("at most at once", f"{plan.concurrency} of {plan.cpus} CPU + {plan.gpus} GPU"),
         ("wall time", _forecast_text(expected)),
+        *([("runs on", where)] if where else []),
     ):
         table.add_row(key, value)
     to.print(table)
@@ -113,7 +116,7 @@ def print_outcome(searched: Searched, plan: Plan, addresses: Sequence[str], to: 
         print_line(f"resume it with: {resume_command(name, searched.results)}")
     page = command("leaderboard", "--search", name, *_results_option(searched.results))
     print_line(f"export the leaderboard: {page} --html leaderboard.html")
-    for address in addresses:
+    for address in addresses if plan.cluster is None else ():
         to.print(f"dashboard: {address} (it ended with the search)")
     if searched.forecast is not None:
         took = duration(searched.seconds)

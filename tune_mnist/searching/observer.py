@@ -46,6 +46,12 @@ class Observer:
     def stalled(self, seconds: float, logs: Path) -> None:
         """No trial has run for so many seconds, and none has ended; Ray's logs may say why."""
 
+    def waiting(self, reason: str) -> None:
+        """No trial runs, since the cluster has no room for one; said again when that changes."""
+
+    def trial_moved(self, trial: str, host: str) -> None:
+        """The node on which the trial ran has died; the trial will run on another."""
+
     def trial_started(self, trial: str, config: Config) -> None:
         """A trial began to run."""
 

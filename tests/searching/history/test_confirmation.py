@@ -55,6 +55,19 @@ def test_every_configuration_runs_on_the_same_seeds_in_the_same_order(searched: 
     assert list(seeds.values()) == [[1, 2], [1, 2]]
 
 
+def test_a_trial_whose_node_died_runs_again_on_its_seed(searched: Path) -> None:
+    chosen = confirmation_of(searched, "s", top=1, seeds=2)
+    searcher = ConfirmSearcher(chosen, [[]], two_each)
+    first = searcher.suggest("a")
+    searcher.on_trial_complete("a", error=True)
+    assert searcher.move("a")
+    again = searcher.suggest("b")
+    assert isinstance(first, dict)
+    assert isinstance(again, dict)
+    assert (again["seed"], again["hyperparameters"]) == (first["seed"], first["hyperparameters"])
+    assert again["number"] != first["number"]
+
+
 def test_a_search_that_is_still_running_is_refused(tmp_path: Path) -> None:
     with Writer(tmp_path / "results", "busy", parameter_types()) as writer:
         writer.write_search(SearchRecord())

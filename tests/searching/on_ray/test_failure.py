@@ -12,7 +12,7 @@ from ray import cloudpickle
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.air.execution._internal.tracked_actor import TrackedActor
 from ray.air.execution._internal.tracked_actor_task import TrackedActorTask
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, OutOfMemoryError, RayActorError
 
 from tune_mnist.searching.on_ray.failure import (
     errors_end_one_trial,
@@ -77,6 +77,7 @@ def test_an_error_that_tune_does_not_know_ends_its_trial_alone() -> None:
 
 
 @pytest.mark.usefixtures("nothing_private")
-def test_a_process_that_died_is_known_from_the_text_too(trial: Any) -> None:
-    Path(trial.error_file).write_text(f"Failure # 1\n{ActorDiedError()}\n")
+@pytest.mark.parametrize("error", [ActorDiedError(), ActorUnavailableError("gone", b"1" * 16)])
+def test_a_process_that_died_is_known_from_the_text_too(trial: Any, error: RayActorError) -> None:
+    Path(trial.error_file).write_text(f"Failure # 1\n{error}\n")
     assert isinstance(trial_error(trial), RayActorError)

@@ -17,13 +17,13 @@ import pytest
 from tests.searching.conftest import RESNET, SVM, plan_text
 from tune_mnist.datasets import Dataset, Images
 from tune_mnist.errors import InputError
-from tune_mnist.searching.on_ray import ray_start
-from tune_mnist.searching.on_ray.ray_session import (
+from tune_mnist.searching.on_ray.session import ray_start
+from tune_mnist.searching.on_ray.session.ray_session import (
     _object_store_bytes,
     check_resources,
     check_running_ray,
 )
-from tune_mnist.searching.on_ray.ray_start import token_file
+from tune_mnist.searching.on_ray.session.ray_start import token_file
 
 
 def listening(process: psutil.Process) -> set[str]:
@@ -108,7 +108,8 @@ def test_a_path_too_long_for_sockets_is_one_line(tmp_path: Path) -> None:
     """Told in a process of its own: this one runs a Ray already."""
     long = tmp_path / ("long" * 20)
     long.mkdir()
-    start = "from tune_mnist.searching.on_ray.ray_start import start_ray; from pathlib import Path;"
+    module = "tune_mnist.searching.on_ray.session.ray_start"
+    start = f"from {module} import start_ray; from pathlib import Path;"
     ended = subprocess.run(
         [sys.executable, "-c", f"{start} start_ray(Path({str(long)!r}), dashboard=False)"],
         env={**os.environ, "TMPDIR": str(long)},

@@ -53,17 +53,19 @@ def slow_build(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_driver_maps_nothing_of_the_matrix_so_removing_it_frees_it(few_digits: Dataset) -> None:
     with shared_gram(few_digits, AS_STORED, 1, never) as shared:
         shared.seconds.result()
-        assert list(shared.folder.glob("gram-*/products.npy"))
-        assert str(shared.folder) not in MAPS.read_text()
+        assert isinstance(shared.place, Path)
+        assert list(shared.place.glob("gram-*/products.npy"))
+        assert str(shared.place) not in MAPS.read_text()
         shared.remove()
-        assert not shared.folder.exists()
+        assert not shared.place.exists()
 
 
 def test_a_search_that_is_over_builds_no_further(few_digits: Dataset) -> None:
     with shared_gram(few_digits, AS_STORED, 1, lambda: True) as shared:
         with pytest.raises(CancelledError):
             shared.seconds.result()
-        assert not list(shared.folder.glob("gram-*/products.npy"))
+        assert isinstance(shared.place, Path)
+        assert not list(shared.place.glob("gram-*/products.npy"))
 
 
 @pytest.mark.usefixtures("slow_build")

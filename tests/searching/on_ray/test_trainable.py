@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from ray import tune
 
+from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
+from tune_mnist.provenance import versions
 from tune_mnist.searching.on_ray.trainable import Shared, run_trial
 from tune_mnist.spaces import Config, ModelName, Space
 from tune_mnist.training.measurement import Measurement, Save
@@ -171,3 +174,17 @@ def test_a_configuration_outside_the_space_never_runs(
     reports, result = fit(run_trial, outside, shared_by(fewer_digits), tmp_path)
     assert reports == []
     assert "0.02} is not in the search space" in str(result.error).replace(", 'epochs': 3", "")
+
+
+def test_a_node_with_other_libraries_says_so(
+    fewer_digits: Dataset, unbroken: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Its versions, and the hash of the code that it ran, are in what the trial reports."""
+    assert "versions" not in unbroken[0]
+    shared = shared_by(fewer_digits, {**NET, "epochs": 1}, versions={"torch": "of the driver"})
+    reports, _ = fit(run_trial, {"hyperparameters": {**NET, "epochs": 1}}, shared, tmp_path)
+    assert json.loads(reports[0]["versions"]) == versions()
+    assert reports[0]["code_hash"] == code_hash("resnet")
+    alike = shared_by(fewer_digits, {**NET, "epochs": 1}, versions=versions())
+    reports, _ = fit(run_trial, {"hyperparameters": {**NET, "epochs": 1}}, alike, tmp_path / "b")
+    assert "versions" not in reports[0]

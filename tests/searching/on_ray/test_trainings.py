@@ -10,13 +10,18 @@ from ray.exceptions import OutOfMemoryError
 
 from tests.searching.conftest import SVM, plan_text
 from tune_mnist.searching.on_ray.failure import Failure, memory_ran_out
-from tune_mnist.searching.on_ray.trainings import Hooks, Trainings
+from tune_mnist.searching.on_ray.trainings import MOVES, Hooks, Trainings
 from tune_mnist.searching.proposing.proposals import Proposals
 
 
 def trainings(folder: Path, **search: object) -> Trainings:
     plan = plan_text(folder, SVM, **search)
-    hooks = Hooks(proposed=lambda _: None, answered=lambda *_: None, over=lambda: False)
+    hooks = Hooks(
+        proposed=lambda _: None,
+        answered=lambda *_: None,
+        over=lambda: False,
+        state=lambda number: f"state of {number}",
+    )
     return Trainings(Proposals(plan.space, "cpu"), replace(plan, trials=2), None, hooks)
 
 
@@ -45,6 +50,27 @@ def test_a_failed_trial_is_tried_again_as_often_as_asked(tmp_path: Path) -> None
         attempts.append((training.attempt, training.share))
         these.failed(0, BROKEN)
     assert attempts == [(1, 1), (2, 1), (3, 1)]
+
+
+def test_a_trial_whose_node_died_continues_from_its_state_and_is_no_new_attempt(
+    tmp_path: Path,
+) -> None:
+    these = trainings(tmp_path)
+    first = these.next()
+    assert first is not None
+    assert these.move(0)
+    second = these.next()
+    assert second is not None
+    assert (second.proposal, second.attempt) == (first.proposal, 1)
+    assert (first.restore, second.restore) == (None, "state of 0")
+
+
+def test_a_trial_whose_nodes_die_again_and_again_fails(tmp_path: Path) -> None:
+    these = trainings(tmp_path)
+    moved: list[bool] = []
+    while (training := these.next()) and training.proposal.number == 0 and len(moved) <= MOVES:
+        moved.append(these.move(0))
+    assert moved == [*[True] * MOVES, False]
 
 
 def test_a_doubled_bundle_is_never_more_than_the_search_has(tmp_path: Path) -> None:

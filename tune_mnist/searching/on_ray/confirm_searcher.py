@@ -9,6 +9,7 @@ from ray.tune.search import Searcher
 
 from tune_mnist.searching.history.confirmation import Confirmation
 from tune_mnist.searching.observer import Row
+from tune_mnist.searching.on_ray.trainings import MOVES
 from tune_mnist.store.proposals import number_of
 
 Wanted = Callable[[Sequence[Sequence[Row]]], Sequence[int]]
@@ -32,6 +33,8 @@ class ConfirmSearcher(Searcher):
         self._done = [list(rows) for rows in done]
         self._wanted = wanted
         self._running: dict[str, tuple[int, int]] = {}  # trial to configuration and seed
+        self._failed: dict[str, tuple[int, Row]] = {}  # trial to configuration and what it left
+        self._moves: dict[tuple[int, int], int] = {}  # of nodes that died under it
         self._next = 1 + max(
             (number_of(row["trial"]) or 0 for rows in done for row in rows), default=-1
         )
@@ -74,7 +77,23 @@ class ConfirmSearcher(Searcher):
         measured = result or {}
         completed = not error and measured.get("test_accuracy") is not None
         status = "completed" if completed else "failed"
-        self._done[index].append({**measured, "seed": seed, "status": status, "error": status})
+        row = {**measured, "seed": seed, "status": status, "error": status}
+        self._done[index].append(row)
+        if error:
+            self._failed[trial_id] = index, row
+
+    def move(self, trial_id: str) -> bool:
+        """Run a trial again, on its seed, that has failed since its node died.
+
+        Returns: whether it is; not if its nodes die again and again, which may be its own doing.
+        """
+        index, row = self._failed.pop(trial_id)
+        key = index, row["seed"]
+        self._moves[key] = self._moves.get(key, 0) + 1
+        if self._moves[key] > MOVES:
+            return False
+        self._done[index] = [one for one in self._done[index] if one is not row]
+        return True
 
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: a confirmation is resumed from the store."""

@@ -11,7 +11,7 @@ from ray.tune import Stopper
 
 from tune_mnist.errors import InputError
 from tune_mnist.searching.observer import Row
-from tune_mnist.searching.on_ray.ray_session import check_alive
+from tune_mnist.searching.on_ray.session.watching import check_alive
 from tune_mnist.spaces import Space
 from tune_mnist.winner import better
 

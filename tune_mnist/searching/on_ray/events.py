@@ -15,11 +15,15 @@ from ray.tune.experiment import Trial
 from tune_mnist.errors import InputError
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.observer import Observer, Row
+from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
 from tune_mnist.searching.on_ray.ending import Ending
 from tune_mnist.searching.on_ray.failure import Failure, failure_of
-from tune_mnist.searching.on_ray.ray_session import check_alive, logs_folder
 from tune_mnist.searching.on_ray.recorder import Attempt, Recorder, contained, trial_name
-from tune_mnist.searching.on_ray.trainings import Trainings
+from tune_mnist.searching.on_ray.session.nodes import node_of
+from tune_mnist.searching.on_ray.session.ray_session import logs_folder
+from tune_mnist.searching.on_ray.session.room import Waiting
+from tune_mnist.searching.on_ray.session.watching import check_alive
+from tune_mnist.searching.on_ray.trainings import MOVES, Trainings
 from tune_mnist.searching.on_ray.watching.metrics import SearchMetrics
 from tune_mnist.store.proposals import Proposal
 
@@ -39,25 +43,34 @@ class TrialEvents(Callback):
         ending: counts them, and ends the search where the store takes no more or Ray has died.
         observer: watches.
         limit_s: seconds after which a trial ends itself; None for no limit.
+        waits: notices what a search on a cluster waits for; None on a Ray of our own.
 
     Attributes:
         late_s: seconds after a trial's limit at which this process ends it; inf while the trials
             wait for what they share.
         trainings: learn how each trial went; None for a confirmation, which has none.
+        confirmation: whose trials these are, if they are one's.
         ended: how many of Tune's trials have ended.
     """
 
     def __init__(
-        self, recorder: Recorder, ending: Ending, observer: Observer, limit_s: float | None
+        self,
+        recorder: Recorder,
+        ending: Ending,
+        observer: Observer,
+        limit_s: float | None,
+        waits: Waiting | None = None,
     ) -> None:
         self._recorder = recorder
         self._ending = ending
         self._observer = observer
         self._limit_s = limit_s
+        self._waits = waits
         self._running: dict[str, Attempt] = {}
         self._metrics: SearchMetrics | None = None  # until Ray runs
         self._idle_since: float | None = None  # on the monotonic clock; None before the first look
         self.trainings: Trainings | None = None
+        self.confirmation: ConfirmSearcher | None = None
         self.ended = 0
         self.late_s = LATE_S
 
@@ -86,17 +99,22 @@ class TrialEvents(Callback):
         self.late_s = LATE_S + 2 * waited_s
 
     def look(self) -> None:
-        """End what is late, and tell the observer, once, if Ray started no trial for a minute."""
+        """End what is late, and tell the observer if no trial starts: why, or that Ray may know.
+
+        Raises: InputError: the cluster has had no room for a trial for too long.
+        """
         if self._metrics:
             self._metrics.show()
         if self._limit_s is not None:
             for attempt in list(self._running.values()):
                 if attempt.ran_s() > self._limit_s + self.late_s:
                     _kill(attempt)
+        if self._waits and (reason := self._waits.look(bool(self._running))):
+            self._observer.waiting(reason)
         now = time.monotonic()
         if self._running or self._idle_since is None:
             self._idle_since = now
-        elif now - self._idle_since >= STALLED_S:
+        elif now - self._idle_since >= STALLED_S and not (self._waits and self._waits.said):
             self._idle_since = math.inf
             self._observer.stalled(STALLED_S, logs_folder())
 
@@ -121,6 +139,8 @@ class TrialEvents(Callback):
         attempt = self._running.setdefault(trial.trial_id, new)
         attempt.config, attempt.turn = config, new.turn
         self._count_running()
+        if self._waits:
+            attempt.node = node_of(trial.temporary_state.ray_actor)
         self._observer.trial_started(trial_name(trial), config)
 
     def on_trial_result(
@@ -167,7 +187,19 @@ class TrialEvents(Callback):
             except InputError as lost:
                 self._ending.lose(lost)
                 return
+            if failure.cause == "died" and attempt.node and not attempt.node.alive():
+                if self._moved(attempt):
+                    self.ended += 1
+                    self._observer.trial_moved(trial_name(trial), attempt.node.host)
+                    return
+                failure = Failure(f"its node died, {MOVES + 1} times in a row", "died")
         self._fail(attempt, failure)
+
+    def _moved(self, attempt: Attempt) -> bool:
+        """Let a trial run again whose node has died; return whether it does."""
+        if self.trainings:
+            return self.trainings.move(attempt.number)
+        return self.confirmation is not None and self.confirmation.move(attempt.trial.trial_id)
 
     def _fail(self, attempt: Attempt, failure: Failure) -> None:
         self.ended += 1

@@ -14,12 +14,13 @@ from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 from ray.tune.experiment import Trial
 
-from tune_mnist.searching.on_ray.ray_start import replaced
+from tune_mnist.searching.on_ray.session.ray_start import replaced
 
 Cause = Literal["error", "died", "out of memory", "timed out"]
 
 
 _LOW_ON_MEMORY = "running low on memory"
+_GONE = ("The actor died", "may or may not have been executed on the actor")
 _STARVED = "the machine ran low on memory, and Ray ended the trial's process"
 
 
@@ -90,7 +91,8 @@ def _told(text: str) -> Exception:
     lines = text.strip().splitlines() or ["the trial failed without an error"]
     if _LOW_ON_MEMORY in text:
         return OutOfMemoryError(text)
-    return RayActorError() if "The actor died" in text else RuntimeError(lines[-1])
+    gone = any(words in text for words in _GONE)
+    return RayActorError() if gone else RuntimeError(lines[-1])
 
 
 @contextmanager

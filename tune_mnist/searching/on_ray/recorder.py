@@ -17,6 +17,7 @@ from tune_mnist.provenance import git_commit, host, versions
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.on_ray.failure import Failure
+from tune_mnist.searching.on_ray.session.nodes import Node
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.spaces import Config
 from tune_mnist.store.proposals import Proposal
@@ -39,6 +40,7 @@ class Attempt:
     began: float = field(default_factory=monotonic)  # a clock that nobody sets
     turn: float = field(default_factory=monotonic)
     measurements: list[Row] = field(default_factory=list)
+    node: Node | None = None  # of a cluster
 
     @property
     def number(self) -> int:
@@ -145,7 +147,8 @@ class Recorder:
             "error": None,
             "cpus": bundle["cpu"],
             "gpus": bundle["gpu"],
-            "host": last.get("host", host()),
+            **{name: last[name] for name in _OF_ITS_NODE if name in last},
+            "host": last.get("host", attempt.node.host if attempt.node else host()),
             "started": attempt.started,
             "finished": datetime.now(timezone.utc),
         }
@@ -172,6 +175,7 @@ def trial_name(trial: Trial) -> str:
     return f"{trial.config['number']:05d}"
 
 
+_OF_ITS_NODE = ("versions", "code_hash")  # where they are not the driver's
 _MEASURED = (
     *("train_accuracy", "val_accuracy", "val_balanced_accuracy", "train_loss", "val_loss"),
     *OF_TEST_IMAGES,

@@ -15,19 +15,23 @@ from typing import Any
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError, input_error
+from tune_mnist.provenance import versions
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.memory import Past
-from tune_mnist.searching.history.resume import replay
+from tune_mnist.searching.history.resume import replay, saved_states
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
 from tune_mnist.searching.on_ray.ending import Ending, Outcome, StopAll
 from tune_mnist.searching.on_ray.events import TrialEvents
 from tune_mnist.searching.on_ray.failure import errors_end_one_trial
-from tune_mnist.searching.on_ray.ray_session import ray_session, while_ray_lives
+from tune_mnist.searching.on_ray.node_gram import node_grams
 from tune_mnist.searching.on_ray.recorder import Recorder
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS, remember
 from tune_mnist.searching.on_ray.scratch import remove_leftovers, scratch_folder
 from tune_mnist.searching.on_ray.searcher import ProposalSearcher
+from tune_mnist.searching.on_ray.session.ray_session import ray_session
+from tune_mnist.searching.on_ray.session.room import Waiting
+from tune_mnist.searching.on_ray.session.watching import while_ray_lives
 from tune_mnist.searching.on_ray.shared_gram import SharedGram, shared_gram
 from tune_mnist.searching.on_ray.trainable import Shared
 from tune_mnist.searching.on_ray.trainings import Hooks, Trainings
@@ -39,6 +43,7 @@ from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.spaces import Space, trained_rungs
 from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.writer import Writer
+from tune_mnist.training.saved_state import is_whole
 
 SAVE_EVERY_S = 15.0
 """Seconds between two saved states of a ResNet: a crash costs these and its running epoch."""
@@ -81,7 +86,8 @@ class SearchRun:
         self._ending = Ending(plan.space, time.monotonic() if began is None else began)
         self._recorder = Recorder(plan, data, writer)
         limit_s = plan.space.search.trial_timeout_s
-        self._events = TrialEvents(self._recorder, self._ending, observer, limit_s)
+        waits = Waiting(plan) if plan.cluster else None
+        self._events = TrialEvents(self._recorder, self._ending, observer, limit_s, waits)
 
     def search(self, known: Known) -> Outcome:
         """Run the plan's trials, except those that the store has already.
@@ -94,6 +100,7 @@ class SearchRun:
 
     def confirm(self, searcher: ConfirmSearcher) -> Outcome:
         """Run what the searcher of a confirmation hands out. Raises: as `search`."""
+        self._events.confirmation = searcher
         return self._run(searcher)
 
     def _trainings(self, known: Known) -> Trainings:
@@ -105,6 +112,7 @@ class SearchRun:
             proposed=self._writer.append_proposal,
             answered=self._answered,
             over=self._ending.reached,
+            state=self._state,
         )
         trainings = Trainings(proposals, self._plan, known.memory, hooks)
         self._events.trainings = trainings
@@ -120,6 +128,13 @@ class SearchRun:
             trainings.resume(earlier, again)
         return trainings
 
+    def _state(self, number: int) -> str | None:
+        """Return the newest whole state that a trial has saved; None if it saves none."""
+        if self._plan.space.model != "resnet":
+            return None
+        states = saved_states(self._writer.checkpoints).get(number, ())
+        return next((str(state) for state in states if is_whole(state)), None)
+
     def _answered(self, proposal: Proposal, past: Past) -> None:
         self._events.answered(proposal, past)
         remember(self._scheduler, self._plan.space, proposal.number, past)
@@ -130,9 +145,7 @@ class SearchRun:
             if searcher.left():
                 remove_leftovers()
                 with (
-                    self._gram() as gram,
-                    signing_in(self._observer.dashboard) as sign_in,
-                    ray_session(self._plan, self._data, sign_in if self._dashboard else None),
+                    self._session() as gram,
                     _on_signals(self._ending.interrupt),  # Ray has put its own in their place
                 ):
                     self._train(searcher, gram)
@@ -142,6 +155,30 @@ class SearchRun:
         if not outcome.unfinished:
             shutil.rmtree(self._writer.checkpoints, ignore_errors=True)
         return outcome
+
+    @contextmanager
+    def _session(self) -> Iterator[SharedGram | None]:
+        """Give Ray for the block, and what the SVMs share; here it is built while Ray starts."""
+        with signing_in(self._observer.dashboard) as sign_in:
+            on_dashboard = sign_in if self._dashboard else None
+            session = ray_session(self._plan, self._data, on_dashboard)
+            if self._plan.cluster is None:
+                with self._gram() as gram, session:
+                    yield gram
+                return
+            with session:
+                self._check_nodes()
+                with self._gram() as gram:
+                    yield gram
+
+    def _check_nodes(self) -> None:
+        from tune_mnist.searching.on_ray.session.nodes import check_nodes
+
+        folder = None
+        if self._plan.space.model == "resnet":
+            folder = self._writer.checkpoints
+            folder.mkdir(parents=True, exist_ok=True)
+        check_nodes(self._plan, folder)
 
     def _train(self, searcher: ProposalSearcher | ConfirmSearcher, gram: SharedGram | None) -> None:
         outcome = self._ending.outcome
@@ -161,7 +198,7 @@ class SearchRun:
             metrics = SearchMetrics(self._writer.search, objective, outcome, self._recorder.stored)
             try:
                 with errors_end_one_trial(), self._events.measured_by(metrics):
-                    began = len(while_ray_lives(running.fit, self._ending.lose))
+                    began = len(while_ray_lives(running.fit, self._ending.lose, self._plan.cluster))
             except OSError as error:  # of Tune's own files; the store's are StoreErrors
                 problem = f"takes no more files of Ray Tune: {error.strerror or error}"
                 raise input_error(folder, problem, "free some space there") from error
@@ -177,10 +214,11 @@ class SearchRun:
             self._data,
             space,
             self._plan.device,
-            gram.folder if gram else None,
+            gram.place if gram else None,
             rungs=trained_rungs(space),
             lengths=self._plan.lengths,
             save_every_s=_save_every_s(space),
+            versions=versions() if self._plan.cluster else None,
         )
 
     @contextmanager
@@ -202,6 +240,10 @@ class SearchRun:
             return
         self._observer.preparing(engine[1])
         (view,) = views(self._plan.space)  # with several, the plan has another engine
+        if self._plan.cluster:
+            with node_grams(self._plan, self._data, view, self._ending.reached) as gram:
+                yield gram
+            return
         with shared_gram(self._data, view, self._plan.cpus, self._ending.reached) as gram:
             yield gram
 

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.searching.on_ray.scratch import MEMORY, scratch_folder
@@ -22,21 +23,32 @@ from tune_mnist.training.images import View
 from tune_mnist.training.svm.config import gram_bytes
 
 
+class NodeFolder(Protocol):
+    """Finds the folder of the matrix on the node where it is asked."""
+
+    def here(self) -> Path:
+        """Return the folder; wait until the matrix is in it."""
+
+
 @dataclass(frozen=True)
 class SharedGram:
     """A folder for `training.svm.train`'s `gram_dir`, being filled by a thread.
 
     Args:
-        folder: local to this machine; a trial on another node fills its own.
+        place: a folder of this machine, or what finds it on the node where a trial runs.
         seconds: the wall time of the filling, once it is done; no trial's time includes it.
     """
 
-    folder: Path
+    place: Path | NodeFolder
     seconds: Future[float]
 
     def remove(self) -> None:
-        """Remove the matrix; a process that maps it keeps its pages until it ends."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the matrix; a process that maps it keeps its pages until it ends.
+
+        On a cluster it goes with the processes that keep it (node_gram.py).
+        """
+        if isinstance(self.place, Path):
+            shutil.rmtree(self.place, ignore_errors=True)
 
 
 @contextmanager
@@ -48,15 +60,18 @@ def shared_gram(
     `SharedGram.seconds` raises InputError if there is no room for the matrix, and CancelledError if
     `over()` became true during the build.
     """
+    with scratch_folder(memory_for(data)) as folder, ThreadPoolExecutor(1) as pool:
+        yield SharedGram(folder, pool.submit(build, data, view, folder, threads, over))
+
+
+def memory_for(data: Dataset) -> Path | None:
+    """Return this machine's memory file system if the data's matrix has room there, else None."""
     size = gram_bytes(len(data.train), len(data.val) + len(data.test))
-    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 1.1 * size
-    with scratch_folder(MEMORY if in_memory else None) as folder, ThreadPoolExecutor(1) as pool:
-        yield SharedGram(folder, pool.submit(_build, data, view, folder, threads, over))
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 1.1 * size else None
 
 
-def _build(
-    data: Dataset, view: View, folder: Path, threads: int, over: Callable[[], bool]
-) -> float:
+def build(data: Dataset, view: View, folder: Path, threads: int, over: Callable[[], bool]) -> float:
+    """Build the matrix in the folder; return the seconds it took."""
     from tune_mnist.training.svm.gram import build_gram
 
     start = time.perf_counter()

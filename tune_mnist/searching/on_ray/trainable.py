@@ -7,6 +7,7 @@ memory) is reset or freed by `training/model.py`.
 from __future__ import annotations
 
 import faulthandler
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
-from tune_mnist.provenance import cpu_name, gpu_name, host
+from tune_mnist.provenance import cpu_name, gpu_name, host, versions
 from tune_mnist.searching.on_ray.scratch import scratch_folder
+from tune_mnist.searching.on_ray.shared_gram import NodeFolder
 from tune_mnist.searching.planning.plan import views
 from tune_mnist.spaces import Config, Device, Space, searched_in
 from tune_mnist.training.ladder import train_ladder
@@ -34,20 +37,22 @@ class Shared:
         space: whose configurations may run, by its model's training function; the seed of its
             search is that of every trial that names none.
         device: of every configuration that names none.
-        gram_dir: folder of the matrix of inner products that SVMs share; None if they do not.
+        gram: where the matrix of inner products is that SVMs share; None if they share none.
         lengths: epochs at which a longer training also reports what a shorter one would have.
         rungs: ascending fractions of the training images that each trial trains on in turn.
         save_every_s: least seconds between two saved states of a trial; 0 saves one with each
             measurement, None saves none.
+        versions: of the driver's libraries, on a cluster, whose nodes may have others; else None.
     """
 
     data: Dataset
     space: Space
     device: Device
-    gram_dir: Path | None
+    gram: Path | NodeFolder | None
     lengths: tuple[int, ...] = ()
     rungs: tuple[float, ...] = ()
     save_every_s: float | None = None
+    versions: dict[str, str] | None = None
 
 
 def run_trial(trial: dict[str, Any], shared: Shared) -> None:
@@ -71,7 +76,7 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         raise ValueError(f"{config} is not in the search space")
     device = config.pop("device", shared.device)
     cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
-    where = {"device": gpu_name() if device == "gpu" else cpu_name(), "host": host()}
+    where = _where(shared, device)
 
     due = time.monotonic() + (shared.save_every_s or 0)
 
@@ -92,15 +97,14 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         seed=trial.get("seed", shared.space.search.seed),
         threads=threads,
         lengths=shared.lengths,
-        gram_dir=shared.gram_dir,
     )
 
     def train(config: Config, report: Report, restore: Path | None) -> Measurement:
         return TRAINERS[shared.space.model](
-            config, shared.data, report, replace(options, restore=restore)
+            config, shared.data, report, replace(options, gram_dir=gram_dir, restore=restore)
         )
 
-    _wait_for_shared(shared, threads)
+    gram_dir = _shared_gram(shared, threads)
     with _ends_within(trial.get("seconds")), _saved_state(trial) as restore:
         if shared.rungs:
             train_ladder(
@@ -112,20 +116,32 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
             train(config, report, restore)
 
 
-def _wait_for_shared(shared: Shared, threads: int) -> None:
-    """Wait until this node has the matrix that SVMs share, or build it; no trial's time counts
-    this.
+def _where(shared: Shared, device: Device) -> dict[str, str]:
+    """Return what the row says of the machine that trains, as far as it is not the driver's."""
+    where = {"device": gpu_name() if device == "gpu" else cpu_name(), "host": host()}
+    if shared.versions not in (None, versions()):
+        # The code is the driver's, which has sent it here; the libraries are this machine's.
+        where["versions"] = json.dumps(versions(), sort_keys=True)
+        where["code_hash"] = code_hash(shared.space.model)
+    return where
+
+
+def _shared_gram(shared: Shared, threads: int) -> Path | None:
+    """Return the folder of the matrix that SVMs share, once this node has it; no trial's time
+    counts this.
 
     Meanwhile, load the compiled code that the first training needs.
     """
-    if shared.gram_dir is None:
-        return
+    if shared.gram is None:
+        return None
     from tune_mnist.training.svm.gram import build_gram
     from tune_mnist.training.svm.train import load_engine
 
     load_engine()
+    folder = shared.gram if isinstance(shared.gram, Path) else shared.gram.here()
     for view in views(shared.space):
-        build_gram(shared.data, shared.gram_dir, threads, view=view)
+        build_gram(shared.data, folder, threads, view=view)
+    return folder
 
 
 @contextmanager

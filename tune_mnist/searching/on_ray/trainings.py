@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tune_mnist.searching.history.memory import Memory, Past
@@ -22,6 +22,9 @@ from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.spaces import config_key
 from tune_mnist.store.proposals import Proposal
 
+MOVES = 3
+"""So many nodes may die under a training before it counts as failed."""
+
 
 @dataclass(frozen=True)
 class Training:
@@ -32,17 +35,19 @@ class Training:
         attempt: 1 for the first.
         share: its bundle, as a multiple of the plan's.
         restore: folder of a saved state to continue from, in a resumed search; None to begin.
+        moves: how often a node has died under it.
     """
 
     proposal: Proposal
     attempt: int = 1
     share: int = 1
     restore: str | None = None
+    moves: int = 0
 
     def again(self, failure: Failure) -> Training:
         """Return the next attempt; after too little memory it gets twice as much."""
         share = 2 * self.share if failure.memory_ran_out else self.share
-        return Training(self.proposal, self.attempt + 1, share, self.restore)
+        return replace(self, attempt=self.attempt + 1, share=share, moves=0)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as Ray Tune hands it to a trial."""
@@ -53,6 +58,7 @@ class Training:
             "share": self.share,
             "seen": self.proposal.seen,
             "restore": self.restore,
+            "moves": self.moves,
         }
 
 
@@ -64,11 +70,13 @@ class Hooks:
         proposed: with each new proposal, before anything else happens to it.
         answered: with a proposal and the trial that answers it; puts its row into the store.
         over: returns whether the search has ended, by a reused trial for example.
+        state: returns the newest state that a trial, by its number, has saved; None without one.
     """
 
     proposed: Callable[[Proposal], None]
     answered: Callable[[Proposal, Past], None]
     over: Callable[[], bool]
+    state: Callable[[int], str | None] = lambda _: None
 
 
 class Trainings:
@@ -196,6 +204,19 @@ class Trainings:
         else:
             self._proposals.tell(number, {"status": "failed"})
         self._look_again()
+
+    def move(self, number: int) -> bool:
+        """Train a proposal again whose node has died, from its last saved state: no new attempt.
+
+        Returns: whether it is; not if its nodes die again and again, which may be its own doing.
+        """
+        training = self.running[number]
+        if training.moves >= MOVES:
+            return False
+        del self.running[number]
+        restore = self._hooks.state(number) or training.restore
+        self._ready.appendleft(replace(training, moves=training.moves + 1, restore=restore))
+        return True
 
     def retries(self, number: int, failure: Failure) -> bool:
         """Return whether a running training that fails like this is tried again."""

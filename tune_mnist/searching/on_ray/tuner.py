@@ -15,8 +15,8 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.trainable.function_trainable import wrap_function
 
-from tune_mnist.searching.on_ray.ray_session import TURN
 from tune_mnist.searching.on_ray.recorder import trial_name
+from tune_mnist.searching.on_ray.session.ray_session import TURN
 from tune_mnist.searching.on_ray.trainable import Shared, run_trial
 from tune_mnist.searching.planning.plan import Plan
 
@@ -106,8 +106,9 @@ def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory
 
 
 def _folder_name(trial: Trial) -> str:
-    attempt = trial.config.get("attempt", 1)
-    return trial_name(trial) if attempt == 1 else f"{trial_name(trial)}.{attempt}"
+    attempt, moves = trial.config.get("attempt", 1), trial.config.get("moves", 0)
+    name = trial_name(trial) if attempt == 1 else f"{trial_name(trial)}.{attempt}"
+    return f"{name}.moved-{moves}" if moves else name
 
 
 def _readable_name(trial: Trial) -> str:

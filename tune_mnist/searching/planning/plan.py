@@ -18,7 +18,7 @@ from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.provenance import git_commit, host, versions
-from tune_mnist.searching.planning.machine import Machine
+from tune_mnist.searching.planning.machine import Cluster, Machine
 from tune_mnist.searching.proposing.prefixes import MAX_LISTED, shared_lengths, trainings
 from tune_mnist.searching.proposing.samplers import helper
 from tune_mnist.spaces import Config, Device, Space, collapsed, possible_values, size
@@ -43,6 +43,7 @@ class Plan:
         lengths: epochs at which a longer training also measures a shorter trial (`prefixes.py`).
         engine: the implementation that trains an SVM, and why it was chosen; None for others.
         notes: a line for each thing that was collapsed, capped or ignored.
+        cluster: that it runs on; None for a Ray of its own on this machine.
     """
 
     space: Space
@@ -57,6 +58,7 @@ class Plan:
     lengths: tuple[int, ...]
     engine: tuple[Engine, str] | None
     notes: tuple[str, ...]
+    cluster: Cluster | None = None
 
     def bundle(self, config: Config, share: int = 1) -> dict[str, float]:
         """Return the Ray resources of a trial of this configuration.
@@ -112,13 +114,13 @@ def devices(space: Space, default: Device) -> list[Device]:
     return sorted(named) or [default]
 
 
-def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) -> Plan:
-    """Decide how the space is searched on this machine.
+def plan_search(space: Space, *, cpus: int | None, gpus: int | None, machine: Machine) -> Plan:
+    """Decide how the space is searched on this machine or cluster.
 
     Args:
         space: with the request's overrides in it.
         cpus: cores for the whole search; None for all.
-        gpus: GPUs for the whole search.
+        gpus: GPUs for the whole search; None for none, and on a cluster for all.
         machine: what there is.
 
     Raises:
@@ -152,6 +154,7 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int, machine: Machine) 
         lengths=lengths,
         engine=None,
         notes=tuple(notes),
+        cluster=machine.cluster,
     )
     return replace(plan, concurrency=concurrency(plan))
 
@@ -187,21 +190,24 @@ def _check_scheduler(space: Space, count: int | None) -> None:
         )
 
 
-def _usable_gpus(space: Space, gpus: int, machine: Machine, notes: list[str]) -> int:
-    if gpus < 0:
-        raise input_error("`gpus`", f"{gpus} is negative", "use 0 or more")
-    if gpus > machine.gpus:
-        raise input_error(
-            "`gpus`",
-            f"{gpus} asked for, but torch sees {machine.gpus} CUDA device(s) on this machine",
-            f"use `gpus={machine.gpus}`, or install a GPU and its driver",
-        )
-    if gpus and space.model == "svm":
+def _usable_gpus(space: Space, asked: int | None, machine: Machine, notes: list[str]) -> int:
+    if asked is None:
+        asked = machine.gpus if machine.cluster and space.model != "svm" else 0
+    if asked < 0:
+        raise input_error("`gpus`", f"{asked} is negative", "use 0 or more")
+    if asked > machine.gpus:
+        seen = f"torch sees {machine.gpus} CUDA device(s) on this machine"
+        fix = f"use `gpus={machine.gpus}`, or install a GPU and its driver"
+        if machine.cluster:
+            seen = f"the cluster at {machine.cluster.address} has {machine.gpus}"
+            fix = f"use `gpus={machine.gpus}`, or add nodes with GPUs"
+        raise input_error("`gpus`", f"{asked} asked for, but {seen}", fix)
+    if asked and space.model == "svm":
         notes.append("`gpus`: an SVM trains on the CPU; the GPUs stay free")
         return 0
-    if not gpus and machine.gpus and space.model != "svm":
-        notes.append(f"this machine has {machine.gpus} GPU(s); `gpus=1` would use one")
-    return gpus
+    if not asked and machine.gpus and space.model != "svm":
+        notes.append(f"{_named(machine)} has {machine.gpus} GPU(s); `gpus=1` would use one")
+    return asked
 
 
 def _usable_cpus(cpus: int | None, machine: Machine, notes: list[str]) -> int:
@@ -210,8 +216,13 @@ def _usable_cpus(cpus: int | None, machine: Machine, notes: list[str]) -> int:
     if cpus < 1:
         raise input_error("`cpus`", f"{cpus} is less than 1", "use 1 or more")
     if cpus > machine.cpus:
-        notes.append(f"`cpus`: {cpus} asked for, this machine has {machine.cpus}; using those")
+        has = f"{_named(machine)} has {machine.cpus}"
+        notes.append(f"`cpus`: {cpus} asked for, {has}; using those")
     return min(cpus, machine.cpus)
+
+
+def _named(machine: Machine) -> str:
+    return "the cluster" if machine.cluster else "this machine"
 
 
 def _check_devices(space: Space, device: Device) -> None:
@@ -269,6 +280,8 @@ def concurrency(plan: Plan) -> int:
                 )
             if bundle[name]:
                 side_by_side.append(math.floor(there / bundle[name]))
+        if plan.cluster:
+            side_by_side.append(plan.cluster.places(bundle))
         fits = max(fits, min(limit for limit in side_by_side if limit is not None))
     return fits
 

@@ -1,30 +1,22 @@
-"""Ray started quietly in this process for one search, and stopped after it, also if it dies."""
+"""Ray for one search: started quietly in this process and stopped after it, or a cluster joined."""
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tune_mnist.datasets import Dataset
-from tune_mnist.errors import InputError, input_error
+from tune_mnist.errors import input_error
 from tune_mnist.searching.on_ray.scratch import scratch_folder
+from tune_mnist.searching.on_ray.session.watching import dead, leave
+from tune_mnist.searching.planning.machine import Cluster, Machine
 from tune_mnist.searching.planning.plan import Plan
 
 TURN = "turn"
 """A resource of which there is one; the trials of a population take turns with it (tuner.py)."""
-
-LOOK_EVERY_S = 0.2
-"""Between two looks at Ray's processes, which are our children."""
-
-LOST_S = 3.0
-"""After Ray's death, a call that waits for it has so many seconds to end by itself."""
-
-_Result = TypeVar("_Result")
 
 _SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -43,25 +35,76 @@ _SETTINGS = {
 def ray_session(
     plan: Plan, data: Dataset, on_dashboard: Callable[[str], None] | None = None
 ) -> Iterator[None]:
-    """Run Ray with the plan's CPUs and GPUs and room for the data set.
+    """Run Ray with the plan's CPUs and GPUs and room for the data set, or join its cluster.
 
-    A Ray that this process runs already is used as it is, and left running.
+    A Ray that this process runs or has joined already is used as it is, and left running.
 
     Args:
-        plan: whose CPUs and GPUs Ray gets.
+        plan: whose CPUs and GPUs Ray gets, or whose cluster is joined.
         data: what its object store must hold.
         on_dashboard: called with the dashboard's address; None starts no dashboard.
 
-    Raises: InputError: Ray cannot start here.
+    Raises: InputError: Ray cannot start here, or the cluster cannot be joined.
     """
-    os.environ.update({key: os.environ.get(key, value) for key, value in _SETTINGS.items()})
+    _settle()
     import ray
 
     if ray.is_initialized():
         yield
-        return
+    elif plan.cluster:
+        with _cluster_session(plan.cluster, on_dashboard):
+            yield
+    else:
+        with _own_session(plan, data, on_dashboard):
+            yield
 
-    from tune_mnist.searching.on_ray.ray_start import start_ray
+
+def find_machine(address: str) -> Machine:
+    """Return what the running cluster at this address has for a search; nothing is started.
+
+    Raises: InputError: no such cluster, or it refuses us.
+    """
+    _settle()
+    from tune_mnist.searching.on_ray.session.cluster import find_cluster, machine_of
+
+    return machine_of(find_cluster(address))
+
+
+def _settle() -> None:
+    """Set Ray's variables, as far as nobody has set them; Ray reads some when it is imported."""
+    os.environ.update({key: os.environ.get(key, value) for key, value in _SETTINGS.items()})
+
+
+@contextmanager
+def _cluster_session(
+    cluster: Cluster, on_dashboard: Callable[[str], None] | None
+) -> Iterator[None]:
+    import ray
+
+    from tune_mnist.searching.on_ray.session.cluster import ANSWERS_WITHIN_S, answers, joined
+
+    with joined(cluster) as context:
+        try:
+            if on_dashboard is not None:
+                if not context.dashboard_url:
+                    problem = "the cluster runs none that this process could name"
+                    raise input_error("`dashboard`", problem, "leave it out")
+                on_dashboard(f"http://{context.dashboard_url}")
+            yield
+        finally:
+            if answers(cluster.address, ANSWERS_WITHIN_S):
+                ray.shutdown()
+            else:
+                leave(["gcs_server"])
+
+
+@contextmanager
+def _own_session(
+    plan: Plan, data: Dataset, on_dashboard: Callable[[str], None] | None
+) -> Iterator[None]:
+    import ray
+
+    from tune_mnist.searching.on_ray.session.ray_start import start_ray
 
     with scratch_folder() as folder:
         try:
@@ -79,75 +122,11 @@ def ray_session(
         finally:
             if on_dashboard is not None:
                 _kill_autoscaler()
-            if dead := _dead():
-                _leave(dead)
+            if gone := dead():
+                leave(gone)
                 _kill_what_is_left(folder)
             else:
                 ray.shutdown()
-
-
-def while_ray_lives(work: Callable[[], _Result], lose: Callable[[InputError], None]) -> _Result:
-    """Return what `work` returns; it runs in a thread of its own.
-
-    A call of Ray's library waits for a minute for a server (GCS) that has died, and then the
-    library ends this process. So this thread watches Ray's processes. If one has died, it leaves
-    the other thread behind after a few seconds.
-
-    Args:
-        work: calls Ray.
-        lose: called with the error if Ray dies, so that the work ends if it can.
-
-    Raises: InputError: Ray has died. Everything that `work` raises while Ray lives.
-    """
-    done: Future[_Result] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:  # the waiting thread raises it
-            done.set_exception(error)
-
-    threading.Thread(target=run, name="Ray Tune", daemon=True).start()
-    while not wait([done], LOOK_EVERY_S).done and not _dead():
-        pass
-    if dead := _dead():
-        lost = _lost(f"its process {dead[0]} has died")
-        lose(lost)
-        wait([done], LOST_S)
-        raise lost
-    return done.result()
-
-
-def _dead() -> list[str]:
-    """Return which processes have ended without which Ray cannot go on.
-
-    Those of a Ray that we did not start are no children of ours, and are not looked at.
-    """
-    from ray._private import worker
-
-    node: Any = worker._global_node
-    ended = [name for name, _ in node.dead_processes()] if node else []
-    return [name for name in ("gcs_server", "raylet") if name in ended]
-
-
-def _leave(dead: list[str]) -> None:
-    """Shut Ray down as far as that ends within seconds; else leave it to the end of this process.
-
-    It would wait for a dead server, which is not even tried here: Ray's library ends this process a
-    minute after the server's death, if it still lives then.
-    """
-    import atexit
-
-    import ray
-    from ray._private import worker
-
-    closing = threading.Thread(target=ray.shutdown, daemon=True)
-    if "gcs_server" not in dead:
-        closing.start()
-        closing.join(LOST_S)
-        if not closing.is_alive():
-            return
-    atexit.unregister(worker.shutdown)
 
 
 def _kill_what_is_left(folder: Path) -> None:
@@ -163,11 +142,6 @@ def _kill_what_is_left(folder: Path) -> None:
             logs = [Path(file.path) for file in process.open_files()]
             if process.pid != os.getpid() and any(log.is_relative_to(folder) for log in logs):
                 process.kill()
-
-
-def _lost(problem: str) -> InputError:
-    fix = "make sure that nothing kills its processes and that there is enough memory"
-    return input_error("Ray", problem, fix)
 
 
 def _kill_autoscaler() -> None:
@@ -193,7 +167,13 @@ def check_running_ray(plan: Plan) -> None:
     import ray
 
     if not ray.is_initialized():
+        if plan.cluster:
+            _check_turns(plan, plan.cluster.nodes)
         return
+    joined_to = ray.get_runtime_context().gcs_address
+    if plan.cluster and joined_to != plan.cluster.address:
+        problem = f"is at {joined_to}, not at {plan.cluster.address}"
+        raise input_error(_RUNNING, problem, "end it with ray.shutdown(), or name its `address`")
     try:
         nodes = ray.nodes()
     except Exception as error:  # its cluster is gone, or it is a client's
@@ -210,9 +190,7 @@ def check_resources(plan: Plan, nodes: list[dict[str, float]]) -> None:
         plan: whose processors and bundles count.
         nodes: what each of Ray's nodes has.
     """
-    if plan.space.search.scheduler == "pbt" and not any(TURN in node for node in nodes):
-        lacks = f"has no resource {TURN!r}, with which the trials of pbt take turns"
-        raise input_error(_RUNNING, lacks, f"{_SHUT_DOWN}, or start it with {{{TURN!r}: 1}}")
+    _check_turns(plan, nodes)
     for name, wanted in (("cpu", plan.cpus), ("gpu", plan.gpus)):
         there = sum(node.get(name.upper(), 0) for node in nodes)
         if there < wanted:
@@ -231,16 +209,17 @@ def check_resources(plan: Plan, nodes: list[dict[str, float]]) -> None:
             raise input_error(_RUNNING, f"has no single node with {asked} for a trial", fix)
 
 
+def _check_turns(plan: Plan, nodes: Sequence[Mapping[str, float]]) -> None:
+    """Raise InputError if a population could not take turns on nodes that we did not start."""
+    if plan.space.search.scheduler == "pbt" and not any(TURN in node for node in nodes):
+        lacks = f"has no resource {TURN!r}, with which the trials of pbt take turns"
+        where = f"the Ray cluster at {plan.cluster.address}" if plan.cluster else _RUNNING
+        other = "use another `scheduler`" if plan.cluster else _SHUT_DOWN
+        raise input_error(where, lacks, f"{other}, or start it with {{{TURN!r}: 1}}")
+
+
 _RUNNING = "the Ray that runs in this process"
 _SHUT_DOWN = "end it with ray.shutdown(), so that the search starts its own"
-
-
-def check_alive() -> None:
-    """Raise InputError if Ray has no node left; Ray takes seconds to notice."""
-    import ray
-
-    if _dead() or not any(node["Alive"] for node in ray.nodes()):
-        raise _lost("its last node has died")
 
 
 def _object_store_bytes(data: Dataset) -> int:

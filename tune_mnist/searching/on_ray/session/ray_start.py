@@ -25,7 +25,7 @@ from ray.job_config import JobConfig
 
 from tune_mnist.errors import InputError, input_error
 
-_PACKAGE = Path(__file__).resolve().parents[3]
+_PACKAGE = Path(__file__).resolve().parents[4]
 """The folder that our own package is imported from."""
 
 _HOME_FIX = "set the environment variable HOME to a folder that you may write and that has room"

@@ -1,0 +1,73 @@
+"""Real Ray nodes on this machine, each with an address and a host name of its own.
+
+Run as a process, it starts a head and says so; then it reads a command a line and answers "done".
+
+    python -m tests.cluster.nodes FOLDER CPUS [CPUS ...]
+
+The head has no CPU, as on Kubernetes; the others have as many as are given. "kill 1" kills the
+first of these, "kill 0" the head.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import sys
+from contextlib import suppress
+from typing import Any
+
+import psutil
+from ray._private import utils
+from ray._private.node import Node
+from ray.cluster_utils import Cluster
+
+_NEW_UTS = 0x04000000  # CLONE_NEWUTS: host names
+
+
+def main(folder: str, cpus: list[int]) -> None:
+    """Start the nodes, print the head's address, and obey until stdin ends."""
+    for unused in ("start_monitor", "start_log_monitor"):
+        setattr(Node, unused, lambda *_, **__: None)
+    write_address = utils.write_ray_address
+    utils.write_ray_address = lambda *_: None  # nobody else's `address=auto` shall find it
+    small = {"object_store_memory": 2**27, "include_dashboard": True, "dashboard_port": 0}
+    head = {**small, "num_cpus": 0, "temp_dir": folder, "node_name": "head"}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    nodes: list[Any] = [cluster.head_node]
+    address = cluster.gcs_address
+    write_address(address, folder)  # jobs ask for it
+    for number, count in enumerate(cpus, start=1):
+        _become(f"node-{number}")
+        how = {"num_cpus": count, "node_ip_address": f"127.0.0.{number + 1}"}
+        nodes.append(cluster.add_node(wait=False, **how, object_store_memory=2**27))
+    cluster.wait_for_nodes(timeout=300)
+    print(address, nodes[0].webui_url, flush=True)
+    for line in sys.stdin:
+        command, which = line.split()
+        assert command == "kill"
+        _kill(nodes[int(which)])
+        print("done", flush=True)
+    for node in nodes:
+        _kill(node)
+
+
+def _become(host: str) -> None:
+    """Give the processes that are started from now on a host name of their own, if we may."""
+    if ctypes.CDLL(None, use_errno=True).unshare(_NEW_UTS) == 0:
+        with suppress(OSError):
+            socket.sethostname(host)
+
+
+def _kill(node: Any) -> None:
+    """Kill all processes of a node at once, its workers too, as a power cut does."""
+    infos = [info for infos in node.all_processes.values() for info in infos]
+    for info in infos:
+        with suppress(psutil.NoSuchProcess):
+            server = psutil.Process(info.process.pid)
+            for process in [server, *server.children(recursive=True)]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], [int(one) for one in sys.argv[2:]])

@@ -1,0 +1,1 @@
+"""Ray itself: started for one search in this process, or a cluster that runs already."""
