@@ -30,8 +30,9 @@ def main(folder: str, cpus: list[int]) -> None:
         setattr(Node, unused, lambda *_, **__: None)
     write_address = utils.write_ray_address
     utils.write_ray_address = lambda *_: None  # nobody else's `address=auto` shall find it
-    small = {"object_store_memory": 2**27, "include_dashboard": True, "dashboard_port": 0}
-    head = {**small, "num_cpus": 0, "temp_dir": folder, "node_name": "head"}
+    small = {"object_store_memory": 2**27, "dashboard_agent_listen_port": 0}
+    head = {**small, "num_cpus": 0, "temp_dir": folder, "dashboard_port": 0}
+    head["include_dashboard"] = True
     cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes: list[Any] = [cluster.head_node]
     address = cluster.gcs_address
@@ -39,7 +40,7 @@ def main(folder: str, cpus: list[int]) -> None:
     for number, count in enumerate(cpus, start=1):
         _become(f"node-{number}")
         how = {"num_cpus": count, "node_ip_address": f"127.0.0.{number + 1}"}
-        nodes.append(cluster.add_node(wait=False, **how, object_store_memory=2**27))
+        nodes.append(cluster.add_node(wait=False, **how, **small))
     cluster.wait_for_nodes(timeout=300)
     print(address, nodes[0].webui_url, flush=True)
     for line in sys.stdin:

@@ -24,7 +24,7 @@ from typing import Any
 from tune_mnist.actions.preparing import absolute, asked_space, new_name
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.errors import InputError, input_error
-from tune_mnist.searching.on_ray.session.jobs import PACKAGE, job_client, lost_connection
+from tune_mnist.searching.on_ray.session.jobs import PACKAGE, job_client, lost_connection, send
 from tune_mnist.spaces import find_space
 from tune_mnist.store.catalog import list_searches
 
@@ -90,24 +90,23 @@ def submit(request: SearchRequest) -> Job:
         fix = "follow its log, or stop it first"
         raise input_error(f"search {name}", f"is run by the job {running[0]} now", fix)
     file = request.space_file or find_space(request.space)
+    job = f"{name}-{len(earlier) + 1}"
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(file, folder)
         sent = {**request.model_dump(mode="json", exclude_defaults=True), "address": "auto"}
         sent |= {"name": name, "space": space.model, "space_file": file.name}
         sent.pop("resume", None)
         (Path(folder) / REQUEST).write_text(json.dumps(sent), "utf-8")
-        with lost_connection(client):
-            client.submit_job(
-                entrypoint=_entrypoint(),
-                submission_id=f"{name}-{len(earlier) + 1}",
-                runtime_env={
-                    "working_dir": folder,
-                    "py_modules": [str(PACKAGE)],
-                    "excludes": ["__pycache__"],
-                },
-                metadata={_OF: name},
-            )
-    return job_of(client, f"{name}-{len(earlier) + 1}")
+        how = {
+            "runtime_env": {
+                "working_dir": folder,
+                "py_modules": [str(PACKAGE)],
+                "excludes": ["__pycache__"],
+            },
+            "metadata": {_OF: name},
+        }
+        send(client, entrypoint=_entrypoint(), submission_id=job, **how)
+    return job_of(client, job)
 
 
 def as_job(request: SearchRequest) -> SearchRequest:

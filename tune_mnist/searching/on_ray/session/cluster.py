@@ -32,7 +32,9 @@ PACKAGE = Path(__file__).resolve().parents[3]
 """Our own package, which travels to the nodes."""
 
 _ADDRESS = "use auto or host:port, for example `address=10.0.0.1:6379`"
-TOKEN = "set RAY_AUTHTOKEN to the cluster's token, or RAY_AUTH_TOKEN_PATH to the file that holds it"
+TOKEN = (
+    "set RAY_AUTH_TOKEN to the cluster's token, or RAY_AUTH_TOKEN_PATH to the file that holds it"
+)
 
 
 def find_cluster(address: str) -> Cluster:

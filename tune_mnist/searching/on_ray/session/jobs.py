@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,16 @@ from ray.exceptions import AuthenticationError
 from tune_mnist.errors import input_error
 from tune_mnist.searching.on_ray.session.cluster import PACKAGE, TOKEN, use_token
 
-__all__ = ["PACKAGE", "job_client", "lost_connection"]
+__all__ = ["PACKAGE", "job_client", "lost_connection", "send"]
+
+_TALKATIVE = (
+    *("dashboard.modules.dashboard_sdk", "dashboard.modules.job.sdk"),
+    "_private.runtime_env.packaging",
+)
+"""Modules of Ray that tell of each upload and connection on stderr."""
+
+READY_WITHIN_S = 60.0
+"""A head that has just started takes jobs only once its agent runs."""
 
 
 def job_client(address: str | None) -> Any:
@@ -27,7 +37,8 @@ def job_client(address: str | None) -> Any:
     from ray.job_submission import JobSubmissionClient
 
     use_token()
-    logging.getLogger("ray").setLevel(logging.CRITICAL)  # it would tell of its uploads
+    for module in _TALKATIVE:
+        logging.getLogger(f"ray.{module}").setLevel(logging.CRITICAL)
     where = address or "the Ray cluster"
     try:
         return JobSubmissionClient(address)
@@ -37,6 +48,27 @@ def job_client(address: str | None) -> Any:
         text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         fix = "name the dashboard of a running cluster, for example `address=http://10.0.0.1:8265`"
         raise input_error(where, f"takes no jobs: {text}", fix) from error
+
+
+def send(client: Any, **job: Any) -> None:
+    """Submit a job, waiting for a head that has just started.
+
+    Args:
+        client: from `job_client`.
+        job: as `JobSubmissionClient.submit_job` takes it.
+
+    Raises: InputError: the cluster does not take it.
+    """
+    until = time.monotonic() + READY_WITHIN_S
+    with lost_connection(client):
+        while True:
+            try:
+                client.submit_job(**job)
+                return
+            except RuntimeError as error:
+                if "No available agent" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(1)
 
 
 @contextmanager
