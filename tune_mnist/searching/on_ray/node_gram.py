@@ -25,6 +25,7 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError, input_error
 from tune_mnist.searching.on_ray.scratch import remove_leftovers, scratch_folder
 from tune_mnist.searching.on_ray.session.nodes import nodes_for, on_node
+from tune_mnist.searching.on_ray.session.watching import LOST_S
 from tune_mnist.searching.on_ray.shared_gram import SharedGram, build, memory_for
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.training.images import View
@@ -178,10 +179,16 @@ class _Keepers:
         return longest
 
     def end(self) -> None:
-        """End all keepers, and with them their matrices."""
-        for keeper in self._by_node.values():
-            with suppress(Exception):  # the cluster may be lost
-                ray.kill(keeper)
+        """End all keepers, and with them their matrices; wait only briefly for a lost cluster."""
+
+        def kill() -> None:
+            for keeper in self._by_node.values():
+                with suppress(Exception):
+                    ray.kill(keeper)
+
+        killing = threading.Thread(target=kill, daemon=True)
+        killing.start()
+        killing.join(LOST_S)
 
 
 def _reason(error: Exception) -> InputError:
