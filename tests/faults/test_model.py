@@ -60,7 +60,7 @@ class Store(RuleBasedStateMachine):
 
     def crash(self, name: str) -> None:
         """Do what the kernel does when a process dies, then start again."""
-        self.writers[name]._lock.close()
+        self.writers[name]._files.lock.close()
         self.reopen(name)
 
     @rule(name=search, number=st.integers(0, 12), accuracy=st.floats(0, 1))

@@ -19,42 +19,34 @@ is whole, the half-written file is gone, and the same call works again once ther
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.store.catalog import ForeignFilesError, stored_schema
+from tune_mnist.store.files.folder import Folder
 from tune_mnist.store.layout import (
     ROW_KINDS,
     RowKind,
-    aside_file,
-    check_tree,
     checkpoints_folder,
-    covered,
     file_name,
     is_search_name,
     live_files,
     merged_name,
     numbers,
-    proposals_file,
-    quarantine_folder,
     record_file,
     rows_folder,
-    writer_folder,
-    writers_folder,
 )
-from tune_mnist.store.lock import dead_writers, doorway, lock_search, unlock_search
 from tune_mnist.store.merge import row_groups
 from tune_mnist.store.plans import Ended, SearchRecord, read_search
-from tune_mnist.store.proposals import Proposal, append_line, line_of, sync_folder
+from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.quarantine import quarantine_torn, quarantine_unreadable
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.rows import Columns, columns_of, report_rows, trial_row
@@ -87,8 +79,9 @@ class Writer:
     ) -> None:
         check_search_name(search)
         self._root, self._search = root.resolve(), search
+        self._files = Folder(self._root, search)
         try:
-            self._open(resume)
+            self._files.open(resume)
         except OSError as error:
             problem = f"the results folder cannot be written: {error}"
             fix = "make it writable, or choose another `results` folder"
@@ -102,8 +95,8 @@ class Writer:
 
     def _take_stock(self, parameters: Mapping[str, type]) -> None:
         """Move unreadable files out of the way, then find out which trials are there."""
-        quarantine_unreadable(self._root, self._search)
-        spans = self._files("trials")
+        quarantine_unreadable(self._files)
+        spans = self._spans("trials")
         self._next = 1 + max((last for _, last in spans), default=-1)
         self._unmerged = 1 + max((last for first, last in spans if first < last), default=-1)
         self._recent: dict[Path, pa.Table] = {}  # rows of small files: reading one takes 1 ms
@@ -131,7 +124,7 @@ class Writer:
         """
         with (
             self._writing("the record of the search"),
-            self._appearing(record_file(self._root, self._search)) as file,
+            self._files.appearing(record_file(self._root, self._search), "changed") as file,
         ):
             file.write(record.to_json().encode())
 
@@ -167,7 +160,7 @@ class Writer:
             folder = rows_folder(self._root, kind, self._search)
             target = folder / file_name(self._next, self._next, best)
             try:
-                with self._appearing(target) as file:
+                with self._files.appearing(target, "new") as file:
                     pq.write_table(rows[kind], file, **SMALL)
             finally:
                 if kind == "trials" and target.exists():  # even if syncing its folder failed
@@ -185,23 +178,15 @@ class Writer:
             StoreError: the disk refuses it.
         """
         with self._writing("a proposal"):
-            append_line(proposals_file(self._root, self._search), proposal)
+            self._files.append_proposal(proposal)
 
     def repair_proposals(self, proposals: Iterable[Proposal]) -> None:
         """Write the whole list of proposals anew; a copy of the damaged one is kept.
 
         Raises: StoreError: the disk refuses it; the list is as it was.
         """
-        file = proposals_file(self._root, self._search)
-        folder = quarantine_folder(self._root, self._search)
         with self._writing("the list of proposals"):
-            if file.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                copies = len(list(folder.glob(f"{file.name}*")))
-                with self._appearing(folder / f"{file.name}.{copies + 1}") as copy:
-                    copy.write(file.read_bytes())
-            with self._appearing(file) as repaired:
-                repaired.writelines(map(line_of, proposals))
+            self._files.repair_proposals(proposals)
 
     def end_search(self, reason: str) -> None:
         """Write into the record that the search has ended, why, and when (UTC)."""
@@ -219,13 +204,7 @@ class Writer:
 
     def close(self) -> None:
         """Release the search to other writers; a second call does nothing."""
-        if self._lock.closed:
-            return
-        try:
-            with doorway(self._root):
-                unlock_search(self._root, self._search, self._lock)
-        except (OSError, InputError):  # read-only, or held: the next writer will tidy our folder
-            self._lock.close()
+        self._files.close()
 
     def __enter__(self) -> Writer:
         return self
@@ -233,27 +212,7 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open(self, resume: bool) -> None:
-        check_tree(checkpoints_folder(self._root, self._search))
-        plan = record_file(self._root, self._search)
-        folders = [rows_folder(self._root, kind, self._search) for kind in ROW_KINDS]
-        writers_folder(self._root).mkdir(parents=True, exist_ok=True)
-        with doorway(self._root):
-            if not resume and (plan.exists() or any(map(live_files, folders))):
-                raise input_error(
-                    "`name`",
-                    f"a search {self._search!r} is already in {self._root}",
-                    "choose another `name`",
-                )
-            for search, lock in dead_writers(self._root):
-                _tidy(self._root, search)
-                unlock_search(self._root, search, lock)
-            self._lock = lock_search(self._root, self._search)
-        for folder in (*folders, plan.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-            sync_folder(folder.parent)
-
-    def _files(self, kind: RowKind) -> dict[tuple[int, int], Path]:
+    def _spans(self, kind: RowKind) -> dict[tuple[int, int], Path]:
         """Return our files by first and last trial, without reports whose trial was not stored."""
         files = live_files(rows_folder(self._root, kind, self._search))
         spans = {span: file for file in files if (span := numbers(file.name))}
@@ -261,23 +220,23 @@ class Writer:
 
     def _schema(self, kind: RowKind, declared: pa.Schema) -> pa.Schema:
         """Return the declared columns, and any others that this search's files have."""
-        newest = list(self._files(kind).values())[-1:]
+        newest = list(self._spans(kind).values())[-1:]
         both = [declared, stored_schema(kind, newest)]
         return pa.unify_schemas(both, promote_options="permissive")
 
     def _merge(self, start: int) -> None:
         """Merge the files of the trials from number `start` on, and remove the old files."""
-        _tidy(self._root, self._search)  # what a failed merge left
+        self._files.tidy()  # what a failed merge left
         for kind in ROW_KINDS:
             try:
                 self._merge_kind(kind, start)
             except ForeignFilesError:
-                quarantine_torn(self._root, self._search)
+                quarantine_torn(self._files)
                 self._merge_kind(kind, start)
         self._unmerged = self._next
 
     def _merge_kind(self, kind: RowKind, start: int) -> None:
-        files = [file for span, file in self._files(kind).items() if span[0] >= start]
+        files = [file for span, file in self._spans(kind).items() if span[0] >= start]
         if len(files) > 1:
             self._replace(kind, files, merged_name([file.name for file in files]))
 
@@ -290,35 +249,14 @@ class Writer:
             else row_groups(kind, files, schema)
         )
         with (
-            self._appearing(folder / name) as file,
+            self._files.appearing(folder / name, "new") as file,
             pq.ParquetWriter(file, schema, **MERGED) as parquet,
         ):
             for group in groups:
                 parquet.write_table(group)
-        # Plain readers see rows twice until these files are out of sight, and unlink is slower.
-        aside = writer_folder(self._root, self._search)
-        gone = [path.rename(aside / path.name) for path in files]
-        sync_folder(folder)
-        for path in gone:
-            path.unlink()
+        self._files.remove(files)
         for path in files:
             self._recent.pop(path, None)
-
-    @contextmanager
-    def _appearing(self, target: Path) -> Iterator[BinaryIO]:
-        """Open a file that appears as `target` whole and safe from a power cut, or not at all."""
-        aside = aside_file(self._root, self._search)
-        try:
-            with aside.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                aside.unlink(missing_ok=True)  # a full disk needs its bytes
-            raise
-        sync_folder(target.parent)
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
@@ -352,12 +290,3 @@ def _best_of(trial: pa.Table) -> tuple[float, float]:
     if row["status"] == "failed" or accuracy is None:
         return 0.0, math.inf  # it is never ranked
     return accuracy + 0.0, wall_time_s + 0.0  # -0.0 becomes 0.0
-
-
-def _tidy(root: Path, search: str) -> None:
-    """Remove files that were already merged, but not yet removed when their writer died."""
-    for kind in ROW_KINDS:
-        folder = rows_folder(root, kind, search)
-        names = {file.name for file in folder.glob("*.parquet") if not file.is_dir()}
-        for name in covered(names):
-            (folder / name).unlink()
