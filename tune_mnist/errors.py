@@ -36,8 +36,23 @@ class Fault:
 
     def __str__(self) -> str:
         parts = [self.where, self.key, self.problem] if self.key else [self.where, self.problem]
-        text = f"{': '.join(parts)}; {self.fix}"
+        text = said(f"{': '.join(parts)}; {self.fix}")
         return " ".join(text.split())  # one line, whatever a value or a library put in
+
+
+_SAID: dict[str, str] = {}
+
+
+def say_instead(path: str, words: str) -> None:
+    """Write `words` wherever a line would name this path: a copy stands for a store elsewhere."""
+    _SAID[path] = words
+
+
+def said(text: str) -> str:
+    """Return the text with each path that stands for something else written as that."""
+    for path, words in _SAID.items():
+        text = text.replace(path, words)
+    return text
 
 
 class InputError(Exception):

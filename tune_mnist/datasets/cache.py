@@ -18,17 +18,9 @@ from typing import Any
 import numpy as np
 
 from tune_mnist.datasets.dataset import Images, Unsplit
+from tune_mnist.user_cache import cache_folder
 
 PARTS = ("train", "val", "test")
-
-
-def cache_folder() -> Path | None:
-    """Return $XDG_CACHE_HOME/tune_mnist or ~/.cache/tune_mnist; None if the user has no home."""
-    try:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:
-        return None
-    return root / "tune_mnist"
 
 
 def cached(source: str, stamp: str, build: Callable[[], Unsplit]) -> Unsplit:

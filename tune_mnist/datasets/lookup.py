@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tune_mnist.datasets.cache import cache_folder
 from tune_mnist.datasets.dataset import Images, Unsplit
 from tune_mnist.datasets.idx import FILES, holds_idx
 from tune_mnist.errors import input_error
+from tune_mnist.user_cache import cache_folder
 
 VARIABLE = "TUNE_MNIST_DATA"
 TIMEOUT_S = 30.0  # for a server that does not answer

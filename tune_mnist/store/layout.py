@@ -5,6 +5,7 @@
     <root>/reports/search=<id>/00000000-00000255.parquet                      their measurements
     <root>/searches/<id>.json                                                 the record
     <root>/searches/<id>.proposals.jsonl           the sampler's proposals, in order
+    <root>/searches/<id>.proposals/00000000-00000063.jsonl    the same, on an object store
     <root>/.checkpoints/<id>/                      saved states of running trials
     <root>/.writers/<id>/                          a writer's lock and its half-written file
     <root>/.quarantine/<id>/trials-<name>          a torn file that the search's writer found
@@ -43,7 +44,9 @@ ROW_KINDS: tuple[RowKind, ...] = ("reports", "trials")
 
 # First and last trial, then the best accuracy and wall time if they are known.
 _FLOAT = r"\d{1,20}(?:\.\d{1,40})?(?:e[+-]?\d{1,3})?"
-_NAME = re.compile(rf"(\d{{8,18}})-(\d{{8,18}})(?:\.best-({_FLOAT})-in-(inf|{_FLOAT})s)?\.parquet")
+_NAME = re.compile(
+    rf"(\d{{8,18}})-(\d{{8,18}})(?:\.best-({_FLOAT})-in-(inf|{_FLOAT})s)?\.(?:parquet|jsonl)"
+)
 LONGEST_NAME = 100
 _SEARCH = re.compile(rf"[A-Za-z][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 _DATES = ("epoch", "infinity")  # DuckDB reads a folder of this name as a date
@@ -116,6 +119,11 @@ def proposals_file(root: Path, search: str) -> Path:
     return below(root, "searches", f"{search}.proposals.jsonl")
 
 
+def proposals_folder(root: Path, search: str) -> Path:
+    """Return the folder of the same on an object store, where no file grows in place."""
+    return below(root, "searches", f"{search}.proposals")
+
+
 def checkpoints_folder(root: Path, search: str) -> Path:
     """Return the folder where a search's trials save their states, to resume from."""
     return below(root, ".checkpoints", search)
@@ -184,8 +192,8 @@ def merged_name(names: Sequence[str]) -> str:
     return file_name(spans[0][0], spans[-1][1], best)
 
 
-def live_files(folder: Path) -> list[Path]:
-    """Return the Parquet files to read, oldest trial first; none if the folder is missing.
+def live_files(folder: Path, suffix: str = ".parquet") -> list[Path]:
+    """Return the files to read, oldest trial first; none if the folder is missing.
 
     Listing a folder is not atomic: during a merge it can miss both the new file and the old ones
     already removed. Then the trial numbers have a gap, and we list again until the gap is gone or
@@ -193,9 +201,9 @@ def live_files(folder: Path) -> list[Path]:
     """
     before: set[str] | None = None
     while True:
-        names = _parquet_names(folder)
+        names = _names(folder, suffix)
         live = sorted(names - covered(names))
-        if names == before or _without_gap(live):
+        if names == before or without_gap(live):
             return [folder / name for name in live]
         before = names
 
@@ -212,12 +220,12 @@ def covered(names: set[str]) -> set[str]:
     return inside
 
 
-def _parquet_names(folder: Path) -> set[str]:
+def _names(folder: Path, suffix: str) -> set[str]:
     try:
         names = [file.name for file in folder.iterdir()]
     except FileNotFoundError:
         return set()
-    found = {name for name in names if name.endswith(".parquet") and name[0] not in "._"}
+    found = {name for name in names if name.endswith(suffix) and name[0] not in "._"}
     for name in found:
         if not _is_utf8(name):  # Arrow cannot open it
             warn_skipped(folder / name, "left out: its name is not UTF-8", "rename it")
@@ -228,7 +236,7 @@ def _is_utf8(name: str) -> bool:
     return name == name.encode(errors="ignore").decode()
 
 
-def _without_gap(live: list[str]) -> bool:
+def without_gap(live: Sequence[str]) -> bool:
     """Return whether the files hold trials 0, 1, 2, ...; False for an empty list."""
     spans = [span for name in live if (span := numbers(name))]
     expected = 0

@@ -5,7 +5,8 @@ its own. A line whose bits have changed is left out and named; no other proposal
 
 This is the only file of the store that grows in place: a proposal must be safe before its trial
 starts, and this way it costs one write and one fsync. A kill or a full disk can tear the last
-line; readers ignore a torn line, and the next writer cuts it off.
+line; readers ignore a torn line, and the next writer cuts it off. On an object store nothing grows
+in place: there the list is a folder of pieces, named and merged as the rows are (`layout.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from tune_mnist.errors import input_error, warn_skipped
-from tune_mnist.store.layout import proposals_file
+from tune_mnist.store.layout import live_files, proposals_file, proposals_folder
 
 _MOST_BYTES = 2**28  # a million proposals
 _NUMBER = re.compile("[0-9]{1,6}")
@@ -72,17 +73,7 @@ def read_list(root: Path, search: str) -> ProposalList:
 
     Raises: InputError: the file cannot be read, or is too large to be a list of ours.
     """
-    file = proposals_file(root, search)
-    try:
-        if file.stat().st_size > _MOST_BYTES:
-            fix = "restore it from a copy"
-            raise input_error(file, f"is larger than {_MOST_BYTES / 2**20:g} MiB", fix)
-        lines = file.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return ProposalList(())
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
-        raise input_error(file, problem, "make it readable, or restore it") from error
+    lines = _content(root, search).split(b"\n")
     found: dict[int, Proposal] = {}
     damaged: list[str] = []
     unsealed: set[int] = set()
@@ -99,6 +90,23 @@ def read_list(root: Path, search: str) -> ProposalList:
             unsealed.add(proposal.number)
     in_order = tuple(found[number] for number in sorted(found))
     return ProposalList(in_order, tuple(damaged), frozenset(unsealed))
+
+
+def _content(root: Path, search: str) -> bytes:
+    """Return all lines of the list: of its file, then of its pieces, which an object store has."""
+    file = proposals_file(root, search)
+    try:
+        pieces = live_files(proposals_folder(root, search), ".jsonl")
+        files = [file, *pieces] if file.exists() else pieces
+        if sum(file.stat().st_size for file in files) > _MOST_BYTES:
+            fix = "restore it from a copy"
+            raise input_error(file, f"is larger than {_MOST_BYTES / 2**20:g} MiB", fix)
+        return b"".join(file.read_bytes() for file in files)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+        raise input_error(file, problem, "make it readable, or restore it") from error
 
 
 def name_damaged(root: Path, search: str, listed: ProposalList) -> None:

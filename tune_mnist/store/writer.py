@@ -31,7 +31,10 @@ import pyarrow.parquet as pq
 
 from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.store.catalog import ForeignFilesError, stored_schema
-from tune_mnist.store.files.folder import Folder
+from tune_mnist.store.files.folder import Folder, Put
+from tune_mnist.store.files.lease import TakenError
+from tune_mnist.store.files.objects import Objects
+from tune_mnist.store.files.place import copy_of
 from tune_mnist.store.layout import (
     ROW_KINDS,
     RowKind,
@@ -79,7 +82,8 @@ class Writer:
     ) -> None:
         check_search_name(search)
         self._root, self._search = root.resolve(), search
-        self._files = Folder(self._root, search)
+        copy = copy_of(self._root)
+        self._files = Objects(copy, search) if copy else Folder(self._root, search)
         try:
             self._files.open(resume)
         except OSError as error:
@@ -89,6 +93,9 @@ class Writer:
         try:
             with self._writing("the search"):
                 self._take_stock(parameters)
+                while self._files.to_fence:
+                    self._fence()
+                    self._take_stock(parameters)
         except BaseException:
             self.close()
             raise
@@ -106,6 +113,20 @@ class Writer:
         }
         done = read_trials(self._root, search=self._search, columns=["trial", "attempt"])
         self._done = set(zip(*(column.to_pylist() for column in done), strict=True))
+
+    def _fence(self) -> None:
+        """Put files without rows at the next numbers, which an earlier writer can then not use."""
+        try:
+            for kind in reversed(ROW_KINDS):
+                target = rows_folder(self._root, kind, self._search)
+                target /= file_name(self._next, self._next)
+                # What it measured of a trial whose row is now kept out counts no more.
+                put: Put = "new" if kind == "trials" else "over"
+                with self._files.appearing(target, put) as file:
+                    pq.write_table(self._columns[kind].schema.empty_table(), file, **SMALL)
+            self._files.to_fence = False
+        except TakenError:  # its row was there first, and counts
+            self._files.refresh()
 
     @property
     def search(self) -> str:
@@ -156,7 +177,8 @@ class Writer:
 
     def _append(self, key: tuple[str, int], rows: Mapping[RowKind, pa.Table]) -> None:
         for kind in ROW_KINDS:
-            best = _best_of(rows[kind]) if kind == "trials" else None
+            promised = kind == "trials" and self._files.promising
+            best = _best_of(rows[kind]) if promised else None
             folder = rows_folder(self._root, kind, self._search)
             target = folder / file_name(self._next, self._next, best)
             try:
@@ -201,6 +223,7 @@ class Writer:
         """
         with self._writing("the merged files"):
             self._merge(0)
+            self._files.compact_proposals()
 
     def close(self) -> None:
         """Release the search to other writers; a second call does nothing."""
@@ -238,7 +261,13 @@ class Writer:
     def _merge_kind(self, kind: RowKind, start: int) -> None:
         files = [file for span, file in self._spans(kind).items() if span[0] >= start]
         if len(files) > 1:
-            self._replace(kind, files, merged_name([file.name for file in files]))
+            self._files.check()
+            name = merged_name([file.name for file in files])
+            if kind == "trials" and not self._files.promising:
+                columns = ["status", "val_accuracy", "wall_time_s"]
+                rows = pa.concat_tables(pq.read_table(file, columns=columns) for file in files)
+                name = file_name(*(numbers(name) or (0, 0)), _best_of(rows))
+            self._replace(kind, files, name)
 
     def _replace(self, kind: RowKind, files: Sequence[Path], name: str) -> None:
         folder, schema = rows_folder(self._root, kind, self._search), self._columns[kind].schema
@@ -267,6 +296,8 @@ class Writer:
             problem = f"{what} could not be written: {error.strerror or error}"
             safe = "what was written before is whole"
             fix = f"make room or make it writable, then resume the search {self._search}"
+            if isinstance(error, TakenError):
+                fix = "let that one finish it"
             raise StoreError([Fault(str(self._root), "", f"{problem}; {safe}", fix)]) from error
 
 
@@ -283,10 +314,12 @@ def check_search_name(name: str) -> None:
     )
 
 
-def _best_of(trial: pa.Table) -> tuple[float, float]:
-    """Return the accuracy and wall time to promise for a trial."""
-    row = trial.select(["status", "val_accuracy", "wall_time_s"]).to_pylist()[0]
-    accuracy, wall_time_s = row["val_accuracy"], row["wall_time_s"]
-    if row["status"] == "failed" or accuracy is None:
-        return 0.0, math.inf  # it is never ranked
-    return accuracy + 0.0, wall_time_s + 0.0  # -0.0 becomes 0.0
+def _best_of(trials: pa.Table) -> tuple[float, float]:
+    """Return the accuracy and wall time to promise for some trials."""
+    best = 0.0, math.inf  # of trials that are never ranked
+    for row in trials.select(["status", "val_accuracy", "wall_time_s"]).to_pylist():
+        accuracy, wall_time_s = row["val_accuracy"], row["wall_time_s"]
+        if row["status"] != "failed" and accuracy is not None:
+            own = accuracy + 0.0, wall_time_s + 0.0  # -0.0 becomes 0.0
+            best = min(best, own, key=lambda one: (-one[0], one[1]))
+    return best

@@ -110,10 +110,7 @@ class Folder:
     def tidy(self) -> None:
         """Remove files that were already merged, but not yet removed when their writer died."""
         for kind in ROW_KINDS:
-            folder = rows_folder(self.root, kind, self.search)
-            names = {file.name for file in folder.glob("*.parquet") if not file.is_dir()}
-            if gone := covered(names):
-                self._unlink([folder / name for name in gone])
+            self._tidy(rows_folder(self.root, kind, self.search), "*.parquet")
 
     def set_aside(self, file: Path, name: str) -> Path:
         """Move a file into quarantine, under this name or one like it; return where it is."""
@@ -139,6 +136,9 @@ class Folder:
         with self.appearing(file, "over") as repaired:
             repaired.writelines(map(line_of, proposals))
 
+    def compact_proposals(self) -> None:
+        """Merge what the list of proposals is made of: here, one file that grows."""
+
     def _check_name(self, resume: bool) -> None:
         """Raise InputError if a new search has a name that is taken."""
         folders = [rows_folder(self.root, kind, self.search) for kind in ROW_KINDS]
@@ -158,6 +158,11 @@ class Folder:
 
     def _publish(self, aside: Path, target: Path, put: Put) -> None:
         aside.replace(target)
+
+    def _tidy(self, folder: Path, pattern: str) -> None:
+        names = {file.name for file in folder.glob(pattern) if not file.is_dir()}
+        if gone := covered(names):
+            self._unlink([folder / name for name in gone])
 
     def _unlink(self, files: Sequence[Path]) -> None:
         for file in files:
