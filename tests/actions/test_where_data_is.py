@@ -30,11 +30,11 @@ def begun(at: Path, monkeypatch: pytest.MonkeyPatch, typed: str = "./images") ->
     monkeypatch.chdir(at)
     prepared = prepare(SearchRequest(**ASKED, dataset=typed, name="s"))
     write_record(prepared)
-    return prepared.request.results
+    return Path(prepared.request.results)
 
 
 def write_record(prepared: Prepared, resume: bool = False) -> None:
-    results = prepared.request.results
+    results = Path(prepared.request.results)
     with Writer(results, prepared.name, parameter_types(), resume=resume) as writer:
         writer.write_search(recorded(prepared))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from tune_mnist.actions.preparing import absolute, machine_for
+from tune_mnist.actions.preparing import machine_for, store_folder
 from tune_mnist.actions.reading_data import read_again
 from tune_mnist.actions.requests import ConfirmRequest, asked
 from tune_mnist.analysis.confirmation import Standings, repeats, standings, wanted_seeds
@@ -88,7 +89,7 @@ def prepare_confirmation(
     request: ConfirmRequest, observer: Observer | None = None, data: PythonData | None = None
 ) -> PreparedConfirmation:
     """Choose what runs again. Args and raises: as `confirm`."""
-    root = absolute(request.results)
+    root = store_folder(request)
     chosen = confirmation_of(root, request.search, top=request.top, seeds=request.seeds)
     record = chosen.record
     images, folder = read_again(record, request, observer, data)
@@ -103,7 +104,7 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
     """Run what is still to be run. Args and raises: as `confirm`."""
     observer = observer or Observer()
     chosen, plan, data = prepared.confirmation, prepared.plan, prepared.data
-    root, seeds, resolution = prepared.request.results, len(chosen.seeds), 1 / len(data.val)
+    root, seeds, resolution = Path(prepared.request.results), len(chosen.seeds), 1 / len(data.val)
     check_running_ray(plan)
 
     def standing(rows: Sequence[Sequence[Row]]) -> Standings:
@@ -133,7 +134,8 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
 def _check_unchanged(prepared: PreparedConfirmation) -> None:
     """Check that the same would be chosen now; call it with the lock held."""
     request, chosen = prepared.request, prepared.confirmation
-    again = confirmation_of(request.results, chosen.search, top=request.top, seeds=request.seeds)
+    root = Path(request.results)
+    again = confirmation_of(root, chosen.search, top=request.top, seeds=request.seeds)
     if again != chosen:
         problem = f"{chosen.search!r} was continued or confirmed by another process meanwhile"
         raise input_error("confirm", problem, "confirm it again")

@@ -35,6 +35,7 @@ from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.machine import Machine, this_machine
 from tune_mnist.searching.planning.plan import Plan, notes_before, plan_search, with_engine
 from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
+from tune_mnist.store.files.place import opened
 from tune_mnist.wording import displayed
 
 
@@ -96,12 +97,12 @@ def prepare_space(
     named = request.resume or request.name
     if request.confirm is not None and named is not None:
         confirmation_name(named)  # refused now, not after the whole search
-    request = request.model_copy(update={"results": absolute(request.results)})
+    request = request.model_copy(update={"results": store_folder(request)})
     machine = machine_for(request, space, request.gpus)
     plan = plan_search(space, cpus=request.cpus, gpus=request.gpus, machine=machine)
     where = space.dataset
     if request.resume is not None and request.dataset is None:
-        where = recorded_place(request.results, request.resume, where)
+        where = recorded_place(Path(request.results), request.resume, where)
     options = replace(asked_options(request), side=stored_side(space))
     images = read_data(where, options, observer, data)
     prepared = prepare_plan(with_engine(plan, images, machine), images, request)
@@ -114,7 +115,7 @@ def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
     Raises: InputError: the store has no such search to resume or to learn from, or something
         about the search has changed and may not.
     """
-    space, root, warm = plan.space, request.results, None
+    space, root, warm = plan.space, Path(request.results), None
     if request.resume is not None:
         return _resumed(request, earlier_runs(root, request.resume), plan, data)
     if request.warm_start is not None:
@@ -138,7 +139,7 @@ def prepare_resumed(
         raises.
     """
     began = time.monotonic()
-    root = absolute(request.results)
+    root = store_folder(request)
     earlier = earlier_runs(root, request.search)
     record = earlier.record
     changes = {"trials": request.trials, "time_budget_s": request.time_budget_s}
@@ -161,7 +162,7 @@ def _resumed(
     """
     changed = _checked(earlier, plan, data, request.allow_change)
     rerun = earlier.record.request.get("rerun") or getattr(request, "rerun", False)
-    memory = None if rerun else Memory(request.results, plan, data)
+    memory = None if rerun else Memory(Path(request.results), plan, data)
     finished = len(earlier.rows)
     enough: tuple[str, ...] = ()
     if plan.trials is not None and finished >= plan.trials:
@@ -189,12 +190,13 @@ def machine_for(
     return find_machine(request.address)
 
 
-def absolute(results: Path) -> Path:
-    """Return the store's folder as an absolute path.
+def store_folder(request: SearchRequest | ResumeRequest | ConfirmRequest) -> Path:
+    """Return the folder of the request's store, absolute; of one at an address, its copy here.
 
-    Raises: InputError: the path is not UTF-8, which Parquet's reader and Ray's processes need.
+    Raises: InputError: the address cannot be read, or the path is not UTF-8, which Parquet's reader
+        and Ray's processes need.
     """
-    folder = results.absolute()
+    folder = opened(request.results, request.s3_endpoint).absolute()
     if str(folder) != displayed(str(folder)):
         problem = f"{displayed(str(folder))} is not UTF-8"
         raise input_error("`results`", problem, "name a folder whose whole path is UTF-8")

@@ -44,7 +44,7 @@ class Searched:
 
     Args:
         name: of the search in the store.
-        results: the store's folder.
+        results: the store's folder; of a store at an address, its copy on this machine.
         outcome: its counts, its winner and what ended it.
         seconds: wall time, with its preparation.
         forecast: how long it was expected to take; None where that was unknown.
@@ -121,7 +121,7 @@ def run(prepared: Prepared, observer: Observer | None = None) -> Searched:
     """Run what has been prepared. Args, returns and raises: as `search`."""
     observer = observer or Observer()
     plan, data, known = prepared.plan, prepared.data, prepared.known
-    results, resumed = prepared.request.results, known.earlier is not None
+    results, resumed = Path(prepared.request.results), known.earlier is not None
     check_running_ray(plan)
     with Writer(results, prepared.name, parameter_types(), resume=resumed) as writer:
         if known.earlier is not None:

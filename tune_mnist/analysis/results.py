@@ -24,6 +24,7 @@ from tune_mnist.analysis.ranking import (
 from tune_mnist.data_identity import named_by_content
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import ACCURACY, Goal, parse_constraint
+from tune_mnist.store.files.place import given, opened
 from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import SearchRecord, read_searches
 from tune_mnist.store.reader import list_searches, read_reports, read_trials
@@ -156,7 +157,7 @@ class Results:
         trials = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
         searches = len(list_searches(self.root))
         plural = "" if searches == 1 else "es"
-        return f"{self.root}: {searches:,} search{plural}; trials: {trials or 'none yet'}"
+        return f"{given(self.root)[0]}: {searches:,} search{plural}; trials: {trials or 'none yet'}"
 
     def _best(self) -> list[tuple[str, str, str]]:
         """Return data set, model and result of the winner of each data set."""
@@ -177,11 +178,11 @@ def load_results(root: str | Path = "results") -> Results:
     """Return the results of a store.
 
     Args:
-        root: the store's folder.
+        root: the store's folder or address (s3://bucket/prefix, gs:// or az://).
 
-    Raises: InputError: there is no store, or it is empty.
+    Raises: InputError: there is no store, it is empty, or its address cannot be read.
     """
-    folder = Path(root)
+    folder = opened(root)
     if not list_searches(folder) and not len(read_trials(folder, columns=["search"])):
         raise input_error(folder, "the results store is empty", "run a search first")
     return Results(folder)
@@ -204,7 +205,7 @@ def leaderboard(
     The store is read again, so trials that finished since `load_results` are ranked too.
 
     Args:
-        results: from `load_results`, or the store's folder.
+        results: from `load_results`, or the store's folder or address.
         top: the most rows to return, at least 1.
         search, dataset, model: only trials of this search, on this data set (its name, `name@hash`,
             or the first digits of a hash), of this model.
@@ -219,7 +220,7 @@ def leaderboard(
     """
     if top < 1:
         raise input_error("`top`", f"{top} rows are no ranking", "give 1 or more")
-    root = results.root if isinstance(results, Results) else Path(results)
+    root = opened(results.root if isinstance(results, Results) else results)
     constraints = [where] if isinstance(where, str) else where
     limits = tuple(parse_constraint(text, CONSTRAINABLE) for text in constraints)
     selection = Selection(search, dataset, model, limits)

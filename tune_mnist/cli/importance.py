@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tune_mnist.cli.options import Results, S3Endpoint
 from tune_mnist.cli.terminal import say
 from tune_mnist.cli.words import ONLY_DATASET
 
@@ -23,7 +23,8 @@ class MetricOption(str, Enum):
 
 
 def importance(
-    results: Annotated[Path, typer.Option(help="Folder of the results store.")] = Path("results"),
+    results: Results = "results",
+    s3_endpoint: S3Endpoint = None,
     search: Annotated[str | None, typer.Option(help="Only this search.")] = None,
     dataset: Annotated[str | None, typer.Option(help=ONLY_DATASET)] = None,
     model: Annotated[str | None, typer.Option(help="Only this model: resnet or svm.")] = None,
@@ -35,9 +36,11 @@ def importance(
     from tune_mnist.analysis.constraints import read_selected
     from tune_mnist.analysis.importance import IMPORTANCE_METRICS, importances
     from tune_mnist.data_identity import ambiguity, data_names
+    from tune_mnist.store.files.place import opened
     from tune_mnist.store.selection import Selection
 
-    trials = read_selected(results, Selection(search, dataset, model))
+    root = opened(results, s3_endpoint)
+    trials = read_selected(root, Selection(search, dataset, model))
     if dataset is not None and (several := ambiguity(dataset, data_names(trials))):
         say(several)
     found = importances(trials, IMPORTANCE_METRICS if metric is None else (metric.value,))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tune_mnist.cli.options import Results, S3Endpoint
 from tune_mnist.cli.terminal import say
 from tune_mnist.cli.words import ONLY_DATASET
 from tune_mnist.errors import input_error
@@ -31,7 +32,8 @@ class Format(str, Enum):
 
 
 def leaderboard(
-    results: Annotated[Path, typer.Option(help="Folder of the results store.")] = Path("results"),
+    results: Results = "results",
+    s3_endpoint: S3Endpoint = None,
     search: Annotated[str | None, typer.Option(help="Only this search.")] = None,
     dataset: Annotated[str | None, typer.Option(help=ONLY_DATASET)] = None,
     model: Annotated[str | None, typer.Option(help="Only this model: resnet or svm.")] = None,
@@ -60,34 +62,36 @@ def leaderboard(
     from tune_mnist.analysis.constraints import CONSTRAINABLE, read_selected
     from tune_mnist.analysis.ranking import goal_of, top_ranking
     from tune_mnist.metrics import ACCURACY, parse_constraint
+    from tune_mnist.store.files.place import opened
     from tune_mnist.store.selection import Selection
 
     _check_combination(within, pareto, format, html)
     limits = tuple(parse_constraint(text, CONSTRAINABLE) for text in where or ())
     selection = Selection(search, dataset, model, limits)
+    root = opened(results, s3_endpoint)
     if html is not None:
         from tune_mnist.pages.leaderboard import write_leaderboard
 
-        write_leaderboard(results, html, selection, within=within, top=top)
+        write_leaderboard(root, html, selection, within=within, top=top)
         say(f"wrote {html}")
         return
-    goal = goal_of(results, selection)
+    goal = goal_of(root, selection)
     if limits or within is not None or pareto is not None or goal != ACCURACY:
-        trials = read_selected(results, selection)
+        trials = read_selected(root, selection)
         _print_answers(trials, goal, top, within, pareto, format)
     else:
-        rows = top_ranking(results, top=top, selection=selection)
+        rows = top_ranking(root, top=top, selection=selection)
         _print(rows, format)
     if dataset is not None and format is Format.table:
-        _say_if_ambiguous(results, search, dataset)
+        _say_if_ambiguous(root, search, dataset)
 
 
-def _say_if_ambiguous(results: Path, search: str | None, dataset: str) -> None:
+def _say_if_ambiguous(root: Path, search: str | None, dataset: str) -> None:
     """Say so if the name that a person gave stands for several data sets."""
     from tune_mnist.data_identity import ambiguity
     from tune_mnist.store.reader import read_data_names
 
-    if several := ambiguity(dataset, read_data_names(results, search=search)):
+    if several := ambiguity(dataset, read_data_names(root, search=search)):
         say(several)
 
 

@@ -13,7 +13,19 @@ from typing import Annotated, Any, get_args
 import typer
 from pydantic.fields import FieldInfo
 
-from tune_mnist.actions.requests import AnyRequest, Request, make_request, read_request
+from tune_mnist.actions.requests import (
+    AnyRequest,
+    Request,
+    SearchRequest,
+    make_request,
+    read_request,
+)
+
+Results = Annotated[str, typer.Option(help=SearchRequest.model_fields["results"].description)]
+S3Endpoint = Annotated[
+    str | None, typer.Option(help=SearchRequest.model_fields["s3_endpoint"].description)
+]
+"""The store of a command that takes no request; `opened` of both is the folder to read."""
 
 _NAMED = {"space_file": "--space"}
 _VARIABLES = {"data_dir": "TUNE_MNIST_DATA", "address": "RAY_ADDRESS"}
@@ -45,7 +57,7 @@ def parameters_of(kind: type[Request], *, from_file: bool) -> list[inspect.Param
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
     kinds = (field.annotation, *get_args(field.annotation))
-    kind = next(one for one in (bool, int, float, Path, str) if one in kinds)
+    kind = next(one for one in (bool, int, float, str, Path) if one in kinds)
     option = typer.Option(
         f"--{name}/--no-{name}" if field.default is True else option_name(name),
         help=field.description,

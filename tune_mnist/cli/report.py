@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
+from tune_mnist.cli.options import Results, S3Endpoint
 from tune_mnist.cli.terminal import say
 from tune_mnist.cli.words import command
-
-Results = Annotated[Path, typer.Option(help="Folder of the results store.")]
 
 report_app = typer.Typer(
     help="The technical report that this project grew out of, reproduced and audited.",
@@ -22,19 +21,23 @@ report_app = typer.Typer(
 @report_app.command()
 def html(
     file: Annotated[Path, typer.Argument(help="The page to write: one self-contained file.")],
-    results: Results = Path("results"),
+    results: Results = "results",
+    s3_endpoint: S3Endpoint = None,
 ) -> None:
     """Write the technical report's tables, figures and claims beside ours."""
     from tune_mnist.reproduction.page import write_report
+    from tune_mnist.store.files.place import opened
 
-    write_report(results, file, partial(_run_command, results))
+    root = opened(results, s3_endpoint)
+    write_report(root, file, partial(_run_command, results, s3_endpoint))
     say(f"wrote {file}")
 
 
-def _run_command(results: Path, part: str) -> str:
+def _run_command(results: str, s3_endpoint: str | None, part: str) -> str:
     """Return the command that runs what a store still lacks of a part of the grids, or of "all"."""
     options = [] if part == "all" else ["--part", part]
-    options += [] if results == Path("results") else ["--results", str(results)]
+    options += [] if results == "results" else ["--results", results]
+    options += [] if s3_endpoint is None else ["--s3-endpoint", s3_endpoint]
     return command("report", "run", *options)
 
 
@@ -60,7 +63,8 @@ def run(
         Path | None,
         typer.Option(envvar="TUNE_MNIST_DATA", help="Where to look for data sets first."),
     ] = None,
-    results: Results = Path("results"),
+    results: Results = "results",
+    s3_endpoint: S3Endpoint = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run.")] = False,
 ) -> None:
     """Run what the store still lacks of the technical report; call it again to continue."""
@@ -69,10 +73,12 @@ def run(
     from tune_mnist.cli.search import run_and_show
     from tune_mnist.reproduction.jobs import GridRequest, jobs, lacking, prepare_job
     from tune_mnist.searching.planning.machine import this_machine
+    from tune_mnist.store.files.place import opened
 
     wanted = GridRequest(part, dataset, fraction, seeds)
-    given = {"cpus": cpus, "data_dir": data_dir, "results": results, "test_set": test_set}
-    request = make_request(SearchRequest, {"space": "report", **given})
+    given = {"cpus": cpus, "data_dir": data_dir, "test_set": test_set, "s3_endpoint": s3_endpoint}
+    root = opened(results, s3_endpoint)
+    request = make_request(SearchRequest, {"space": "report", "results": root, **given})
     machine = this_machine(ask_torch=part != "svm")
     if "devices" in wanted.parts and not machine.gpus:
         console().print("no GPU here: the CPU half of devices runs", style="yellow")

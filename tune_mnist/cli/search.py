@@ -82,7 +82,7 @@ def run_and_show(prepared: Prepared) -> Searched:
     from tune_mnist.cli.shown import exit_if_interrupted, print_outcome, resume_command
     from tune_mnist.errors import Fault, InputError
 
-    given = prepared.request.results
+    given = Path(prepared.request.results)
     try:
         with LiveView(prepared, console()) as view:
             searched = run(prepared, view)

@@ -20,6 +20,7 @@ from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.spaces import Space, config_key, configurations
+from tune_mnist.store.files.place import given
 from tune_mnist.store.schema import TRIALS
 from tune_mnist.wording import cell_text, config_text, duration, heading
 
@@ -135,7 +136,10 @@ def resume_command(name: str, results: Path) -> str:
 
 
 def _results_option(results: Path) -> list[str]:
-    return [] if results == Path("results").absolute() else ["--results", str(results)]
+    if results == Path("results").absolute():
+        return []
+    place, s3_endpoint = given(results)
+    return ["--results", place, *(["--s3-endpoint", s3_endpoint] if s3_endpoint else [])]
 
 
 def print_goals(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tune_mnist.cli.options import Results, S3Endpoint
 from tune_mnist.cli.terminal import say
 
-Results = Annotated[Path, typer.Option(help="Folder of the results store.")]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def status(
-    results: Results = Path("results"),
+    results: Results = "results",
+    s3_endpoint: S3Endpoint = None,
     check: Annotated[
         bool,
         typer.Option(
@@ -24,8 +26,11 @@ def status(
     ] = False,
 ) -> None:
     """List the searches of the store: running, interrupted or done."""
+    from tune_mnist.store.files.place import opened
+
+    root = opened(results, s3_endpoint)
     if check:
-        _check(results)
+        _check(root)
         return
     from rich.table import Table
 
@@ -35,7 +40,7 @@ def status(
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in ("search", "state", "finished", "space", "data set", "started"):
         table.add_column(heading, no_wrap=True)
-    for one in searches(results):
+    for one in searches(root):
         record = one.record
         of = "" if record.trials is None else f" of {record.trials:,}"
         started = record.started[:19].replace("T", " ")
@@ -45,10 +50,10 @@ def status(
     console().print(table)
 
 
-def _check(results: Path) -> None:
+def _check(root: Path) -> None:
     from tune_mnist.actions.status import check
 
-    checked = check(results)
+    checked = check(root)
     for line in checked.contradictions:
         say(line)
     if checked.contradictions:
@@ -58,12 +63,14 @@ def _check(results: Path) -> None:
 
 def replay(
     search: Annotated[str, typer.Argument(help="A search of the store.")],
-    results: Results = Path("results"),
+    results: Results = "results",
+    s3_endpoint: S3Endpoint = None,
 ) -> None:
     """Propose a search again, with each result where it arrived then: is it reproduced?"""
     from tune_mnist.actions.status import replay as propose_again
+    from tune_mnist.store.files.place import opened
 
-    again = propose_again(results, search)
+    again = propose_again(opened(results, s3_endpoint), search)
     say(f"{search}: {again.reproduced} of {again.proposals} proposals reproduced")
     if again.reproduced < again.proposals:
         raise typer.Exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tune_mnist.actions.preparing import Prepared, prepare_space
 from tune_mnist.actions.requests import SearchRequest
@@ -111,7 +112,7 @@ def lacking(job: Job, device: Device, request: SearchRequest) -> list[Config]:
         device: where a ResNet runs if its configuration names no device.
         request: its store and its test set count.
     """
-    root = request.results
+    root = Path(request.results)
     if not records_folder(root).is_dir():
         return list(job.configs)
     runs = stored_runs(root)

@@ -113,19 +113,17 @@ def test_a_writer_that_comes_back_doubles_nothing_and_says_so(
             new.append(resumed(machine("b")))
             new[0].append_trial(trial("t3", 0.5), [report(1), report(2)])
 
-    with before_each_change(take_over), pytest.raises(StoreError) as caught:
+    def go_on() -> None:
         for name in ("t3", "t4", "t5"):
             old.append_trial(trial(name), [report(1), report(2)])
+
+    with before_each_change(take_over), pytest.raises(StoreError) as caught:
+        go_on()
     [line] = str(caught.value).splitlines()
     assert "has taken the search over" in line
-    for write in (
-        lambda: old.append_trial(trial("t6"), []),
-        lambda: old.append_proposal(proposal(1)),
-        lambda: old.end_search("done"),
-        lambda: old.compact(),
-    ):
+    for task in ("append", "propose", "end", "compact"):
         with pytest.raises(StoreError, match="has taken the search over"):
-            write()
+            TASKS[task](old)
     old.close()
     with new[0] as writer:
         for name in ("t3", "t4", "t5"):
@@ -139,11 +137,9 @@ def test_a_writer_that_comes_back_doubles_nothing_and_says_so(
 
 
 def test_a_fresh_lease_refuses_a_writer_on_another_machine(machine: Machine) -> None:
-    with three_trials(machine("a")):
-        with pytest.raises(
-            InputError, match=r"'svm' is being written by process \d+ on .*has died"
-        ):
-            resumed(machine("b"))
+    refusal = r"'svm' is being written by process \d+ on .*has died"
+    with three_trials(machine("a")), pytest.raises(InputError, match=refusal):
+        resumed(machine("b"))
     resumed(machine("b")).close()
 
 
