@@ -10,7 +10,7 @@ import re
 import shlex
 from functools import cache
 
-_FIELD = re.compile(r"`([a-z_]+)(?:=([^`]*))?`")
+_FIELD = re.compile(r"`([a-z0-9_]+)(?:=([^`]*))?`")
 _OTHER = ("metric", "pareto", "html", "search", "model", "part", "fraction")
 """Options of commands that take no request."""
 

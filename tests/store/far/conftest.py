@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.far.server import s3_server
+from tune_mnist.store.files.place import opened
 
 Machine = Callable[[str], Path]
 """Returns the folder to read of the test's store, on the machine of a name."""
@@ -51,10 +52,20 @@ def address(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def machine(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Machines that have nothing in common but the store."""
-    from tune_mnist.store.files.place import opened
+    return machines(address, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def machine_of_s3(s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """The same for the store on an S3 server."""
+    return machines(s3_address, tmp_path, monkeypatch)
+
+
+def machines(address: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Return what gives each machine a cache of its own."""
 
     def on(name: str) -> Path:
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / name))
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / name))
         return opened(address)
 
     return on

@@ -84,8 +84,8 @@ class Bucket:
         with self._asking(""):
             return from_url(self.url, **options)
 
-    def objects(self) -> list[Listed]:
-        """Return all objects."""
+    def objects(self, folder: str) -> list[Listed]:
+        """Return all objects whose name begins with this folder's."""
         import obstore
 
         with self._asking(""):
@@ -96,7 +96,7 @@ class Bucket:
                     one["e_tag"] or f"{one['last_modified'].isoformat()} {one['size']}",
                     one["last_modified"],
                 )
-                for page in obstore.list(self._store)
+                for page in obstore.list(self._store, folder)
                 for one in page
             ]
 
@@ -193,15 +193,15 @@ class Bucket:
         """Turn an error of the library into an OSError of one line."""
         from obstore import exceptions
 
-        where = f"{self.url}/{key}" if key else self.url
+        where = f"{self.url}/{key}: " if key else ""
         try:
             yield
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
             raise
         except FileNotFoundError as error:
-            raise missing(f"{where}: {_reason(error)}") from error
+            raise missing(f"{where}{_reason(error)}") from error
         except exceptions.BaseError as error:
-            raise BucketError(f"{where}: {_reason(error)}") from error
+            raise BucketError(f"{where}{_reason(error)}") from error
 
 
 _IN_MEMORY: dict[str, MemoryStore] = {}
@@ -224,9 +224,9 @@ def _reason(error: BaseException) -> str:
     if answer := re.search(r"<Code>(.*?)</Code>", text):
         message = re.search(r"<Message>(.*?)</Message>", text)
         return f"{answer[1]}: {message[1]}" if message else answer[1]
-    if "169.254.169.254" in text or "metadata.google" in text:
+    if any(said in text for said in ("169.254.169.254", "metadata.google", "Missing AccessKey")):
         return "no credentials were found in the environment"
     if tried := re.search(r"https?://[^/ ]+.*after (\d+) retries", text):
         host = re.search(r"https?://[^/ ]+", text)
         return f"no answer from {host[0] if host else 'it'} after {tried[1]} retries"
-    return text[:300]
+    return re.sub(r"^Generic \w+ error: ", "", text)[:300]

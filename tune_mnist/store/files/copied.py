@@ -2,7 +2,7 @@
 
 The files of rows never change, so each is fetched once; records are fetched again when their ETag
 differs. Every check that protects a reader of a local store (`rules.py`, `layout.py`) thus holds
-for one in a bucket, and a leaderboard asks the network for one listing and what is new in it.
+for one in a bucket, and a leaderboard asks the network for a listing and what is new in it.
 
 The copy never has what the store lacks, except what was removed since the last look: a writer puts
 a file into the store first, then into its copy.
@@ -105,7 +105,9 @@ class LocalCopy:
         """
         before: set[str] | None = None
         while True:
-            objects = self.bucket.objects()
+            # Trials before reports: a trial that is put meanwhile is not seen without its own.
+            folders = (".writers", "trials", "reports", "searches")
+            objects = [one for folder in folders for one in self.bucket.objects(folder)]
             self.leases = {
                 lease[1]: one.modified for one in objects if (lease := _LEASE.fullmatch(one.key))
             }

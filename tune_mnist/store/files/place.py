@@ -13,11 +13,12 @@ from tune_mnist.store.files.copied import LocalCopy
 from tune_mnist.user_cache import cache_folder
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
-_FIX = (
-    "check the address, the network, your credentials in the environment (AWS_ACCESS_KEY_ID and"
-    " AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS or AZURE_STORAGE_ACCOUNT_NAME) and,"
-    " for S3 elsewhere than at Amazon, `s3_endpoint` or AWS_ENDPOINT_URL"
-)
+_FIXES = {
+    "s3": "check the bucket's name, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and, if S3 is not"
+    " at Amazon's, `s3_endpoint` or AWS_ENDPOINT_URL",
+    "gs": "check the bucket's name and GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "check the container's name, AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
 _OPENED: dict[Path, LocalCopy] = {}
 """The copies that this process reads. A folder in the cache is nothing more to anybody else."""
 
@@ -44,7 +45,8 @@ def opened(results: str | Path, s3_endpoint: str | None = None) -> Path:
     try:
         copy.refresh()
     except OSError as error:
-        raise input_error(copy.bucket.url, f"cannot be read: {error}", _FIX) from error
+        fix = _FIXES.get(copy.bucket.url.partition(":")[0], "check the address")
+        raise input_error(copy.bucket.url, f"cannot be read: {error}", fix) from error
     return copy.folder
 
 
