@@ -9,7 +9,7 @@ from tune_mnist.searching.history.contradictions import contradictions
 from tune_mnist.searching.history.resume import earlier_of
 from tune_mnist.searching.history.resume import replay as propose_again
 from tune_mnist.searching.proposing.proposals import Proposals
-from tune_mnist.store.lock import living_writer
+from tune_mnist.store.files.place import writer_of
 from tune_mnist.store.plans import SearchRecord, read_search, read_searches
 from tune_mnist.store.reader import list_searches, read_trials
 
@@ -42,7 +42,7 @@ def status(results: Path) -> list[SearchStatus]:
 def _status(results: Path, name: str, record: SearchRecord) -> SearchStatus:
     trials = read_trials(results, search=name, columns=["trial"])["trial"].to_pylist()
     ended = record.ended
-    if writer := living_writer(results, name):
+    if writer := writer_of(results, name):
         state = f"running ({writer})"
     elif ended is None:
         state = "interrupted"

@@ -24,8 +24,7 @@ from tune_mnist.analysis.ranking import (
 from tune_mnist.data_identity import named_by_content
 from tune_mnist.errors import input_error
 from tune_mnist.metrics import ACCURACY, Goal, parse_constraint
-from tune_mnist.store.files.place import given, opened
-from tune_mnist.store.lock import living_writer
+from tune_mnist.store.files.place import given, opened, writer_of
 from tune_mnist.store.plans import SearchRecord, read_searches
 from tune_mnist.store.reader import list_searches, read_reports, read_trials
 from tune_mnist.store.selection import EVERYTHING, Selection
@@ -116,7 +115,7 @@ class Results:
         search = record.space.get("search", {})
         ended = record.ended
         state = "done" if ended else "interrupted"
-        if living_writer(self.root, name) is not None:
+        if writer_of(self.root, name) is not None:
             state = "running"
         return {
             "search": name,

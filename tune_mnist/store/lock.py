@@ -8,8 +8,8 @@ tidies or closes. Without it, a writer could lock a file that another one is abo
 Both files name the process that holds them. Who only asks whether a search is being written opens
 them for reading, so the store may be read-only.
 
-On an object store a lease says who writes (`files/lease.py`), and `living_writer` asks it; the lock
-is then in the local copy, and keeps two processes of one machine apart.
+On an object store a lease says who writes (`files/lease.py`). The lock is then in the local copy,
+and keeps two processes of one machine apart.
 """
 
 from __future__ import annotations
@@ -24,9 +24,6 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from tune_mnist.errors import input_error
-from tune_mnist.store.files.copied import LocalCopy
-from tune_mnist.store.files.lease import holder_of, is_fresh
-from tune_mnist.store.files.place import copy_of
 from tune_mnist.store.layout import (
     doorway_file,
     is_search_name,
@@ -63,8 +60,6 @@ def living_writer(root: Path, search: str) -> str | None:
 
     Raises: InputError: a file cannot be read, or another process is in the doorway for too long.
     """
-    if copy := copy_of(root):
-        return _holder(copy, search)
     file = lock_file(root, search)
     try:
         if not file.is_file():
@@ -76,18 +71,6 @@ def living_writer(root: Path, search: str) -> str | None:
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
         raise input_error(error.filename or file, problem, "make it readable") from error
-
-
-def _holder(copy: LocalCopy, search: str) -> str | None:
-    """Return who has the lease of a search on an object store."""
-    renewed = copy.leases.get(search)
-    if renewed is None or not is_fresh(renewed):
-        return None
-    try:
-        return holder_of(copy.bucket, search)
-    except OSError as error:
-        problem = f"cannot be read: {error}"
-        raise input_error(copy.bucket.url, problem, "check the network") from error
 
 
 def lock_search(root: Path, search: str) -> TextIO:

@@ -9,8 +9,7 @@ import pytest
 
 from tests.store.example_trials import PARAMETERS, proposal, read_proposals, report, trial, write
 from tune_mnist.errors import InputError
-from tune_mnist.store.files.place import opened
-from tune_mnist.store.lock import living_writer
+from tune_mnist.store.files.place import opened, writer_of
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.reader import list_searches, read_reports, read_trials, top_trials
 from tune_mnist.store.writer import Writer
@@ -50,10 +49,10 @@ class TestEveryStore:
     def test_a_second_writer_is_refused_and_the_first_is_named(self, address: str) -> None:
         with Writer(opened(address), "svm", PARAMETERS) as writer:
             writer.write_search(SearchRecord(search="svm"))
-            assert "process" in str(living_writer(opened(address), "svm"))
+            assert "process" in str(writer_of(opened(address), "svm"))
             with pytest.raises(InputError, match="'svm' is being written by process"):
                 Writer(opened(address), "svm", PARAMETERS, resume=True)
-        assert living_writer(opened(address), "svm") is None
+        assert writer_of(opened(address), "svm") is None
 
     def test_two_searches_are_written_at_once(self, address: str) -> None:
         with (

@@ -21,8 +21,8 @@ from tune_mnist.searching.planning.machine import Machine
 from tune_mnist.searching.planning.plan import Plan, concurrency, plan_search, with_engine
 from tune_mnist.spaces import Config, Objective, Search, config_key
 from tune_mnist.store.catalog import not_in_store
+from tune_mnist.store.files.place import writer_of
 from tune_mnist.store.layout import LONGEST_NAME
-from tune_mnist.store.lock import living_writer
 from tune_mnist.store.plans import Confirms, SearchRecord, read_search
 from tune_mnist.store.reader import list_searches, read_trials
 from tune_mnist.winner import best_first, columns_that_decide
@@ -76,7 +76,7 @@ def confirmation_of(root: Path, search: str, *, top: int | None, seeds: int) -> 
     if record.confirms:
         fix = f"confirm {record.confirms.search} with more `seeds`"
         raise input_error("confirm", f"{search!r} is a confirmation itself", fix)
-    if writer := living_writer(root, search):
+    if writer := writer_of(root, search):
         fix = "wait until it ends, or end it with Ctrl-C"
         raise input_error("confirm", f"{search!r} is still being written by {writer}", fix)
     if name in known:

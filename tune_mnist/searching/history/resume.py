@@ -29,8 +29,8 @@ from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.searching.proposing.samplers import distributions
 from tune_mnist.spaces import Config, Space, config_key
+from tune_mnist.store.files.place import writer_of
 from tune_mnist.store.layout import check_tree, checkpoints_folder
-from tune_mnist.store.lock import living_writer
 from tune_mnist.store.merge import ROW_GROUP
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.proposals import Proposal, name_damaged, number_of, read_list
@@ -141,7 +141,7 @@ def earlier_runs(root: Path, name: str) -> Earlier:
     Raises: InputError: no such search, it is being written, or it kept no list of proposals.
     """
     record = read_search(root, name)
-    if writer := living_writer(root, name):
+    if writer := writer_of(root, name):
         fix = "wait until it ends, or end it with Ctrl-C"
         raise input_error("resume", f"{name!r} is still being written by {writer}", fix)
     if record.confirms:

@@ -1,4 +1,7 @@
-"""Where a store is: from what a person gave, a folder or an address, to the folder to read."""
+"""Where a store is: from what a person gave, a folder or an address, to the folder to read.
+
+`opened` is called once at each request; below it, a store is the path of a folder.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 from tune_mnist.errors import input_error, say_instead
 from tune_mnist.store.files.bucket import SCHEMES, Bucket
 from tune_mnist.store.files.copied import LocalCopy
+from tune_mnist.store.files.lease import holder_of, is_fresh
+from tune_mnist.store.lock import living_writer
 from tune_mnist.user_cache import cache_folder
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
@@ -59,6 +64,24 @@ def given(root: Path) -> tuple[str, str | None]:
     """Return what a person gives to name this store: its folder or address, and its endpoint."""
     copy = _OPENED.get(root)
     return (copy.bucket.url, copy.bucket.endpoint) if copy else (str(root), None)
+
+
+def writer_of(root: Path, search: str) -> str | None:
+    """Return who is writing a search, wherever its store is; None if nobody is.
+
+    Raises: InputError: a file or the store cannot be read.
+    """
+    copy = _OPENED.get(root)
+    if copy is None:
+        return living_writer(root, search)
+    renewed = copy.leases.get(search)
+    if renewed is None or not is_fresh(renewed):
+        return None
+    try:
+        return holder_of(copy.bucket, search)
+    except OSError as error:
+        problem = f"cannot be read: {error}"
+        raise input_error(copy.bucket.url, problem, "check the network") from error
 
 
 def _folder(address: str) -> Path:
