@@ -29,7 +29,7 @@ from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.searching.proposing.samplers import distributions
 from tune_mnist.spaces import Config, Space, config_key
-from tune_mnist.store.files.place import writer_of
+from tune_mnist.store.files.place import bring_states, writer_of
 from tune_mnist.store.layout import check_tree, checkpoints_folder
 from tune_mnist.store.merge import ROW_GROUP
 from tune_mnist.store.plans import SearchRecord, read_search
@@ -150,6 +150,7 @@ def earlier_runs(root: Path, name: str) -> Earlier:
     if record.scheduler == "pbt":
         problem = f"{name!r} is a population, and how far each of its trials was is not stored"
         raise input_error("resume", problem, "run the search again under another name")
+    bring_states(root, name)
     return earlier_of(root, name, record)
 
 

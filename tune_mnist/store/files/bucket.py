@@ -140,6 +140,13 @@ class Bucket:
         with self._asking(key, missing=BucketError):
             return _version(obstore.put(self._store, key, content, use_multipart=False))
 
+    def upload(self, key: str, file: Path) -> None:
+        """Put a file, in parts if it is large. Raises: FileNotFoundError: it is not there."""
+        import obstore
+
+        with file.open("rb") as content, self._asking(key, missing=BucketError):
+            obstore.put(self._store, key, content)
+
     def create(self, key: str, content: bytes) -> Version:
         """Put an object under a name that is free.
 

@@ -24,6 +24,7 @@ from tune_mnist.store.files.bucket import Version
 from tune_mnist.store.files.copied import LocalCopy
 from tune_mnist.store.files.folder import Folder, Put
 from tune_mnist.store.files.lease import Lease, TakenError
+from tune_mnist.store.files.states import States
 from tune_mnist.store.layout import (
     check_tree,
     checkpoints_folder,
@@ -51,6 +52,7 @@ class Objects(Folder):
         self._copy = copy
         self._bucket = replace(copy.bucket, patient=True)
         self._lease = Lease(self._bucket, search)
+        self._states = States(self._bucket, copy, search, self._lease.check)
         self._record: Version | None = None
         self._next_piece = 0
         self._whole = True  # nothing that we put may be there in part
@@ -74,11 +76,13 @@ class Objects(Folder):
             if self.to_fence:
                 self._fence_proposals()
             self.tidy()
+            self._states.start()
             undo.pop_all()
 
     def close(self) -> None:
         """Release the search to other writers; a second call does nothing."""
         if not self.lock.closed:
+            self._states.stop()
             self._lease.release(clean=self._whole and not self.to_fence)
         super().close()
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +16,7 @@ from tune_mnist.errors import input_error, say_instead
 from tune_mnist.store.files.bucket import SCHEMES, Bucket
 from tune_mnist.store.files.copied import LocalCopy
 from tune_mnist.store.files.lease import holder_of, is_fresh
+from tune_mnist.store.files.states import fetch_states
 from tune_mnist.store.lock import living_writer
 from tune_mnist.user_cache import cache_folder
 
@@ -47,11 +50,8 @@ def opened(results: str | Path, s3_endpoint: str | None = None) -> Path:
         if address[1] == "file":
             return _folder(results)
         copy = _copy(results.rstrip("/"), address[1], s3_endpoint)
-    try:
+    with _reading(copy):
         copy.refresh()
-    except OSError as error:
-        fix = _FIXES.get(copy.bucket.url.partition(":")[0], "check the address")
-        raise input_error(copy.bucket.url, f"cannot be read: {error}", fix) from error
     return copy.folder
 
 
@@ -66,6 +66,16 @@ def given(root: Path) -> tuple[str, str | None]:
     return (copy.bucket.url, copy.bucket.endpoint) if copy else (str(root), None)
 
 
+def bring_states(root: Path, search: str) -> None:
+    """Bring the saved states of a search to its folder, if its store is far away.
+
+    Raises: InputError: the store cannot be read.
+    """
+    if copy := _OPENED.get(root):
+        with _reading(copy):
+            fetch_states(copy, search)
+
+
 def writer_of(root: Path, search: str) -> str | None:
     """Return who is writing a search, wherever its store is; None if nobody is.
 
@@ -77,11 +87,18 @@ def writer_of(root: Path, search: str) -> str | None:
     renewed = copy.leases.get(search)
     if renewed is None or not is_fresh(renewed):
         return None
-    try:
+    with _reading(copy):
         return holder_of(copy.bucket, search)
+
+
+@contextmanager
+def _reading(copy: LocalCopy) -> Iterator[None]:
+    """Turn what a store answers into one line with a fix."""
+    try:
+        yield
     except OSError as error:
-        problem = f"cannot be read: {error}"
-        raise input_error(copy.bucket.url, problem, "check the network") from error
+        fix = _FIXES.get(copy.bucket.url.partition(":")[0], "check the address")
+        raise input_error(copy.bucket.url, f"cannot be read: {error}", fix) from error
 
 
 def _folder(address: str) -> Path:
