@@ -4,6 +4,9 @@
         writer.write_search(record)
         writer.append_trial(trial, reports)
 
+`root` may be the copy of a store in a bucket (`files/place.py`); how files come and go there is in
+`files/objects.py`. In a local folder:
+
 Each trial is a small file of its own. It is written aside, fsynced and renamed into place, and its
 folder is fsynced: first the trial's measurements, then its row. Every 256 such files are merged
 into one; `compact` merges all. layout.py says why our readers neither see a row twice nor miss one.
@@ -31,6 +34,7 @@ import pyarrow.parquet as pq
 
 from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.store.catalog import ForeignFilesError, stored_schema
+from tune_mnist.store.files.bucket import BucketError
 from tune_mnist.store.files.folder import Folder, Put
 from tune_mnist.store.files.lease import TakenError
 from tune_mnist.store.files.objects import Objects
@@ -298,6 +302,8 @@ class Writer:
             fix = f"make room or make it writable, then resume the search {self._search}"
             if isinstance(error, TakenError):
                 fix = "let that one finish it"
+            elif isinstance(error, BucketError):
+                fix = f"see that the store can be reached, then resume the search {self._search}"
             raise StoreError([Fault(str(self._root), "", f"{problem}; {safe}", fix)]) from error
 
 
