@@ -61,4 +61,5 @@ def test_it_is_ranked_and_exported(command: Command, tmp_path: Path) -> None:
 def test_it_is_confirmed(command: Command) -> None:
     said = command("d", "confirm", "s", "--top", "1", "--seeds", "2")
     assert "deterministic" in said
-    assert "s-confirm done 2" in " ".join(command("c", "status").split())
+    confirmed = [line.split() for line in command("c", "status").splitlines()[2:]]
+    assert [(words[0], words[2:5]) for words in confirmed] == [("s-confirm", ["2", "of", "2"])]
