@@ -148,7 +148,7 @@ def test_the_folder_of_data_sets_is_recorded_whole(
     prepared = prepare(request)
     write_record(prepared)
     elsewhere(tmp_path, monkeypatch)
-    record = read_search(prepared.request.results, "s")
+    record = read_search(Path(prepared.request.results), "s")
     assert recorded_options(record, None).data_dir == tmp_path / "sets"
     assert recorded_options(record, tmp_path).data_dir == tmp_path  # it may have moved
     (tmp_path / "sets").rmdir()

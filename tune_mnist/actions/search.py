@@ -21,7 +21,7 @@ from tune_mnist.searching.on_ray.session.ray_session import check_running_ray
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.spaces import config_key, parameter_types
 from tune_mnist.store.plans import Run, SearchRecord
-from tune_mnist.store.writer import Writer
+from tune_mnist.store.writer import SearchTakenError, Writer
 from tune_mnist.wording import clean, config_text, duration, percent
 
 
@@ -98,6 +98,7 @@ def search(
     Returns: how it came out. A search that was interrupted says so (`outcome.reason`), and can be
         resumed.
     Raises: InputError: what is asked for cannot be done. SearchLostError: it could not continue.
+        SearchTakenError: another process has resumed it, because this one was cut off.
     """
     searched = run(prepare(request, observer, data), observer)
     wanted = confirmation_of_request(request, searched)
@@ -132,6 +133,8 @@ def run(prepared: Prepared, observer: Observer | None = None) -> Searched:
         running = SearchRun(plan, data, writer, observer, dashboard=dashboard, began=prepared.began)
         try:
             outcome = running.search(known)
+        except SearchTakenError:  # it is not for us to resume it
+            raise
         except InputError as error:
             raise SearchLostError(error, prepared.name) from error
         if outcome.reason != "interrupted":

@@ -68,6 +68,10 @@ class StoreError(InputError):
     """The store cannot be written: the disk is full, read-only or gone, or access is denied."""
 
 
+class SearchTakenError(StoreError):
+    """Another process has taken the search over; this one must leave it alone."""
+
+
 class Writer:
     """The only process that writes a search; not for use from two threads at once.
 
@@ -301,8 +305,9 @@ class Writer:
             safe = "what was written before is whole"
             fix = f"make room or make it writable, then resume the search {self._search}"
             if isinstance(error, TakenError):
-                fix = "let that one finish it"
-            elif isinstance(error, BucketError):
+                fault = Fault(str(self._root), "", f"{problem}; {safe}", "let that one finish it")
+                raise SearchTakenError([fault]) from error
+            if isinstance(error, BucketError):
                 fix = f"see that the store can be reached, then resume the search {self._search}"
             raise StoreError([Fault(str(self._root), "", f"{problem}; {safe}", fix)]) from error
 

@@ -22,7 +22,7 @@ from tune_mnist.store.files import lease as lease_module
 from tune_mnist.store.files.place import opened
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.reader import read_reports, read_trials
-from tune_mnist.store.writer import StoreError, Writer
+from tune_mnist.store.writer import SearchTakenError, StoreError, Writer
 
 TASKS: dict[str, Callable[[Writer], None]] = {
     "append": lambda writer: writer.append_trial(trial("t3"), [report(1), report(2)]),
@@ -117,7 +117,7 @@ def test_a_writer_that_comes_back_doubles_nothing_and_says_so(
         for name in ("t3", "t4", "t5"):
             old.append_trial(trial(name), [report(1), report(2)])
 
-    with before_each_change(take_over), pytest.raises(StoreError) as caught:
+    with before_each_change(take_over), pytest.raises(SearchTakenError) as caught:
         go_on()
     [line] = str(caught.value).splitlines()
     assert "has taken the search over" in line
