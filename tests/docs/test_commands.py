@@ -8,11 +8,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 from tests.docs.layouts import write_layouts
+from tests.store.far.server import s3_server
 from tune_mnist.cli import run
 from tune_mnist.spaces import read_space
 
@@ -56,9 +60,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def endpoint(folder: Path) -> Iterator[str]:
+    """An S3 server that has a copy of the store."""
+    with s3_server() as endpoint:
+        there = S3Store(
+            "bucket",
+            prefix="prefix",
+            endpoint=endpoint,
+            access_key_id="test",
+            secret_access_key="test",
+            client_options={"allow_http": True},
+        )
+        for file in (folder / "results").glob("[!.r]*/**/*"):
+            if file.is_file():
+                obstore.put(there, file.relative_to(folder / "results").as_posix(), file)
+        yield endpoint
+
+
 @pytest.fixture(autouse=True)
-def there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def there(folder: Path, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.store.example_trials import PARAMETERS, proposal, read_proposals, report, trial, write
 from tune_mnist.errors import InputError
+from tune_mnist.store.files.bucket import Bucket
 from tune_mnist.store.files.place import opened, writer_of
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.reader import list_searches, read_reports, read_trials, top_trials
@@ -21,6 +23,19 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "results")
     found: str = request.getfixturevalue(f"{request.param}_address")
     return found
+
+
+def copied(root: Path, to: str) -> None:
+    """Copy a store as any tool does, but for what has a dot in front."""
+    files = {file.relative_to(root).as_posix(): file for file in root.glob("[!.]*/**/*")}
+    for name, file in files.items():
+        if not file.is_file():
+            continue
+        if "://" in to:
+            Bucket(to).put(name, file.read_bytes())
+        else:
+            (Path(to) / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, Path(to) / name)
 
 
 class TestEveryStore:
@@ -109,6 +124,23 @@ class TestEveryStore:
             writer.append_proposal(proposal(2, C=3.0))
         found = [proposal(0, C=2.0), proposal(1), proposal(2, C=3.0)]
         assert read_proposals(opened(address), "svm") == found
+
+    def test_a_copy_of_another_store_is_written_on(self, address: str, tmp_path: Path) -> None:
+        """Of a folder in a bucket, and of a bucket in a folder."""
+        for there, to in ((address, f"{tmp_path}/copy"), (f"{tmp_path}/own", f"{address}-2")):
+            with Writer(opened(there), "svm", PARAMETERS) as writer:
+                writer.append_trial(trial("t0"), [report(1)])
+                writer.append_proposal(proposal(0))
+                writer.append_proposal(proposal(1))
+            copied(opened(there), to)
+            with Writer(opened(to), "svm", PARAMETERS, resume=True) as writer:
+                writer.append_proposal(proposal(2))
+                assert read_proposals(opened(to), "svm") == [proposal(n) for n in range(3)]
+                writer.repair_proposals([proposal(0), proposal(1, C=5.0)])
+                writer.append_trial(trial("t1"), [report(1)])
+                writer.compact()
+            assert read_proposals(opened(to), "svm") == [proposal(0), proposal(1, C=5.0)]
+            assert read_trials(opened(to))["trial"].to_pylist() == ["t0", "t1"]
 
     def test_what_is_not_there_is_one_line(self, address: str) -> None:
         with pytest.raises(InputError, match=r"there are no results; run a search first") as caught:

@@ -27,7 +27,7 @@ from tune_mnist.store.layout import covered, without_gap
 _PART = r"[^/\0]{1,200}"
 _OURS = re.compile(
     rf"(reports|trials)/{_PART}/{_PART}\.parquet"
-    rf"|searches/{_PART}\.json|searches/{_PART}\.proposals/{_PART}\.jsonl"
+    rf"|searches/{_PART}\.jsonl?|searches/{_PART}\.proposals/{_PART}\.jsonl"
 )
 _LEASE = re.compile(rf"\.writers/({_PART})\.json")
 _MOST_BYTES = 4 * 2**30  # of one object
@@ -157,7 +157,7 @@ def _differs(one: Listed, known: str | None) -> bool:
         one: the object.
         known: the stamp of what was fetched; None if this machine has put it, or it was lost.
     """
-    is_record = one.key.endswith(".json")  # all others keep their content for ever
+    is_record = one.key.count("/") == 1  # all others keep their content for ever
     return known != one.stamp if is_record or known is not None else False
 
 

@@ -21,6 +21,7 @@ from tune_mnist.store.layout import (
     covered,
     live_files,
     proposals_file,
+    proposals_folder,
     quarantine_folder,
     record_file,
     rows_folder,
@@ -126,15 +127,25 @@ class Folder:
 
     def repair_proposals(self, proposals: Iterable[Proposal]) -> None:
         """Write the whole list of proposals anew; a copy of the damaged one is kept."""
-        file = proposals_file(self.root, self.search)
-        folder = quarantine_folder(self.root, self.search)
-        if file.exists():
+        file, pieces = proposals_file(self.root, self.search), self._pieces()
+        self._keep_list(file, pieces)
+        with self.appearing(file, "over") as repaired:
+            repaired.writelines(map(line_of, proposals))
+        self._unlink(pieces)
+
+    def _keep_list(self, file: Path, pieces: Sequence[Path]) -> None:
+        """Put a copy of the list of proposals, its file and its pieces, into quarantine."""
+        old = [file, *pieces] if file.exists() else pieces
+        if old:
+            folder = quarantine_folder(self.root, self.search)
             folder.mkdir(parents=True, exist_ok=True)
             copies = len(list(folder.glob(f"{file.name}*")))
             with self.appearing(folder / f"{file.name}.{copies + 1}", "new") as copy:
-                copy.write(file.read_bytes())
-        with self.appearing(file, "over") as repaired:
-            repaired.writelines(map(line_of, proposals))
+                copy.writelines(one.read_bytes() for one in old)
+
+    def _pieces(self) -> list[Path]:
+        """Return the pieces of the list: on an object store, or in a copy of one."""
+        return live_files(proposals_folder(self.root, self.search), ".jsonl")
 
     def compact_proposals(self) -> None:
         """Merge what the list of proposals is made of: here, one file that grows."""

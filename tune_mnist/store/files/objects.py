@@ -29,8 +29,8 @@ from tune_mnist.store.layout import (
     check_tree,
     checkpoints_folder,
     file_name,
-    live_files,
     numbers,
+    proposals_file,
     proposals_folder,
     record_file,
     writers_folder,
@@ -125,19 +125,14 @@ class Objects(Folder):
 
     def repair_proposals(self, proposals: Iterable[Proposal]) -> None:
         """Write the whole list of proposals anew; a copy of the damaged one is kept."""
-        old = self._pieces()
-        if old:
-            with self.appearing(self._free(f"{self._list.name}.jsonl"), "new") as copy:
-                copy.writelines(file.read_bytes() for file in old)
+        file, pieces = proposals_file(self.root, self.search), self._pieces()
+        self._keep_list(file, pieces)
         self._put_piece(0, b"".join(map(line_of, proposals)))
-        self._unlink(old)
+        self._unlink([file, *pieces] if file.exists() else pieces)
 
     @property
     def _list(self) -> Path:
         return proposals_folder(self.root, self.search)
-
-    def _pieces(self) -> list[Path]:
-        return live_files(self._list, ".jsonl")
 
     def _number_pieces(self) -> None:
         spans = [span for file in self._pieces() if (span := numbers(file.name))]
