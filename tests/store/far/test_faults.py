@@ -121,7 +121,9 @@ def test_a_writer_that_comes_back_doubles_nothing_and_says_so(
         go_on()
     [line] = str(caught.value).splitlines()
     assert "has taken the search over" in line
-    for task in ("append", "propose", "end", "compact"):
+    with pytest.raises(StoreError, match="has taken the search over"):
+        old.append_trial(trial("t6"), [])
+    for task in ("propose", "end", "compact"):
         with pytest.raises(StoreError, match="has taken the search over"):
             TASKS[task](old)
     old.close()
