@@ -21,12 +21,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from tune_mnist.actions.preparing import absolute, asked_space, new_name
+from tune_mnist.actions.preparing import asked_space, new_name, store_folder
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.errors import InputError, input_error
 from tune_mnist.searching.on_ray.session.jobs import PACKAGE, job_client, lost_connection, send
 from tune_mnist.spaces import find_space
 from tune_mnist.store.catalog import list_searches
+from tune_mnist.store.files.place import is_address
 
 REQUEST = "request.json"
 """In the job's working folder: what is asked for."""
@@ -80,9 +81,13 @@ def submit(request: SearchRequest) -> Job:
     Raises: InputError: the request cannot be met, no such cluster, or a job runs this search now.
     """
     space = asked_space(request)  # refused now, not on the cluster
-    if not request.results.is_absolute():
+    if not (is_address(request.results) or Path(request.results).is_absolute()):
         problem = f"{request.results} is a folder of this process, and the job runs elsewhere"
-        raise input_error("`results`", problem, "name a folder of the cluster, from the root on")
+        raise input_error(
+            "`results`",
+            problem,
+            "name a folder of the cluster, from the root on, or s3://bucket/prefix",
+        )
     name = request.resume or request.name or new_name(space, space.dataset)
     client = job_client(request.address)
     earlier = [job for job in _jobs(client) if job.search == name]
@@ -113,7 +118,7 @@ def as_job(request: SearchRequest) -> SearchRequest:
     """Return the request that a job runs: it resumes the search if the store has it already."""
     known: list[str] = []
     with suppress(InputError):  # there is no store yet
-        known = list_searches(absolute(request.results))
+        known = list_searches(store_folder(request))
     if request.name not in known:
         return request
     return request.model_copy(update={"resume": request.name, "name": None, "warm_start": None})

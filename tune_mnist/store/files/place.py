@@ -55,6 +55,11 @@ def opened(results: str | Path, s3_endpoint: str | None = None) -> Path:
     return copy.folder
 
 
+def is_address(results: str | Path) -> bool:
+    """Return whether these results are at an address, and not in a folder."""
+    return isinstance(results, str) and _ADDRESS.match(results) is not None
+
+
 def copy_of(root: Path) -> LocalCopy | None:
     """Return what this folder is the copy of; None if it is a store itself."""
     return _OPENED.get(root)
