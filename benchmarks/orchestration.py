@@ -33,6 +33,7 @@ CPUS = 2
 def ours(trials: int) -> float:
     """Return the seconds that our search takes for that many trivial trials."""
     from tune_mnist.datasets import load_dataset
+    from tune_mnist.models.registry import parameter_types
     from tune_mnist.searching.history.known import Known
     from tune_mnist.searching.observer import Observer
     from tune_mnist.searching.on_ray import tuner
@@ -40,7 +41,7 @@ def ours(trials: int) -> float:
     from tune_mnist.searching.on_ray.session.ray_session import ray_session
     from tune_mnist.searching.planning.machine import Machine
     from tune_mnist.searching.planning.plan import plan_search
-    from tune_mnist.spaces import parameter_types, read_space
+    from tune_mnist.spaces import read_space
     from tune_mnist.store.writer import Writer
 
     def trivial(trial: dict[str, Any], shared: object) -> None:  # noqa: ARG001  # as run_trial's

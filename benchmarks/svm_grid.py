@@ -92,7 +92,7 @@ def ours(data: Dataset, configs: Sequence[SvmConfig]) -> Run:
 
 def loop(svc: type, data: Dataset, configs: Sequence[SvmConfig]) -> Run:
     """Fit and score one after another, as a person would write it."""
-    from tune_mnist.training.svm.pixels import standardised
+    from tune_mnist.training.pixels import standardised
 
     start = time.perf_counter()
     train_rows, _, test_rows = standardised(data)

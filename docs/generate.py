@@ -22,8 +22,8 @@ import tune_mnist
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.cli.app import whole_app
 from tune_mnist.metrics import BETTER, MEASURED
+from tune_mnist.models.registry import hyperparameters_of, model_names
 from tune_mnist.spaces import (
-    MODELS,
     SAMPLER_HELP,
     SCHEDULER_HELP,
     Hyperparameter,
@@ -138,8 +138,8 @@ def spaces_page() -> str:
         " meant to be copied.",
         "## Domains\n\n| domain | what it is |\n| --- | --- |\n" + "\n".join(domains),
     ]
-    for model, hyperparameters in MODELS.items():
-        rows = [_hyperparameter_row(name, one) for name, one in hyperparameters.items()]
+    for model in model_names():
+        rows = [_hyperparameter_row(name, one) for name, one in hyperparameters_of(model).items()]
         head = "| hyperparameter | values | default | matters with | meaning |"
         parts.append(f"## {model}\n\n{head}\n| --- | --- | --- | --- | --- |\n" + "\n".join(rows))
     for title, table in (("Samplers", SAMPLER_HELP), ("Schedulers", SCHEDULER_HELP)):
@@ -278,8 +278,8 @@ def undocumented() -> list[str]:
         "domain": [(name, _first_line(one)) for name, one in DOMAINS.items()],
         "hyperparameter": [
             (f"{model}.{name}", one.meaning)
-            for model, hyperparameters in MODELS.items()
-            for name, one in hyperparameters.items()
+            for model in model_names()
+            for name, one in hyperparameters_of(model).items()
         ],
         "key": [(f"{part}.{key}", meaning) for part, key, _, meaning in settings()],
     }

@@ -21,6 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tune_mnist.models.registry import Definition, find_model
 from tune_mnist.sources import (
     Found,
     ImportStatement,
@@ -33,55 +34,27 @@ from tune_mnist.sources import (
     says_nothing,
 )
 
-Definition = tuple[str, str]
-"""A module, dotted, and a name that is defined at its top."""
-
-# A trainer receives a Dataset and TrainOptions, and may call their methods without naming them.
+# A training receives a Dataset and TrainOptions, and may call their methods without naming them.
 _EVERY_MODEL: tuple[Definition, ...] = (
     ("tune_mnist.training.ladder", "train_ladder"),
     ("tune_mnist.training.options", "TrainOptions"),
     ("tune_mnist.datasets.dataset", "Dataset"),
 )
-ROOTS: Mapping[str, tuple[Definition, ...]] = {
-    "resnet": (("tune_mnist.training.model", "_train_resnet"), *_EVERY_MODEL),
-    "svm": (
-        ("tune_mnist.training.model", "_train_svm"),
-        ("tune_mnist.training.svm.config", "choose_engine"),
-        *_EVERY_MODEL,
-    ),
-}
-"""Where a model's training begins."""
-
-LIBRARIES: Mapping[str, tuple[str, ...]] = {
-    "resnet": ("numpy", "torch", "torchvision"),
-    "svm": (
-        "daal",
-        "llvmlite",
-        "numba",
-        "numpy",
-        "scikit-learn",
-        "scikit-learn-intelex",
-        "scipy",
-        "torch",
-    ),
-}
-"""The libraries that compute a model's results.
-
-scikit-learn-intelex computes in daal, numba in llvmlite, scikit-learn's LIBSVM in SciPy's BLAS. An
-SVM's images are resized by torch.
-torch requires exact versions of the libraries that it computes in.
-"""
-
 _WORDS = "tune_mnist.errors"  # how a fault is worded changes no result
 
 
 @cache
 def code_hash(model: str) -> str:
     """Return the hash of what can change the result of a model's trials: 16 hex digits."""
-    digest = hashlib.sha256(hash_of(Path(__file__).parent, ROOTS[model]).encode())
-    for name in LIBRARIES[model]:
+    digest = hashlib.sha256(hash_of(Path(__file__).parent, roots_of(model)).encode())
+    for name in find_model(model).libraries:
         digest.update(f"{name}={_version(name)}\0".encode())
     return digest.hexdigest()[:16]
+
+
+def roots_of(model: str) -> tuple[Definition, ...]:
+    """Return where a model's training begins."""
+    return (*find_model(model).roots, *_EVERY_MODEL)
 
 
 def _version(library: str) -> str:

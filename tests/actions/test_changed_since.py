@@ -11,7 +11,7 @@ from tune_mnist.actions.preparing import prepare, prepare_resumed
 from tune_mnist.actions.requests import ResumeRequest, SearchRequest
 from tune_mnist.actions.search import recorded
 from tune_mnist.errors import InputError
-from tune_mnist.spaces import parameter_types
+from tune_mnist.models.registry import parameter_types
 from tune_mnist.store.plans import read_search
 from tune_mnist.store.writer import Writer
 

@@ -17,7 +17,7 @@ from tune_mnist.actions.reading_data import recorded_options
 from tune_mnist.actions.requests import ConfirmRequest, ResumeRequest, SearchRequest
 from tune_mnist.actions.search import recorded
 from tune_mnist.errors import InputError
-from tune_mnist.spaces import parameter_types
+from tune_mnist.models.registry import parameter_types
 from tune_mnist.store.plans import read_search
 from tune_mnist.store.writer import Writer
 

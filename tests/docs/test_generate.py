@@ -15,7 +15,8 @@ import tune_mnist
 from docs import generate
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.cli import options
-from tune_mnist.spaces import MODELS, SamplerName, SchedulerName
+from tune_mnist.models.registry import hyperparameters_of
+from tune_mnist.spaces import SamplerName, SchedulerName
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.schema import TRIALS
 
@@ -76,9 +77,9 @@ def test_a_sampler_or_scheduler_without_a_sentence_is_named(
 
 
 def test_a_hyperparameter_without_a_meaning_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    mute = replace(MODELS["svm"]["C"], meaning="")
-    models = {**MODELS, "svm": {**MODELS["svm"], "C": mute}}
-    monkeypatch.setattr(generate, "MODELS", models)
+    mute = replace(hyperparameters_of("svm")["C"], meaning="")
+    known = {**hyperparameters_of("svm"), "C": mute}
+    monkeypatch.setattr(generate, "hyperparameters_of", lambda name: known if name == "svm" else {})
     assert generate.undocumented() == ["the hyperparameter svm.C has no description"]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from tests.analysis.example_store import epochs, trial
+from tune_mnist.models.registry import parameter_types
 from tune_mnist.reproduction.runs import COLUMNS, RESNET, SVM, SVMS, grid, records
-from tune_mnist.spaces import parameter_types
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.writer import Writer
 

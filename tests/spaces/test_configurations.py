@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.spaces.conftest import RESNET, SVM, Read
+from tune_mnist.models.registry import hyperparameters_of
 from tune_mnist.spaces import (
-    MODELS,
     Config,
     collapsed,
     config_key,
@@ -292,7 +292,7 @@ def test_every_domain_is_drawn_from_within_its_bounds(read: Read) -> None:
     for _ in range(50):
         for name, value in suggest(space, study.ask(), "cpu").items():
             assert name not in space.parameters or space.parameters[name].contains(value)
-            assert type(value) in MODELS["resnet"][name].types
+            assert type(value) in hyperparameters_of("resnet")[name].types
 
 
 def test_a_parameter_that_is_not_searched_here_is_never_asked_for(read: Read) -> None:

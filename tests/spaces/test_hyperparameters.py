@@ -10,16 +10,16 @@ import pytest
 from sklearn.svm import SVC
 
 from tune_mnist.errors import InputError
-from tune_mnist.spaces import MODELS, parameter_types
-from tune_mnist.spaces.hyperparameters import accept
+from tune_mnist.models.hyperparameters import accept
+from tune_mnist.models.registry import hyperparameters_of, model_names, parameter_types
 from tune_mnist.training.resnet.train import ResnetConfig
 from tune_mnist.training.svm.train import SvmConfig
 
 TRAINED_AS: dict[str, Any] = {"resnet": ResnetConfig, "svm": SvmConfig}
 NAMED = [
     (model, name, value)
-    for model, hyperparameters in MODELS.items()
-    for name, hyperparameter in hyperparameters.items()
+    for model in model_names()
+    for name, hyperparameter in hyperparameters_of(model).items()
     for value in (
         *hyperparameter.words,
         *([hyperparameter.low] if hyperparameter.low else []),
@@ -35,7 +35,7 @@ def test_training_takes_every_value_that_a_space_may_have(
 ) -> None:
     defaults = {
         key: hyperparameter.default
-        for key, hyperparameter in MODELS[model].items()  # type: ignore[index]  # any text
+        for key, hyperparameter in hyperparameters_of(model).items()
         if hyperparameter.default is not None
     }
     TRAINED_AS[model](**{**defaults, name: value})
@@ -44,14 +44,14 @@ def test_training_takes_every_value_that_a_space_may_have(
 def test_svm_defaults_are_scikit_learns() -> None:
     theirs = inspect.signature(SVC).parameters
     of_images = ("train_fraction", "image_size", "colour")
-    ours = {name: one for name, one in MODELS["svm"].items() if name not in of_images}
+    ours = {name: one for name, one in hyperparameters_of("svm").items() if name not in of_images}
     assert {name: ours[name].default for name in ours} == {
         name: theirs[name].default for name in ours
     }
 
 
 def test_every_condition_names_a_hyperparameter_of_the_same_model() -> None:
-    for hyperparameters in MODELS.values():
+    for hyperparameters in map(hyperparameters_of, model_names()):
         for hyperparameter in hyperparameters.values():
             assert set(hyperparameter.matters) <= set(hyperparameters)
 
@@ -59,7 +59,7 @@ def test_every_condition_names_a_hyperparameter_of_the_same_model() -> None:
 @pytest.mark.parametrize("value", [0.0, -0.1, 1.0000001, math.inf, math.nan])
 def test_a_fraction_outside_its_bounds_is_refused(value: float) -> None:
     with pytest.raises(InputError, match="give a number above 0, at most 1"):
-        accept("train_fraction", MODELS["svm"]["train_fraction"], value, "key")
+        accept("train_fraction", hyperparameters_of("svm")["train_fraction"], value, "key")
 
 
 def test_gamma_is_text_in_the_store() -> None:

@@ -13,6 +13,7 @@ from tune_mnist.errors import InputError
 from tune_mnist.spaces import configurations, find_space, read_space, shipped_spaces, size
 
 SIZES: dict[str, tuple[int | None, int | None]] = {  # on a CPU, on a GPU
+    "logistic": (None, None),
     "report/devices": (8, 8),
     "report/resnet": (32, 64),
     "report/svm": (20, 20),

@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from tune_mnist.datasets import Dataset, Images
+from tune_mnist.models.registry import model_names
 from tune_mnist.training.measurement import Measurement
-from tune_mnist.training.model import TRAINERS
+from tune_mnist.training.model import find_model
 from tune_mnist.training.options import TrainOptions
 from tune_mnist.training.svm.threads import available_threads
 
 CONFIGS: dict[str, dict[str, Any]] = {
+    "logistic": {"C": 1.0, "max_iter": 50},
     "resnet": {
         "architecture": "resnet18",
         "batch_size": 16,
@@ -42,26 +44,29 @@ def few(digits: Dataset) -> Dataset:
     return dataclasses.replace(digits, train=first, val=first, test=first)
 
 
-@pytest.mark.parametrize("model", TRAINERS)
+@pytest.mark.parametrize("model", model_names())
 def test_a_trainer_reports_each_measurement_and_returns_the_last(model: str, few: Dataset) -> None:
     reports: list[Measurement] = []
-    last = TRAINERS[model](CONFIGS[model], few, lambda m, _: reports.append(m), TrainOptions())
+    train = find_model(model).train
+    last = train(CONFIGS[model], few, lambda m, _: reports.append(m), TrainOptions())
     assert [r["step"] for r in reports] == list(range(1, CONFIGS[model].get("epochs", 1) + 1))
     assert reports[-1] == last
     assert ["test_accuracy" in r for r in reports] == [r is reports[-1] for r in reports]
 
 
-@pytest.mark.parametrize("model", TRAINERS)
+@pytest.mark.parametrize("model", model_names())
 def test_a_training_uses_the_threads_that_it_is_given(model: str, few: Dataset) -> None:
     used = torch.get_num_threads if model == "resnet" else available_threads
     seen: list[int] = []
-    TRAINERS[model](CONFIGS[model], few, lambda *_: seen.append(used()), TrainOptions(threads=1))
+    train, options = find_model(model).train, TrainOptions(threads=1)
+    train(CONFIGS[model], few, lambda *_: seen.append(used()), options)
     assert set(seen) == {1}
 
 
 def test_importing_the_registry_loads_no_heavy_library() -> None:
     code = (
-        "import sys, tune_mnist.training.model; "
+        "import sys; from tune_mnist.models.registry import *; "
+        "assert all(find_model(one).hyperparameters for one in model_names()); "
         "print([m for m in ('torch', 'sklearn', 'numba', 'ray') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

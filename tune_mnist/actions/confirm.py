@@ -12,6 +12,7 @@ from tune_mnist.actions.requests import ConfirmRequest, asked
 from tune_mnist.analysis.confirmation import Standings, repeats, standings, wanted_seeds
 from tune_mnist.datasets import Dataset, PythonData
 from tune_mnist.errors import input_error
+from tune_mnist.models.registry import find_model, parameter_types
 from tune_mnist.searching.history.confirmation import (
     Confirmation,
     confirmation_of,
@@ -25,7 +26,6 @@ from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.on_ray.run import SearchRun
 from tune_mnist.searching.on_ray.session.ray_session import check_running_ray
 from tune_mnist.searching.planning.plan import Plan, notes_before
-from tune_mnist.spaces import parameter_types
 from tune_mnist.store.writer import Writer
 
 

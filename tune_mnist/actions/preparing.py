@@ -23,6 +23,7 @@ from tune_mnist.actions.requests import ConfirmRequest, ResumeRequest, SearchReq
 from tune_mnist.analysis.within import check_tolerance
 from tune_mnist.datasets import Dataset, PythonData
 from tune_mnist.errors import Fault, InputError, input_error
+from tune_mnist.models.registry import find_model
 from tune_mnist.searching.history.confirmation import confirmation_name
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.memory import Memory
@@ -186,7 +187,7 @@ def machine_for(
     Raises: InputError: no such cluster, or it refuses us.
     """
     if request.address in (None, "local"):
-        return this_machine(ask_torch=bool(gpus) or space.model != "svm")
+        return this_machine(ask_torch=bool(gpus) or find_model(space.model).on_gpu)
     return find_machine(request.address)
 
 

@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from tune_mnist.analysis.configurations import by_configuration, place_names
 from tune_mnist.errors import input_error
+from tune_mnist.models.registry import find_model, model_names
 from tune_mnist.wording import config_text, duration, percent
 
 _DATA = ["dataset", "data_hash", "split"]
@@ -189,9 +190,14 @@ def as_json(answer: Cheapest) -> dict[str, Any]:
 
 
 def _noise(answer: Cheapest) -> str:
-    """Return what is known about seed noise; an SVM has none, so nothing is said of it."""
+    """Return what is known about seed noise; nothing is said of a model that has none."""
     if answer.seed_sd is None:
-        return "" if answer.model == "svm" else "; all ran with one seed, so the noise is unknown"
+        return "; all ran with one seed, so the noise is unknown" if _seeded(answer.model) else ""
     if answer.seed_sd == 0:
         return "; no noise between seeds"
     return f"; seed noise {100 * answer.seed_sd:.2g} points"
+
+
+def _seeded(model: str | None) -> bool:
+    """Return whether seeds change a model's results; they may, if we do not know the model."""
+    return model is None or model not in model_names() or find_model(model).seeded

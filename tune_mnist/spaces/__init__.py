@@ -6,6 +6,7 @@ language; copy that file to write your own.
 """
 
 from tune_mnist.metrics import Constraint, Metric, Mode
+from tune_mnist.models.hyperparameters import Config, Device, Hyperparameter, Scalar
 from tune_mnist.spaces.choices import (
     SAMPLER_HELP,
     SCHEDULER_HELP,
@@ -31,15 +32,6 @@ from tune_mnist.spaces.domains import (
     LogUniform,
     Uniform,
 )
-from tune_mnist.spaces.hyperparameters import (
-    MODELS,
-    Config,
-    Device,
-    Hyperparameter,
-    ModelName,
-    Scalar,
-    parameter_types,
-)
 from tune_mnist.spaces.milestones import changeable, rungs, trained_rungs
 from tune_mnist.spaces.reading import Overrides, override, read_space
 from tune_mnist.spaces.shipped import find_space, shipped_spaces
@@ -53,7 +45,6 @@ from tune_mnist.spaces.space import (
 )
 
 __all__ = [
-    "MODELS",
     "SAMPLER_HELP",
     "SCHEDULER_HELP",
     "Choice",
@@ -69,7 +60,6 @@ __all__ = [
     "LogUniform",
     "Metric",
     "Mode",
-    "ModelName",
     "Objective",
     "Overrides",
     "Resources",
@@ -86,7 +76,6 @@ __all__ = [
     "configurations",
     "find_space",
     "override",
-    "parameter_types",
     "point_configurations",
     "possible_values",
     "read_space",

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import get_args
 
 from tune_mnist.errors import Fault
+from tune_mnist.models.hyperparameters import Config, Device, Scalar, shown
+from tune_mnist.models.registry import find_model, hyperparameters_of
 from tune_mnist.spaces.configurations import drafts, matters, order
 from tune_mnist.spaces.domains import Domain
-from tune_mnist.spaces.hyperparameters import MODELS, Config, Device, Scalar, shown
 from tune_mnist.spaces.pairs import wrong_pairs
 from tune_mnist.spaces.space import Space
 
@@ -28,16 +29,17 @@ def contradictions(space: Space) -> list[Fault]:
 
 def _unmeasured(space: Space) -> Iterator[Fault]:
     """Yield a fault for each objective or constraint on a metric that the model does not have."""
-    if space.model != "svm":
+    model = find_model(space.model)
+    if model.has_loss:
         return
     several = len(space.objectives) > 1
     for i, objective in enumerate(space.objectives):
         if objective.metric.endswith("loss"):
             key = f"objective[{i}].metric" if several else "objective.metric"
-            yield Fault("", key, f"an SVM has no {objective.metric}", "use val_accuracy")
+            yield Fault("", key, f"{model.noun} has no {objective.metric}", "use val_accuracy")
     for i, limit in enumerate(space.constraints):
         if limit.metric.endswith("loss"):
-            problem = f"an SVM has no {limit.metric}"
+            problem = f"{model.noun} has no {limit.metric}"
             yield Fault("", f"constraints[{i}]", problem, "use val_accuracy")
 
 
@@ -45,9 +47,10 @@ def _fidelity(space: Space) -> Iterator[Fault]:
     if space.fidelity is None:
         return
     name = space.fidelity.parameter
-    if name == "epochs" and space.model == "svm":
+    model = find_model(space.model)
+    if name == "epochs" and "epochs" not in model.hyperparameters:
         fix = "use train_fraction, the fraction of the training images"
-        yield Fault("", "fidelity.parameter", "an SVM has no epochs", fix)
+        yield Fault("", "fidelity.parameter", f"{model.noun} has no epochs", fix)
     given = [key for key, names in _given(space).items() if "train_fraction" in names]
     if name == "train_fraction" and given:
         problem = f"the scheduler sets train_fraction, and {given[0]} sets it too"
@@ -120,7 +123,7 @@ def _outside(space: Space, point: Config, device: Device) -> Iterator[tuple[str,
 
     for draft in drafts(space, device, branches):
         for name in point:
-            needed = matters(MODELS[space.model][name], draft.config, device)
+            needed = matters(hyperparameters_of(space.model)[name], draft.config, device)
             if needed and name not in draft.searched:
                 problem = f"{shown(point)} gives {name}, which `parameters` does not search there"
                 wrong.append((problem, "leave it out"))

@@ -22,8 +22,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tune_mnist.models.hyperparameters import Config, Device, Hyperparameter, Scalar
+from tune_mnist.models.registry import hyperparameters_of
 from tune_mnist.spaces.domains import Choice, Domain
-from tune_mnist.spaces.hyperparameters import MODELS, Config, Device, Hyperparameter, Scalar
 from tune_mnist.spaces.space import Space
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def searched_in(space: Space, config: Config, device: Device) -> frozenset[str] 
         return [(config[name], 1)] if held else []
 
     def same(draft: Draft) -> bool:
-        defaults = {name: MODELS[space.model][name].default for name in draft.config}
+        defaults = {name: hyperparameters_of(space.model)[name].default for name in draft.config}
         return draft.config == {**defaults, **config}
 
     return next((one.searched for one in drafts(space, device, own) if same(one)), None)
@@ -138,7 +139,7 @@ def collapsed(space: Space, device: Device) -> list[str]:
             names.add(name)
     return [
         f"{name}: matters only for {_condition_text(hyperparameter)}; left out elsewhere"
-        for name, hyperparameter in MODELS[space.model].items()
+        for name, hyperparameter in hyperparameters_of(space.model).items()
         if name in names
     ]
 
@@ -157,7 +158,7 @@ def possible_values(space: Space, name: str) -> set[Scalar | None]:
         space: as read.
         name: of a hyperparameter of its model whose domain can be listed.
     """
-    default = MODELS[space.model][name].default
+    default = hyperparameters_of(space.model)[name].default
     domain = space.parameters.get(name)
     if domain is not None:
         return {*domain.values(), *([default] if domain.when else [])}
@@ -178,7 +179,7 @@ def order(space: Space) -> list[str]:
         graphlib.CycleError: the conditions form a cycle.
     """
     graph: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
-    for name in dict.fromkeys([*space.parameters, *MODELS[space.model]]):
+    for name in dict.fromkeys([*space.parameters, *hyperparameters_of(space.model)]):
         graph.add(name, *(parent for parent, _ in _conditions(space, name)))
     return list(graph.static_order())
 
@@ -195,7 +196,7 @@ def _extended(
     found: Iterator[Draft], name: str, space: Space, device: Device, branches: Branches
 ) -> Iterator[Draft]:
     """Yield the drafts with one more hyperparameter decided."""
-    hyperparameter, domain = MODELS[space.model][name], space.parameters.get(name)
+    hyperparameter, domain = hyperparameters_of(space.model)[name], space.parameters.get(name)
     for draft in found:
         searched = domain is not None and all(
             parent in draft.searched and draft.config[parent] in values
@@ -241,7 +242,7 @@ def _classes(space: Space) -> Branches:
     def branches(name: str, domain: Domain) -> Iterable[tuple[Scalar | None, float]]:
         named = [
             values
-            for child in MODELS[space.model]
+            for child in hyperparameters_of(space.model)
             for parent, values in _conditions(space, child)
             if parent == name
         ]
@@ -261,7 +262,7 @@ def _conditions(space: Space, name: str) -> Iterator[tuple[str, tuple[Scalar, ..
     """Yield a hyperparameter's conditions: the space's `when`, and what it needs to matter."""
     if name in space.parameters:
         yield from space.parameters[name].when.items()
-    yield from MODELS[space.model][name].matters.items()
+    yield from hyperparameters_of(space.model)[name].matters.items()
 
 
 def _constants(space: Space, point: Config) -> Space:
@@ -272,7 +273,8 @@ def _constants(space: Space, point: Config) -> Space:
 
 def _config(space: Space, draft: Draft) -> Config:
     """Return the finished configuration, its keys in the model's order."""
-    return {name: draft.config[name] for name in MODELS[space.model] if name in draft.config}
+    in_order = hyperparameters_of(space.model)
+    return {name: draft.config[name] for name in in_order if name in draft.config}
 
 
 def _condition_text(hyperparameter: Hyperparameter) -> str:

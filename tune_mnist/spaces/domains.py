@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
-from tune_mnist.spaces.hyperparameters import Scalar, shown
+from tune_mnist.models.hyperparameters import Scalar, shown
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

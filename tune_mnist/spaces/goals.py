@@ -7,7 +7,7 @@ from typing import Any
 
 from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.metrics import MEASURED, Constraint, parse_constraint
-from tune_mnist.spaces.hyperparameters import shown
+from tune_mnist.models.hyperparameters import shown
 from tune_mnist.spaces.space import Objective
 from tune_mnist.spaces.validation import gathering, validated
 

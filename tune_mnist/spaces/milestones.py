@@ -8,8 +8,8 @@ epochs passes its rungs as it runs; each fraction of the images is a training of
 
 from __future__ import annotations
 
+from tune_mnist.models.registry import hyperparameters_of
 from tune_mnist.spaces.domains import Choice, Domain
-from tune_mnist.spaces.hyperparameters import MODELS
 from tune_mnist.spaces.space import Space
 
 
@@ -23,7 +23,7 @@ def rungs(space: Space) -> tuple[float, ...]:
         return ()
     if space.fidelity.parameter == "train_fraction":
         return space.fidelity.rungs
-    if "epochs" not in MODELS[space.model]:  # checks.py refuses it
+    if "epochs" not in hyperparameters_of(space.model):  # checks.py refuses it
         return ()
     most = _most_epochs(space)
     doubled = [2.0**power for power in range(int(most).bit_length()) if 2**power < most]
@@ -41,11 +41,12 @@ def changeable(space: Space) -> dict[str, Domain]:
 
     One that another's `when` names is none of them: with it would change what is searched.
     """
+    known = hyperparameters_of(space.model)
     named = {parent for domain in space.parameters.values() for parent in domain.when}
     return {
         name: domain
         for name, domain in space.parameters.items()
-        if MODELS[space.model][name].changeable and domain.count() > 1 and name not in named
+        if known[name].changeable and domain.count() > 1 and name not in named
     }
 
 
@@ -54,6 +55,6 @@ def _most_epochs(space: Space) -> float:
     if "epochs" in space.parameters:
         domain = space.parameters["epochs"]
         epochs.append(max(domain.values()) if isinstance(domain, Choice) else domain.bounds[1])
-    default = MODELS[space.model]["epochs"].default
+    default = hyperparameters_of(space.model)["epochs"].default
     assert default is not None
     return float(max(epochs, default=default))

@@ -6,9 +6,10 @@ import math
 from typing import get_args
 
 from tune_mnist.errors import Fault
+from tune_mnist.models.hyperparameters import Device
+from tune_mnist.models.registry import find_model, hyperparameters_of
 from tune_mnist.spaces.configurations import always_searched, size
 from tune_mnist.spaces.domains import Choice
-from tune_mnist.spaces.hyperparameters import MODELS, Device
 from tune_mnist.spaces.milestones import changeable, rungs
 from tune_mnist.spaces.space import Space
 
@@ -33,7 +34,8 @@ def _scheduler(space: Space) -> list[Fault]:
     if name == "none" or len(levels) > 1:
         return []
     if not levels:
-        problem = f"{name} stops trials between measurements, and an SVM is measured once"
+        noun = find_model(space.model).noun
+        problem = f"{name} stops trials between measurements, and {noun} is measured once"
         fix = "use none, or `fidelity=train_fraction`"
     elif space.fidelity is not None and space.fidelity.rungs:
         problem, fix = f"the only rung of {name} is the whole trial", "add a rung below 1.0"
@@ -46,14 +48,17 @@ def _scheduler(space: Space) -> list[Fault]:
 def _population(space: Space) -> Fault | None:
     """Return what keeps pbt from working on this space; None if nothing does."""
     key, trials = "search.scheduler", space.search.trials
-    if space.model == "svm":
-        problem = "pbt changes trainings while they run, and an SVM has no state to continue from"
+    model = find_model(space.model)
+    if not model.resumable:
+        problem = (
+            f"pbt changes trainings while they run, and {model.noun} has no state to continue from"
+        )
         return Fault("", key, problem, "use asha with `fidelity=train_fraction`")
     if space.fidelity is not None and space.fidelity.parameter != "epochs":
         problem = f"pbt works on epochs, not on {space.fidelity.parameter}"
         return Fault("", key, problem, "use `fidelity=epochs`, or asha")
     if not changeable(space):
-        able = [name for name, one in MODELS[space.model].items() if one.changeable]
+        able = [name for name, one in hyperparameters_of(space.model).items() if one.changeable]
         problem = (
             f"pbt can change {', '.join(able[:-1])} and {able[-1]}; none of them is searched, or a "
             "`when` names it"

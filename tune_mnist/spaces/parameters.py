@@ -13,8 +13,9 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from tune_mnist.errors import Fault, InputError, input_error, nearest
+from tune_mnist.models.hyperparameters import Config, Scalar, accept, shown
+from tune_mnist.models.registry import hyperparameters_of
 from tune_mnist.spaces.domains import DOMAINS, Choice, Domain, distinct
-from tune_mnist.spaces.hyperparameters import MODELS, Config, ModelName, Scalar, accept, shown
 from tune_mnist.spaces.validation import gathering, validated
 
 MAX_POINTS = 10_000
@@ -23,7 +24,7 @@ MAX_POINTS = 10_000
 _Grid = dict[str, tuple[Scalar, ...]]
 
 
-def read_parameters(declared: Mapping[str, Any], model: ModelName | None) -> dict[str, Domain]:
+def read_parameters(declared: Mapping[str, Any], model: str | None) -> dict[str, Domain]:
     """Return the domain of each parameter, every value in its hyperparameter's type.
 
     Args:
@@ -49,9 +50,9 @@ def read_parameters(declared: Mapping[str, Any], model: ModelName | None) -> dic
     return domains
 
 
-def _check_name(name: str, model: ModelName | None, key: str) -> None:
-    if model is not None and name not in MODELS[model]:
-        fix = nearest(name, list(MODELS[model]))
+def _check_name(name: str, model: str | None, key: str) -> None:
+    if model is not None and name not in hyperparameters_of(model):
+        fix = nearest(name, list(hyperparameters_of(model)))
         raise input_error("", f"not a parameter of {model}", fix, key)
 
 
@@ -71,9 +72,7 @@ def _domain(raw: Any, key: str) -> Domain:
     raise input_error("", "has no domain", f"add one of {', '.join(DOMAINS)}", key)
 
 
-def _typed(
-    domain: Domain, name: str, model: ModelName | None, key: str, declared: list[str]
-) -> Domain:
+def _typed(domain: Domain, name: str, model: str | None, key: str, declared: list[str]) -> Domain:
     """Return the domain with each value, those of `when` too, in its hyperparameter's type."""
     faults: list[Fault] = []
     kind = next(kind for kind, cls in DOMAINS.items() if type(domain) is cls)
@@ -85,7 +84,7 @@ def _typed(
     for parent, wanted in domain.when.items():
         at = f"{key}.when.{parent}"
         if parent not in declared:
-            real = model is not None and parent in MODELS[model]
+            real = model is not None and parent in hyperparameters_of(model)
             fix = f"add {parent} to parameters" if real else nearest(parent, declared)
             faults.append(Fault("", at, "not a parameter of this space", fix))
         with gathering(faults):
@@ -95,10 +94,10 @@ def _typed(
     return domain.model_copy(update=update)
 
 
-def _check_kind(kind: str, name: str, model: ModelName | None, key: str) -> None:
-    if model is None or name not in MODELS[model]:
+def _check_kind(kind: str, name: str, model: str | None, key: str) -> None:
+    if model is None or name not in hyperparameters_of(model):
         return
-    types = MODELS[model][name].types
+    types = hyperparameters_of(model)[name].types
     kinds = ["choice"]
     kinds += ["uniform", "log_uniform"] if float in types else []
     kinds += ["int_uniform", "int_log_uniform"] if int in types else []
@@ -106,23 +105,21 @@ def _check_kind(kind: str, name: str, model: ModelName | None, key: str) -> None
         raise input_error("", f"{name} takes no {kind}", f"use {' or '.join(kinds)}", key)
 
 
-def _accepted(
-    name: str, model: ModelName | None, values: Iterable[Any], key: str
-) -> tuple[Scalar, ...]:
+def _accepted(name: str, model: str | None, values: Iterable[Any], key: str) -> tuple[Scalar, ...]:
     """Return the values in the hyperparameter's type; unchanged if there is no such one."""
-    if model is None or name not in MODELS[model]:
+    if model is None or name not in hyperparameters_of(model):
         return tuple(values)
     faults: list[Fault] = []
     accepted: list[Scalar] = []
     for value in values:
         with gathering(faults):
-            accepted.append(accept(name, MODELS[model][name], value, key))
+            accepted.append(accept(name, hyperparameters_of(model)[name], value, key))
     if faults:
         raise InputError(faults)
     return tuple(accepted)
 
 
-def read_points(listed: Iterable[Any], model: ModelName | None) -> tuple[Config, ...]:
+def read_points(listed: Iterable[Any], model: str | None) -> tuple[Config, ...]:
     """Return the configurations that the file's `points` list, in the file's order.
 
     The lists in a point are expanded to their product, the last one varying fastest. Values that
@@ -149,7 +146,7 @@ def read_points(listed: Iterable[Any], model: ModelName | None) -> tuple[Config,
     )
 
 
-def _point(raw: Any, model: ModelName | None, key: str) -> _Grid:
+def _point(raw: Any, model: str | None, key: str) -> _Grid:
     if not isinstance(raw, dict):
         fix = "for example - {kernel: rbf, C: [0.1, 1.0]}"
         raise input_error("", f"{shown(raw)} is not a mapping", fix, key)

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import Field
 
 from tune_mnist.errors import Fault, InputError, input_error
+from tune_mnist.models.hyperparameters import shown
+from tune_mnist.models.registry import model_names
 from tune_mnist.spaces.checks import contradictions
 from tune_mnist.spaces.domains import Section
 from tune_mnist.spaces.goals import read_constraints, read_objectives
-from tune_mnist.spaces.hyperparameters import ModelName, shown
 from tune_mnist.spaces.parameters import read_parameters, read_points
 from tune_mnist.spaces.shipped import space_name
-from tune_mnist.spaces.space import Fidelity, Resources, Search, Space
+from tune_mnist.spaces.space import Fidelity, ModelName, Resources, Search, Space
 from tune_mnist.spaces.strict_yaml import read_yaml
 from tune_mnist.spaces.validation import gathering, validated
 
@@ -42,7 +43,7 @@ _FIELDS = {
 class _File(Section):
     """The top level of a space file, before its parts are read."""
 
-    model: ModelName = Field(description="a model")
+    model: ModelName = Field(description="a model", examples=["svm"])
     dataset: str = Field(min_length=1, description="the name of a data set", examples=["mnist"])
     parameters: dict[str, Any] = Field(
         default={},
@@ -179,7 +180,7 @@ def _space(tree: Any, name: str) -> Space:
     with gathering(faults):
         validated(_File, tree, "")
     named = tree.get("model")
-    model = next((known for known in get_args(ModelName) if known == named), None)
+    model = next((known for known in model_names() if known == named), None)
     parameters, points = tree.get("parameters", {}), tree.get("points", [])
     parts: dict[str, Any] = {"name": name, "model": model, "dataset": tree.get("dataset")}
     with gathering(faults):

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from tune_mnist.errors import nearest
 from tune_mnist.metrics import (
     BETTER,
     MEASURED,
@@ -29,10 +30,11 @@ from tune_mnist.metrics import (
     Mode,
     parse_constraint,
 )
+from tune_mnist.models.hyperparameters import Config, shown
+from tune_mnist.models.registry import hyperparameters_of, model_names
 from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
 from tune_mnist.spaces.domains import Domain, Section, broken_rule
-from tune_mnist.spaces.hyperparameters import Config, ModelName
 
 FidelityName = Literal["epochs", "train_fraction"]
 
@@ -51,11 +53,18 @@ def _grantable(amount: float) -> float:
     return amount
 
 
+def _model(name: str) -> str:
+    if name not in model_names():
+        raise broken_rule(f"{shown(name)} is not a model", nearest(name, model_names()))
+    return name
+
+
 def _constraint(given: Any) -> Constraint:
     return given if isinstance(given, Constraint) else parse_constraint(given, MEASURED)
 
 
 Limit = Annotated[Constraint, PlainValidator(_constraint), PlainSerializer(str)]
+ModelName = Annotated[str, AfterValidator(_model)]
 Amount = Annotated[float, AfterValidator(_grantable)]
 
 
@@ -198,8 +207,9 @@ class Space(Section):
     def _fill(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        filled: dict[str, Any] = {"fidelity": Fidelity()} if given.get("model") == "resnet" else {}
-        filled |= given
+        filled, model = dict(given), given.get("model")
+        if model in model_names() and "epochs" in hyperparameters_of(model):
+            filled.setdefault("fidelity", Fidelity())
         if "objective" in filled:  # a stored plan from when there could be only one
             filled["objectives"] = [filled.pop("objective")]
         return filled

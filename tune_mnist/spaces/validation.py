@@ -15,8 +15,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from tune_mnist.errors import Fault, InputError, nearest
+from tune_mnist.models.hyperparameters import shown
 from tune_mnist.spaces.domains import Section
-from tune_mnist.spaces.hyperparameters import shown
 
 AnySection = TypeVar("AnySection", bound=Section)
 

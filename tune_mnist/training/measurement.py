@@ -16,6 +16,9 @@ from typing import Literal, TypedDict, get_args
 import numpy as np
 import numpy.typing as npt
 
+from tune_mnist.datasets import Dataset
+
+Int64 = npt.NDArray[np.int64]
 Part = Literal["setup_s", "fit_s", "eval_s"]
 PARTS: tuple[Part, ...] = get_args(Part)
 """The parts of a training's wall time."""
@@ -123,3 +126,40 @@ def add_test_images(
     measurement["test_balanced_accuracy"] = balanced_accuracy(counts)
     measurement["recall"] = recalls(counts)
     measurement["confusion"] = counts
+
+
+def of_one_fit(
+    data: Dataset,
+    times: tuple[float, float, float, float],
+    train_accuracy: float,
+    predicted: tuple[Int64, Int64],
+    parameters: int,
+    engine: str,
+) -> Measurement:
+    """Return the one measurement of a model that is fitted at once.
+
+    Args:
+        data: what it was fitted to and predicted.
+        times: when set-up, fit and evaluation began, and when evaluation ended.
+        train_accuracy: on the training images that it was fitted to.
+        predicted: (n,) classes of the validation images, and of the test images.
+        parameters: numbers in the model.
+        engine: the library that fitted it.
+    """
+    start, fit_start, eval_start, end = times
+    val, test = predicted
+    classes = len(data.classes)
+    measurement: Measurement = {
+        "step": 1,
+        "train_accuracy": train_accuracy,
+        "val_accuracy": float(np.mean(val == data.val.labels)),
+        "val_balanced_accuracy": balanced_accuracy(confusion(data.val.labels, val, classes)),
+        "setup_s": fit_start - start,
+        "fit_s": eval_start - fit_start,
+        "eval_s": end - eval_start,
+        "wall_time_s": end - start,
+        "parameters": parameters,
+        "engine": engine,
+    }
+    add_test_images(measurement, data.test.labels, test, classes)
+    return measurement

@@ -9,13 +9,13 @@ from typing import Any
 from tests.searching.conftest import SVM, plan_text
 from tests.store.example_trials import BEGAN
 from tune_mnist.datasets import Dataset
+from tune_mnist.models.registry import parameter_types
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.resume import earlier_runs
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.run import SearchRun
 from tune_mnist.searching.on_ray.trainings import Training, Trainings
 from tune_mnist.searching.planning.plan import Plan
-from tune_mnist.spaces import parameter_types
 from tune_mnist.store.writer import Writer
 
 SPACE = SVM.replace("[0.1, 1.0, 10.0]", "[0.1, 0.3, 1.0, 3.0, 10.0]")

@@ -15,9 +15,9 @@ from tune_mnist.actions.confirm import PreparedConfirmation, run_confirmation
 from tune_mnist.actions.requests import ConfirmRequest
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
+from tune_mnist.models.registry import parameter_types
 from tune_mnist.searching.history.confirmation import confirmation_of, plan_confirmation
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
-from tune_mnist.spaces import parameter_types
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.writer import Writer
 

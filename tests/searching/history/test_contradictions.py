@@ -17,9 +17,9 @@ from tests.store.example_trials import trial
 from tune_mnist.cli import run
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import SkippedWarning
+from tune_mnist.models.registry import parameter_types
 from tune_mnist.searching.history.contradictions import contradictions
 from tune_mnist.searching.history.resume import earlier_runs
-from tune_mnist.spaces import parameter_types
 from tune_mnist.store.layout import proposals_file, record_file, rows_folder
 from tune_mnist.store.proposals import Proposal, read_list
 from tune_mnist.store.writer import Writer

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tune_mnist.errors import InputError
+from tune_mnist.models.registry import parameter_types
 from tune_mnist.searching.history.contradictions import contradictions
 from tune_mnist.searching.history.resume import earlier_of, earlier_runs
-from tune_mnist.spaces import parameter_types
 from tune_mnist.store.layout import proposals_file
 from tune_mnist.store.plans import read_search, read_searches
 from tune_mnist.store.proposals import Proposal

@@ -28,12 +28,13 @@ from tune_mnist.actions.status import replay as replay_search
 from tune_mnist.cli.live import LiveView
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
+from tune_mnist.models.registry import parameter_types
 from tune_mnist.searching.history.contradictions import contradictions
 from tune_mnist.searching.history.resume import Earlier, earlier_runs, replay, saved_states
 from tune_mnist.searching.history.warm_start import past_rows, warm_start
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.proposing.proposals import Proposals
-from tune_mnist.spaces import Overrides, override, parameter_types
+from tune_mnist.spaces import Overrides, override
 from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer

@@ -12,12 +12,13 @@ import pytest
 from tests.searching.conftest import RESNET, SVM, digits_of, plan_text
 from tests.store.example_trials import trial
 from tune_mnist.datasets import Dataset
+from tune_mnist.models.registry import parameter_types
 from tune_mnist.provenance import cpu_name, host
 from tune_mnist.searching.history import reusable
 from tune_mnist.searching.history.memory import Memory
 from tune_mnist.searching.history.reusable import same_training
 from tune_mnist.searching.planning.plan import Plan
-from tune_mnist.spaces import Config, parameter_types
+from tune_mnist.spaces import Config
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.writer import Writer
 

@@ -14,9 +14,9 @@ from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import versions
 from tune_mnist.searching.on_ray.trainable import Shared, run_trial
-from tune_mnist.spaces import Config, ModelName, Space
+from tune_mnist.spaces import Config, Space
 from tune_mnist.training.measurement import Measurement, Save
-from tune_mnist.training.model import TRAINERS
+from tune_mnist.training.model import find_model
 from tune_mnist.training.options import TrainOptions
 
 NET: Config = {
@@ -82,7 +82,7 @@ def dies_once(trial: dict[str, Any], shared: Shared) -> None:
         tune.report = report
 
 
-def shared_by(data: Dataset, *configs: Config, model: ModelName = "resnet", **rest: Any) -> Shared:
+def shared_by(data: Dataset, *configs: Config, model: str = "resnet", **rest: Any) -> Shared:
     """What the trials of a space of these configurations share; of `NET` if none is given."""
     space = Space(name="test", model=model, dataset="digits", points=configs or (NET,))
     return Shared(data, space, "cpu", None, **rest)
@@ -145,7 +145,7 @@ def test_a_trial_goes_on_from_the_folder_it_is_given(
         if measurement["step"] == 2 and save:
             save(tmp_path / "state")
 
-    TRAINERS["resnet"](NET, fewer_digits, keep, TrainOptions(threads=1))
+    find_model("resnet").train(NET, fewer_digits, keep, TrainOptions(threads=1))
     shared = shared_by(fewer_digits)
     trial = {"hyperparameters": NET, "restore": str(tmp_path / "state")}
     reports, _ = fit(run_trial, trial, shared, tmp_path)

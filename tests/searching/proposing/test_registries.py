@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import get_args
 
+from tune_mnist.models.registry import find_model, hyperparameters_of, model_names
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS
 from tune_mnist.searching.proposing.samplers import SAMPLERS
-from tune_mnist.spaces import MODELS, ModelName, SamplerName, SchedulerName
-from tune_mnist.training.model import TRAINERS
+from tune_mnist.spaces import SamplerName, SchedulerName
 from tune_mnist.training.resnet.train import ResnetConfig
 from tune_mnist.training.svm.train import SvmConfig
 
@@ -21,11 +21,12 @@ def test_every_scheduler_name_has_a_scheduler() -> None:
     assert set(SCHEDULERS) == set(get_args(SchedulerName))
 
 
-def test_every_model_name_has_a_trainer() -> None:
-    assert set(TRAINERS) == set(get_args(ModelName))
+def test_every_model_is_known_by_its_own_name() -> None:
+    assert {"svm", "resnet"} <= set(model_names())
+    assert [find_model(name).name for name in model_names()] == list(model_names())
 
 
 def test_a_models_hyperparameters_are_its_configurations_fields() -> None:
-    assert {field.name for field in fields(SvmConfig)} == set(MODELS["svm"])
-    # `device` says where a trial runs, not what is trained.
-    assert {field.name for field in fields(ResnetConfig)} == set(MODELS["resnet"]) - {"device"}
+    assert {field.name for field in fields(SvmConfig)} == set(hyperparameters_of("svm"))
+    resnet = set(hyperparameters_of("resnet")) - {"device"}  # where a trial runs, not what
+    assert {field.name for field in fields(ResnetConfig)} == resnet

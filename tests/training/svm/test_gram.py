@@ -12,10 +12,10 @@ import pytest
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
+from tune_mnist.training.pixels import standardised
 from tune_mnist.training.svm import gram
 from tune_mnist.training.svm.config import gram_bytes
 from tune_mnist.training.svm.gram import open_gram
-from tune_mnist.training.svm.pixels import standardised
 from tune_mnist.training.svm.threads import Over
 
 

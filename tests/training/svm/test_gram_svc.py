@@ -15,9 +15,9 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from tune_mnist.datasets import Dataset
+from tune_mnist.training.pixels import standardised
 from tune_mnist.training.svm import one_vs_one
 from tune_mnist.training.svm.gram_svc import GramSVC
-from tune_mnist.training.svm.pixels import standardised
 
 PARAMETERS: list[dict[str, Any]] = [
     {},

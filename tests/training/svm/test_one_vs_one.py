@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from sklearn.svm import SVC
 
 from tune_mnist.datasets import Dataset
+from tune_mnist.training.pixels import standardised
 from tune_mnist.training.svm import one_vs_one, smo
 from tune_mnist.training.svm.decisions import decision_values, winners
 from tune_mnist.training.svm.kernel_rows import KERNEL_CODES, Float32, Kernel, fill_kernel_row
 from tune_mnist.training.svm.one_vs_one import CSvc, Fitted, Int64, fit_one_vs_one
-from tune_mnist.training.svm.pixels import standardised
 
 EPS = 1e-3
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from tune_mnist.datasets import Dataset, Images
-from tune_mnist.training.svm.pixels import standardised
+from tune_mnist.training.pixels import standardised
 
 
 def test_training_rows_have_mean_zero_and_deviation_one_or_zero(digits: Dataset) -> None:

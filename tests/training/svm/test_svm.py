@@ -14,9 +14,9 @@ from sklearn.svm import SVC
 from tune_mnist.datasets import Dataset, Images, first_rows
 from tune_mnist.training.measurement import Measurement
 from tune_mnist.training.options import TrainOptions
+from tune_mnist.training.pixels import standardised
 from tune_mnist.training.svm import one_vs_one
 from tune_mnist.training.svm import train as svm
-from tune_mnist.training.svm.pixels import standardised
 from tune_mnist.training.svm.train import SvmConfig, train
 
 ENGINES = ["scikit-learn", "shared-gram"]

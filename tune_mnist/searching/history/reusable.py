@@ -25,7 +25,7 @@ from tune_mnist.searching.observer import Row
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.spaces import Config
 from tune_mnist.spaces.milestones import trained_rungs
-from tune_mnist.training.svm.config import GRAM_KERNELS
+from tune_mnist.training.model import find_model
 
 
 def same_training(plan: Plan, data: Dataset) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def in_same_place(row: Row, plan: Plan, config: Config) -> bool:
         and _same_engine(row, plan, config)
     ):
         return False
-    if plan.space.model == "svm" and not timed:
+    if find_model(plan.space.model).exact and not timed:
         return True
     same_cores = on_gpu or row["cpus"] == bundle["cpu"]
     return bool(same_cores and row["device"] == (gpu_name() if on_gpu else cpu_name()))
@@ -75,6 +75,6 @@ def on_same_rungs(row: Row, fidelities: Sequence[float], plan: Plan) -> bool:
 
 
 def _same_engine(row: Row, plan: Plan, config: Config) -> bool:
-    if plan.engine is None or config.get("kernel", "rbf") not in GRAM_KERNELS:
+    if plan.engine is None:
         return True
-    return bool(row["engine"] == plan.engine[0])
+    return bool(row["engine"] == find_model(plan.space.model).engine_of(config, plan.engine[0]))

@@ -22,8 +22,9 @@ from optuna.trial import FixedTrial, FrozenTrial, create_trial
 
 from tune_mnist.data_identity import data_names, matching, written
 from tune_mnist.errors import input_error, nearest
+from tune_mnist.models.registry import hyperparameters_of
 from tune_mnist.searching.observer import Row
-from tune_mnist.spaces import MODELS, Config, Device, Scalar, Space, config_key, suggest
+from tune_mnist.spaces import Config, Device, Scalar, Space, config_key, suggest
 from tune_mnist.spaces.configurations import matters
 from tune_mnist.store.plans import Observation, WarmStarted
 from tune_mnist.store.reader import list_searches, read_trials
@@ -186,7 +187,7 @@ def _fit(past: Config, space: Space, device: Device) -> _Fit | str:
             config = suggest(space, trial, device)
     except (ValueError, UserWarning):  # a parameter that the past did not have
         return next((name for name in space.parameters if name not in past), "its conditions")
-    for name in MODELS[space.model]:
+    for name in hyperparameters_of(space.model):
         same = config.get(name) == past.get(name)
         # Left out of ours where it cannot matter here, pin_memory on a CPU for example.
         if not same and (name in config or _matters(name, {**past, "device": device}, space)):
@@ -195,7 +196,7 @@ def _fit(past: Config, space: Space, device: Device) -> _Fit | str:
 
 
 def _matters(name: str, config: Mapping[str, Scalar], space: Space) -> bool:
-    known = MODELS[space.model].get(name)
+    known = hyperparameters_of(space.model).get(name)
     device: Device = "gpu" if config.get("device") == "gpu" else "cpu"
     return known is None or matters(known, config, device)
 

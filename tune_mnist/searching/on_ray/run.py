@@ -15,6 +15,7 @@ from typing import Any
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError, input_error
+from tune_mnist.models.registry import find_model
 from tune_mnist.provenance import versions
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.memory import Past
@@ -130,7 +131,7 @@ class SearchRun:
 
     def _state(self, number: int) -> str | None:
         """Return the newest whole state that a trial has saved; None if it saves none."""
-        if self._plan.space.model != "resnet":
+        if not find_model(self._plan.space.model).resumable:
             return None
         states = saved_states(self._writer.checkpoints).get(number, ())
         return next((str(state) for state in states if is_whole(state)), None)
@@ -175,7 +176,7 @@ class SearchRun:
         from tune_mnist.searching.on_ray.session.nodes import check_nodes
 
         folder = None
-        if self._plan.space.model == "resnet":
+        if find_model(self._plan.space.model).resumable:
             folder = self._writer.checkpoints
             folder.mkdir(parents=True, exist_ok=True)
         check_nodes(self._plan, folder)
@@ -224,7 +225,7 @@ class SearchRun:
     @contextmanager
     def _folder(self) -> Iterator[Path]:
         """Give Tune a folder: in the store where trials save states for a later run."""
-        if self._plan.space.model == "resnet":
+        if find_model(self._plan.space.model).resumable:
             self._writer.checkpoints.mkdir(parents=True, exist_ok=True)
             yield self._writer.checkpoints
             return
@@ -260,7 +261,7 @@ def _save_every_s(space: Space) -> float | None:
     """Return the least seconds between two saved states; None where there is nothing to save."""
     if space.search.scheduler == "pbt":
         return 0.0  # a trial may take over another's state at each measurement
-    return SAVE_EVERY_S if space.model == "resnet" else None
+    return SAVE_EVERY_S if find_model(space.model).resumable else None
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from tune_mnist.searching.planning.plan import views
 from tune_mnist.spaces import Config, Device, Space, searched_in
 from tune_mnist.training.ladder import train_ladder
 from tune_mnist.training.measurement import Measurement, Report, Save
-from tune_mnist.training.model import TRAINERS
+from tune_mnist.training.model import find_model
 from tune_mnist.training.options import TrainOptions
 
 
@@ -100,7 +100,7 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     )
 
     def train(config: Config, report: Report, restore: Path | None) -> Measurement:
-        return TRAINERS[shared.space.model](
+        return find_model(shared.space.model).train(
             config, shared.data, report, replace(options, gram_dir=gram_dir, restore=restore)
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,7 @@ from tune_mnist.searching.proposing.samplers import helper
 from tune_mnist.spaces import Config, Device, Space, collapsed, possible_values, size
 from tune_mnist.store.plans import Granted, SearchRecord
 from tune_mnist.training.images import LARGEST_KEPT, View
-from tune_mnist.training.resnet.config import input_size
-from tune_mnist.training.svm.config import Engine, SvmConfig, choose_engine
+from tune_mnist.training.model import Engine, Planned, find_model
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Plan:
         configurations: distinct configurations in the space; None if it is infinite.
         trials: trials to run at most; None if only time or a target ends the search.
         lengths: epochs at which a longer training also measures a shorter trial (`prefixes.py`).
-        engine: the implementation that trains an SVM, and why it was chosen; None for others.
+        engine: the implementation that trains, and why it was chosen; None if there is one only.
         notes: a line for each thing that was collapsed, capped or ignored.
         cluster: that it runs on; None for a Ray of its own on this machine.
     """
@@ -56,7 +56,7 @@ class Plan:
     configurations: int | None
     trials: int | None
     lengths: tuple[int, ...]
-    engine: tuple[Engine, str] | None
+    engine: Engine | None
     notes: tuple[str, ...]
     cluster: Cluster | None = None
 
@@ -191,8 +191,9 @@ def _check_scheduler(space: Space, count: int | None) -> None:
 
 
 def _usable_gpus(space: Space, asked: int | None, machine: Machine, notes: list[str]) -> int:
+    model = find_model(space.model)
     if asked is None:
-        asked = machine.gpus if machine.cluster and space.model != "svm" else 0
+        asked = machine.gpus if machine.cluster and model.on_gpu else 0
     if asked < 0:
         raise input_error("`gpus`", f"{asked} is negative", "use 0 or more")
     if asked > machine.gpus:
@@ -202,10 +203,10 @@ def _usable_gpus(space: Space, asked: int | None, machine: Machine, notes: list[
             seen = f"the cluster at {machine.cluster.address} has {machine.gpus}"
             fix = f"use `gpus={machine.gpus}`, or add nodes with GPUs"
         raise input_error("`gpus`", f"{asked} asked for, but {seen}", fix)
-    if asked and space.model == "svm":
-        notes.append("`gpus`: an SVM trains on the CPU; the GPUs stay free")
+    if asked and not model.on_gpu:
+        notes.append(f"`gpus`: {model.noun} trains on the CPU; the GPUs stay free")
         return 0
-    if not asked and machine.gpus and space.model != "svm":
+    if not asked and machine.gpus and model.on_gpu:
         notes.append(f"{_named(machine)} has {machine.gpus} GPU(s); `gpus=1` would use one")
     return asked
 
@@ -287,19 +288,17 @@ def concurrency(plan: Plan) -> int:
 
 
 def with_engine(plan: Plan, data: Dataset, machine: Machine) -> Plan:
-    """Return the plan with the engine that trains its SVMs on this data; others need no choice."""
+    """Return the plan with the engine that trains its model on this data, if there are several."""
     space = plan.space
-    if space.model != "svm":
-        return plan
-    configs = [
-        SvmConfig(str(kernel), C=1.0, image_size=view.side, colour=view.colour)
-        for kernel in possible_values(space, "kernel")
-        for view in views(space)
-    ]
-    evaluated = len(data.val) + len(data.test)
-    sizes = (len(data.train), evaluated, len(data.classes))
-    engine = choose_engine(configs, *sizes, machine.memory_bytes)
-    return replace(plan, engine=engine)
+    planned = Planned(
+        values=partial(possible_values, space),
+        views=views(space),
+        train=len(data.train),
+        evaluated=len(data.val) + len(data.test),
+        classes=len(data.classes),
+        memory_bytes=machine.memory_bytes,
+    )
+    return replace(plan, engine=find_model(space.model).choose_engine(planned))
 
 
 def notes_before(plan: Plan, data: Dataset) -> tuple[str, ...]:
@@ -315,7 +314,7 @@ def seen_note(space: Space, images: npt.NDArray[np.uint8]) -> tuple[str, ...]:
         images: (n, h, w) or (n, h, w, 3), as stored.
     """
     height, width = images.shape[1:3]
-    usual = input_size(images) if space.model == "resnet" else None
+    usual = find_model(space.model).side(images)
     if usual is None and max(height, width) > LARGEST_KEPT:
         usual = LARGEST_KEPT
     sides = sorted({view.side or usual or 0 for view in views(space)})  # 0: as stored

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from tune_mnist.models.registry import find_model
 from tune_mnist.spaces import Config, Device, Space, config_key, configurations, size, trained_rungs
 
 LENGTH = "epochs"
@@ -35,7 +36,7 @@ def shared_lengths(space: Space, device: Device) -> tuple[int, ...]:
         device: where trials run.
     """
     changing = space.search.scheduler == "pbt" or trained_rungs(space)
-    if space.model != "resnet" or not space.search.share or changing:
+    if not find_model(space.model).resumable or not space.search.share or changing:
         return ()
     count = size(space, device)
     if count is None or count > MAX_LISTED:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from tune_mnist.errors import Fault, InputError, nearest
 from tune_mnist.training.class_weights import ClassWeight
@@ -130,6 +130,18 @@ def own_engine(n_train: int, classes: int) -> Engine:
     """
     small = n_train < FEW_OF_A_CLASS * classes
     return "scikit-learn" if small or not intelex_installed() else "scikit-learn-intelex"
+
+
+def engine_of(config: Mapping[str, Any], chosen: str) -> str:
+    """Return the engine that fits an SVM, given the one that its search has chosen.
+
+    The sigmoid kernel and class weights are LIBSVM's (`train.py` says why), but a shared matrix
+    serves class weights too.
+    """
+    if config.get("kernel", "rbf") not in GRAM_KERNELS:
+        return "scikit-learn"
+    weighted = config.get("class_weight", "none") != "none"
+    return "scikit-learn" if weighted and chosen != "shared-gram" else chosen
 
 
 def gram_bytes(n_train: int, n_eval: int) -> int:

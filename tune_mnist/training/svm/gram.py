@@ -28,8 +28,8 @@ from filelock import FileLock
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.training.images import AS_STORED, View, seen
+from tune_mnist.training.pixels import standardised
 from tune_mnist.training.svm.huge_pages import map_array, new_array
-from tune_mnist.training.svm.pixels import standardised
 from tune_mnist.training.svm.products import fill_cross_products, fill_products, squared_norms
 from tune_mnist.training.svm.threads import Over, never
 

@@ -30,14 +30,9 @@ import numpy.typing as npt
 from tune_mnist.datasets import Dataset, Images, first_rows, kept_of_each_class
 from tune_mnist.training.class_weights import balanced_weights
 from tune_mnist.training.images import seen
-from tune_mnist.training.measurement import (
-    Measurement,
-    Report,
-    add_test_images,
-    balanced_accuracy,
-    confusion,
-)
+from tune_mnist.training.measurement import Measurement, Report, of_one_fit
 from tune_mnist.training.options import TrainOptions
+from tune_mnist.training.pixels import standardised
 from tune_mnist.training.svm.config import (
     GRAM_KERNELS,
     Engine,
@@ -45,7 +40,6 @@ from tune_mnist.training.svm.config import (
     choose_engine,
     own_engine,
 )
-from tune_mnist.training.svm.pixels import standardised
 from tune_mnist.training.svm.threads import available_threads
 
 if TYPE_CHECKING:
@@ -54,8 +48,6 @@ if TYPE_CHECKING:
     from tune_mnist.training.svm.gram import Gram
 
 __all__ = ["SvmConfig", "choose_engine", "train"]
-
-Int64 = npt.NDArray[np.int64]
 
 CACHE_MB = 2000.0  # for SVC's kernel rows; the technical report's value
 TOLERANCE = 1e-3  # stop when the KKT conditions are violated by less; LIBSVM's default
@@ -123,7 +115,7 @@ def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
     predicted = model.predict(x_val), model.predict(x_test)
     times = (start, fit_start, eval_start, time.perf_counter())
     parameters = model.support_vectors_.size + model.dual_coef_.size + model.intercept_.size
-    measurement = _measurement(data, times, train_accuracy, predicted, parameters, engine)
+    measurement = of_one_fit(data, times, train_accuracy, predicted, parameters, engine)
     measurement["fidelity"] = config.train_fraction
     if engine == "scikit-learn":  # oneDAL does not say
         measurement["converged"] = model.fit_status_ == 0
@@ -199,40 +191,7 @@ def _train_on(gram: Gram, config: SvmConfig, data: Dataset, start: float) -> Mea
     parameters = vectors * gram.features + pairwise.coefficients.size + pairwise.biases.size
     train_accuracy = 1 - np.count_nonzero(wrong) / len(train_rows)
     return {
-        **_measurement(data, times, train_accuracy, (val, test), parameters, "shared-gram"),
+        **of_one_fit(data, times, train_accuracy, (val, test), parameters, "shared-gram"),
         "fidelity": config.train_fraction,
         "converged": fitted.violation < TOLERANCE,
     }
-
-
-def _measurement(
-    data: Dataset,
-    times: tuple[float, float, float, float],
-    train_accuracy: float,
-    predicted: tuple[Int64, Int64],
-    parameters: int,
-    engine: str,
-) -> Measurement:
-    """Return the measurement, given the predictions for validation and test images.
-
-    Args:
-        times: when set-up, fit and evaluation began, and when evaluation ended.
-        predicted: (n,) classes of the validation images, and of the test images.
-    """
-    start, fit_start, eval_start, end = times
-    val, test = predicted
-    classes = len(data.classes)
-    measurement: Measurement = {
-        "step": 1,
-        "train_accuracy": train_accuracy,
-        "val_accuracy": float(np.mean(val == data.val.labels)),
-        "val_balanced_accuracy": balanced_accuracy(confusion(data.val.labels, val, classes)),
-        "setup_s": fit_start - start,
-        "fit_s": eval_start - fit_start,
-        "eval_s": end - eval_start,
-        "wall_time_s": end - start,
-        "parameters": parameters,
-        "engine": engine,
-    }
-    add_test_images(measurement, data.test.labels, test, classes)
-    return measurement

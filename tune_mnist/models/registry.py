@@ -1,0 +1,91 @@
+"""The models that can be searched, by name, and what every room may know of them.
+
+Each module of `tune_mnist.training.models` declares one model, under its own name, as `MODEL`. So a
+new model is one new file there. The modules are imported here when somebody asks for a model. They
+import no library until a trial begins, not even NumPy, so that `spaces` and `--help` stay fast.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import cast
+
+from tune_mnist.errors import input_error, nearest
+from tune_mnist.models.hyperparameters import Hyperparameter
+
+_DECLARED_IN = "tune_mnist.training.models"
+
+Definition = tuple[str, str]
+"""A module, dotted, and a name that is defined at its top."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDescription(ABC):
+    """What every room may know of a model; `training/model.py` adds what trains it.
+
+    Args:
+        name: in space files and in the store.
+        noun: in sentences, with its article: "an SVM".
+        hyperparameters: what its configurations are made of. With `epochs`, each epoch is measured,
+            so a scheduler can stop a trial there.
+        libraries: the distributions that compute its results; their versions are part of the code
+            hash.
+        on_gpu: whether it can train on a GPU.
+        seeded: whether the seed changes its results.
+        exact: whether its results are the same on every processor and with any number of threads.
+        has_loss: whether it measures `train_loss` and `val_loss`.
+        resumable: whether its trainings save states to continue from. Then a training of more
+            epochs also measures the shorter ones that it contains.
+    """
+
+    name: str
+    noun: str
+    hyperparameters: Mapping[str, Hyperparameter]
+    libraries: tuple[str, ...]
+    on_gpu: bool = False
+    seeded: bool = True
+    exact: bool = False
+    has_loss: bool = True
+    resumable: bool = False
+
+    @property
+    @abstractmethod
+    def roots(self) -> tuple[Definition, ...]:
+        """Where the code that can change its results begins, for the code hash."""
+
+
+@cache
+def model_names() -> tuple[str, ...]:
+    """Return the names of all models, sorted."""
+    found = import_module(_DECLARED_IN).__path__
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(found)))
+
+
+@cache
+def find_model(name: str) -> ModelDescription:
+    """Return a model. Raises: InputError: there is none of this name."""
+    if name not in model_names():
+        raise input_error("`model`", f"{name!r} is not a model", nearest(name, model_names()))
+    return cast(ModelDescription, import_module(f"{_DECLARED_IN}.{name}").MODEL)
+
+
+def hyperparameters_of(model: str) -> Mapping[str, Hyperparameter]:
+    """Return what a model's configurations are made of. Raises: as `find_model`."""
+    return find_model(model).hyperparameters
+
+
+def parameter_types() -> dict[str, type]:
+    """Return the type of the store's column for every hyperparameter of every model.
+
+    gamma is text there: "scale" or "0.001". The configuration itself keeps the float.
+    """
+    return {
+        name: hyperparameter.types[0]
+        for model in model_names()
+        for name, hyperparameter in hyperparameters_of(model).items()
+    }
