@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,15 @@ def test_a_fraction_fits_the_first_images_of_each_class(digits: Dataset) -> None
     assert part["fidelity"] == 0.1
     assert part["train_accuracy"] == theirs.score(x_train[rows], digits.train.labels[rows])
     assert part["val_accuracy"] == theirs.score(x_val, digits.val.labels)
+
+
+@pytest.mark.parametrize(
+    "other", [{"class_weight": "none"}, {"colour": "grey"}, {"image_size": 224}, {"max_iter": 1}]
+)
+def test_it_takes_every_value_that_a_space_may_have(digits: Dataset, other: dict[str, Any]) -> None:
+    first = Images(digits.train.images[:64], digits.train.labels[:64])
+    few = replace(digits, train=first, val=first, test=first)
+    assert measured(few, **other)["parameters"] == (other.get("image_size", 8) ** 2 + 1) * 10
 
 
 def test_equal_trainings_measure_equally(digits: Dataset) -> None:
