@@ -12,7 +12,7 @@ from tune_mnist.actions.requests import ConfirmRequest, asked
 from tune_mnist.analysis.confirmation import Standings, repeats, standings, wanted_seeds
 from tune_mnist.datasets import Dataset, PythonData
 from tune_mnist.errors import input_error
-from tune_mnist.models.registry import find_model, parameter_types
+from tune_mnist.models.registry import parameter_types
 from tune_mnist.searching.history.confirmation import (
     Confirmation,
     confirmation_of,

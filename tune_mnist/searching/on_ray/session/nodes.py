@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from ray._private import state
 from ray.exceptions import GetTimeoutError, RayTaskError, RuntimeEnvSetupError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from tune_mnist.code_hash import LIBRARIES
 from tune_mnist.errors import Fault, InputError
+from tune_mnist.models.registry import find_model
 from tune_mnist.provenance import versions
 from tune_mnist.searching.on_ray.session.cluster import answers
 from tune_mnist.searching.planning.plan import Plan
@@ -115,7 +114,8 @@ def _problem(plan: Plan, folder: Path | None, look: Any) -> tuple[str, str] | No
         return f"cannot run our package: {_first(error.cause)}", _INSTALL
     except Exception as error:
         return f"cannot run our code: {_first(error)}", "look at its logs"
-    needed: Sequence[str] = [name for name in LIBRARIES[plan.space.model] if name in versions()]
+    ours = versions()
+    needed = [name for name in find_model(plan.space.model).libraries if name in ours]
     if missing := [name for name in needed if name not in found]:
         return f"lacks {', '.join(missing)}", _INSTALL
     if not sees:
