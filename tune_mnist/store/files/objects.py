@@ -149,7 +149,7 @@ class Objects(Folder):
         return self._put_piece(self._next_piece, b"")
 
     def _put_piece(self, first: int, content: bytes) -> None:
-        """Put the pieces from number `first` to the next one as one object."""
+        """Put an object that holds all from piece `first` to the next free number."""
         self._list.mkdir(parents=True, exist_ok=True)
         with self.appearing(self._list / _piece_name(first, self._next_piece), "new") as file:
             file.write(content)
