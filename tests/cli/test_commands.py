@@ -116,3 +116,10 @@ def test_a_search_name_is_used_once(
     options = ["--dataset", "digits", "--name", "first", "--results", str(searched[0])]
     assert run(["search", "svm", *options]) == 2
     assert "first" in capsys.readouterr().err
+
+
+def test_the_command_line_is_built_without_pydantic() -> None:
+    """`--help` stays fast: a request's model is loaded by the command that makes one."""
+    code = "import sys, tune_mnist.cli.app; print({'pydantic', 'numpy', 'ray'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"

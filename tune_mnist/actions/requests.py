@@ -15,13 +15,12 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
+from tune_mnist.actions.field_texts import RESULTS, S3_ENDPOINT
 from tune_mnist.errors import Fault, InputError, input_error, nearest
 from tune_mnist.quantities import Cores, Count, Fraction, Gpus, Seconds, Seed, Times
 from tune_mnist.wording import displayed
 
 _DATA_DIR = "Where to look for data sets first."
-_RESULTS = "Folder of the results store, or its address: s3://bucket/prefix, gs:// or az://."
-_S3_ENDPOINT = "Where S3 is, if not at Amazon's; default AWS_ENDPOINT_URL."
 _ADDRESS = "Running Ray cluster to search on: host:port, or auto; default a Ray of its own."
 _DATASET = "mnist, fashion-mnist, digits, or a folder or file of images."
 _TEST_SET = "standard (the data set's own) or holdout (20 % of training)."
@@ -109,8 +108,8 @@ class SearchRequest(Request):
     )
     seed: Seed = Field(None, description="Seed of the sampler and of every trial.")
     name: str | None = Field(None, description="Name of this search in the store.")
-    results: str | Path = Field("results", description=_RESULTS)
-    s3_endpoint: str | None = Field(None, description=_S3_ENDPOINT)
+    results: str | Path = Field("results", description=RESULTS)
+    s3_endpoint: str | None = Field(None, description=S3_ENDPOINT)
     rerun: bool = Field(False, description="Run trials again that the store has already.")
     warm_start: str | None = Field(
         None, description="Learn from past trials: of a search, of a data set, or auto for all."
@@ -146,8 +145,8 @@ class ResumeRequest(Request):
         None, description="Where the folder of images is now, if it has moved."
     )
     data_dir: Path | None = Field(None, description=_DATA_DIR)
-    results: str | Path = Field("results", description=_RESULTS)
-    s3_endpoint: str | None = Field(None, description=_S3_ENDPOINT)
+    results: str | Path = Field("results", description=RESULTS)
+    s3_endpoint: str | None = Field(None, description=S3_ENDPOINT)
     allow_change: bool = Field(
         False, description="Resume although the data or the code has changed."
     )
@@ -166,8 +165,8 @@ class ConfirmRequest(Request):
         None, description="Where the folder of images is now, if it has moved."
     )
     data_dir: Path | None = Field(None, description=_DATA_DIR)
-    results: str | Path = Field("results", description=_RESULTS)
-    s3_endpoint: str | None = Field(None, description=_S3_ENDPOINT)
+    results: str | Path = Field("results", description=RESULTS)
+    s3_endpoint: str | None = Field(None, description=S3_ENDPOINT)
     address: str | None = Field(None, description=_ADDRESS)
 
 

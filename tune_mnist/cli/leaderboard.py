@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tune_mnist.cli.options import Results, S3Endpoint
 from tune_mnist.cli.terminal import say
-from tune_mnist.cli.words import ONLY_DATASET
+from tune_mnist.cli.words import ONLY_DATASET, Results, S3Endpoint
 from tune_mnist.errors import input_error
 
 if TYPE_CHECKING:

@@ -16,16 +16,9 @@ from pydantic.fields import FieldInfo
 from tune_mnist.actions.requests import (
     AnyRequest,
     Request,
-    SearchRequest,
     make_request,
     read_request,
 )
-
-Results = Annotated[str, typer.Option(help=SearchRequest.model_fields["results"].description)]
-S3Endpoint = Annotated[
-    str | None, typer.Option(help=SearchRequest.model_fields["s3_endpoint"].description)
-]
-"""The store of a command that takes no request; `opened` of both is the folder to read."""
 
 _NAMED = {"space_file": "--space"}
 _VARIABLES = {"data_dir": "TUNE_MNIST_DATA", "address": "RAY_ADDRESS"}

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tune_mnist.cli.options import Results, S3Endpoint
 from tune_mnist.cli.terminal import say
-from tune_mnist.cli.words import command
+from tune_mnist.cli.words import Results, S3Endpoint, command
 
 report_app = typer.Typer(
     help="The technical report that this project grew out of, reproduced and audited.",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tune_mnist.cli.words import RequestFile
+
 if TYPE_CHECKING:
     from tune_mnist.actions.preparing import Prepared
     from tune_mnist.actions.requests import SearchRequest
@@ -15,10 +17,7 @@ if TYPE_CHECKING:
 
 def search(
     context: typer.Context,
-    request: Annotated[
-        Path | None,
-        typer.Option(help="A JSON file with the fields of a request; options given here win."),
-    ] = None,
+    request: RequestFile = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
 ) -> None:
     """Search a space on a data set; every finished trial goes into the results store."""

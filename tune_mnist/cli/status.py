@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tune_mnist.cli.options import Results, S3Endpoint
 from tune_mnist.cli.terminal import say
+from tune_mnist.cli.words import Results, S3Endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,10 +9,25 @@ from __future__ import annotations
 import re
 import shlex
 from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tune_mnist.actions.field_texts import RESULTS, S3_ENDPOINT
 
 _FIELD = re.compile(r"`([a-z0-9_]+)(?:=([^`]*))?`")
 _OTHER = ("metric", "pareto", "html", "search", "model", "part", "fraction")
 """Options of commands that take no request."""
+
+Results = Annotated[str, typer.Option(help=RESULTS)]
+S3Endpoint = Annotated[str | None, typer.Option(help=S3_ENDPOINT)]
+"""The store of a command that takes no request; `opened` of both is the folder to read."""
+
+RequestFile = Annotated[
+    Path | None,
+    typer.Option(help="A JSON file with the fields of a request; options given here win."),
+]
 
 ONLY_DATASET = "Only this data set: a name, name@hash, or the first digits of its hash."
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tune_mnist.cli.terminal import say
-from tune_mnist.cli.words import command
+from tune_mnist.cli.words import RequestFile, command
 
 if TYPE_CHECKING:
     from tune_mnist.actions.submit import Job
@@ -30,10 +30,7 @@ _JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job; see `jo
 
 def submit(
     context: typer.Context,
-    request: Annotated[
-        Path | None,
-        typer.Option(help="A JSON file with the fields of a request; options given here win."),
-    ] = None,
+    request: RequestFile = None,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Print the job's log until it ends.")
     ] = True,
