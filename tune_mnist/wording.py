@@ -48,6 +48,11 @@ def _shown(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def error_text(error: BaseException) -> str:
+    """Return the kind of an error and its message, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def some(names: Iterable[str], most: int = 3) -> str:
     """Return the first names, and the number of the others: "a, b, c and 4 more"."""
     names = list(names)

@@ -24,7 +24,8 @@ from typing import Any
 from tune_mnist.actions.preparing import asked_space, new_name, store_folder
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.errors import InputError, input_error
-from tune_mnist.searching.on_ray.session.jobs import PACKAGE, job_client, lost_connection, send
+from tune_mnist.searching.on_ray.session.cluster import SHIPPED
+from tune_mnist.searching.on_ray.session.jobs import job_client, lost_connection, send
 from tune_mnist.spaces import find_space
 from tune_mnist.store.catalog import list_searches
 from tune_mnist.store.files.place import is_address
@@ -103,11 +104,7 @@ def submit(request: SearchRequest) -> Job:
         sent.pop("resume", None)
         (Path(folder) / REQUEST).write_text(json.dumps(sent), "utf-8")
         how = {
-            "runtime_env": {
-                "working_dir": folder,
-                "py_modules": [str(PACKAGE)],
-                "excludes": ["__pycache__"],
-            },
+            "runtime_env": {"working_dir": folder, **SHIPPED},
             "metadata": {_OF: name},
         }
         send(client, entrypoint=_entrypoint(), submission_id=job, **how)

@@ -15,6 +15,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError
 from ray.tune.experiment import Trial
 
 from tune_mnist.searching.on_ray.session.ray_start import replaced
+from tune_mnist.wording import error_text
 
 Cause = Literal["error", "died", "out of memory", "timed out"]
 
@@ -130,4 +131,4 @@ def _text(error: Exception | None) -> str:
     if error is None:
         return "the trial failed without an error"
     cause = getattr(error, "cause", None) or error
-    return " ".join(f"{type(cause).__name__}: {cause}".split())[:2000]
+    return error_text(cause)[:2000]

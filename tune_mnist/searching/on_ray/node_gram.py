@@ -30,6 +30,7 @@ from tune_mnist.searching.on_ray.shared_gram import SharedGram, build, memory_fo
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.training.images import View
 from tune_mnist.training.svm.threads import never
+from tune_mnist.wording import error_text
 
 NEW_NODES_EVERY_S = 3.0
 """Between two looks for nodes that have joined since."""
@@ -195,5 +196,5 @@ def _reason(error: Exception) -> InputError:
     cause = getattr(error, "cause", None) or error
     if isinstance(cause, InputError):
         return cause
-    problem = " ".join(f"cannot be built: {type(cause).__name__}: {cause}".split())[:500]
+    problem = f"cannot be built: {error_text(cause)}"[:500]
     return input_error("the matrix that SVMs share", problem, "free memory on the cluster's nodes")

@@ -1,7 +1,7 @@
 """Requests to an object store: each succeeds, or raises an OSError of one line.
 
-A lost answer is told apart from a refusal: if a request was sent again and the store now says that
-the object exists or has changed, we read it, and if it holds what we sent, it was we who put it.
+The answer to a put can be lost. If we send it again and the store then says that the object exists
+or has changed, we read the object: if it holds what we sent, the first try had worked.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SCHEMES = ("s3", "gs", "az", "memory")
 _TIMES = {"connect_timeout": "5s", "timeout": "120s"}  # of one try
 _READING = {"max_retries": 5, "retry_timeout": timedelta(seconds=30)}
 _WRITING = {"max_retries": 40, "retry_timeout": timedelta(seconds=180)}
-"""A search outlives a network that is gone for a minute; who only looks is told at once."""
+"""A search tries for minutes, to survive a short loss of the network; a reader soon gives up."""
 _DELETED_AT_ONCE = 500
 
 
@@ -182,7 +182,7 @@ class Bucket:
             raise ChangedError(f"{self.url}/{key} was removed by another process") from None
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Remove objects; one that is not there is none too many."""
+        """Remove objects; those that are gone already do not matter."""
         import obstore
 
         for start in range(0, len(keys), _DELETED_AT_ONCE):

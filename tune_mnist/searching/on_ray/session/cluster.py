@@ -24,12 +24,13 @@ from ray.job_config import JobConfig
 
 from tune_mnist.errors import InputError, input_error
 from tune_mnist.searching.planning.machine import Cluster, Machine
+from tune_mnist.wording import error_text
 
 ANSWERS_WITHIN_S = 5.0
 """A cluster's head accepts a connection within so many seconds."""
 
-PACKAGE = Path(__file__).resolve().parents[3]
-"""Our own package, which travels to the nodes."""
+SHIPPED = {"py_modules": [str(Path(__file__).resolve().parents[3])], "excludes": ["__pycache__"]}
+"""How Ray sends our own package to the nodes, as a part of its runtime_env."""
 
 _ADDRESS = "use auto or host:port, for example `address=10.0.0.1:6379`"
 TOKEN = (
@@ -55,9 +56,7 @@ def find_cluster(address: str) -> Cluster:
     try:
         with _quiet():
             raylet: Any = _raylet
-            raylet.GcsClient(
-                address=found
-            )  # which says what is wrong with a token, unlike the state
+            raylet.GcsClient(address=found)  # unlike the state, it says what is wrong with a token
             state = GlobalState()
             options = raylet.GcsClientOptions.create(found, None, True, False)
             state._initialize_global_state(options)
@@ -171,10 +170,9 @@ def joined(cluster: Cluster) -> Iterator[Any]:
             logging_level=logging.CRITICAL,
         )
     except Exception as error:  # of many kinds; none is worth a traceback
-        text = " ".join(f"{type(error).__name__}: {error}".split())
         raise input_error(
             f"the Ray cluster at {cluster.address}",
-            f"cannot be joined: {text[:500]}",
+            f"cannot be joined: {error_text(error)[:500]}",
             "check that it still runs, with the same versions of Python and Ray as this process",
         ) from error
     yield context
@@ -185,7 +183,7 @@ def _runtime_env() -> dict[str, Any]:
     job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR) or "{}")
     if (job.get("runtime_env") or {}).get("py_modules"):
         return {}
-    return {"py_modules": [str(PACKAGE)], "excludes": ["__pycache__"]}
+    return SHIPPED
 
 
 def lost(cluster: Cluster) -> InputError:

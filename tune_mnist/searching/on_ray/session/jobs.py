@@ -11,9 +11,8 @@ from typing import Any
 from ray.exceptions import AuthenticationError
 
 from tune_mnist.errors import input_error
-from tune_mnist.searching.on_ray.session.cluster import PACKAGE, TOKEN, use_token
-
-__all__ = ["PACKAGE", "job_client", "lost_connection", "send"]
+from tune_mnist.searching.on_ray.session.cluster import TOKEN, use_token
+from tune_mnist.wording import error_text
 
 _TALKATIVE = (
     *("dashboard.modules.dashboard_sdk", "dashboard.modules.job.sdk"),
@@ -45,7 +44,7 @@ def job_client(address: str | None) -> Any:
     except AuthenticationError as error:
         raise input_error(where, "refuses the token, or wants one", TOKEN) from error
     except Exception as error:  # of many kinds; none is worth a traceback
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        text = error_text(error)[:300]
         fix = "name the dashboard of a running cluster, for example `address=http://10.0.0.1:8265`"
         raise input_error(where, f"takes no jobs: {text}", fix) from error
 
@@ -79,6 +78,6 @@ def lost_connection(client: Any) -> Iterator[None]:
     except AuthenticationError as error:
         raise input_error(client.get_address(), "refuses the token", TOKEN) from error
     except Exception as error:
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        text = error_text(error)[:500]
         fix = "check that the cluster runs and that it has room for the job"
         raise input_error(client.get_address(), f"does not take this: {text}", fix) from error

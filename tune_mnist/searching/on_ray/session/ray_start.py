@@ -24,6 +24,7 @@ from ray._private.node import Node
 from ray.job_config import JobConfig
 
 from tune_mnist.errors import InputError, input_error
+from tune_mnist.wording import error_text
 
 _PACKAGE = Path(__file__).resolve().parents[4]
 """The folder that our own package is imported from."""
@@ -214,7 +215,7 @@ def _private_token(file: Path) -> None:
 
 
 def _cannot_start(error: Exception) -> InputError:
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    text = error_text(error)
     where = tempfile.gettempdir()
     if "AF_UNIX" in str(error):
         return input_error(
