@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tune_mnist.store.layout import covered, file_name, live_files, merged_name, numbers, promise
+from tune_mnist.store import layout
+from tune_mnist.store.layout import (
+    covered,
+    file_name,
+    live_files,
+    merged_name,
+    numbers,
+    promise,
+    retried,
+)
 
 
 @given(
@@ -58,3 +67,26 @@ def test_a_listing_that_missed_a_merge_is_repeated(
 def test_a_gap_that_stays_is_accepted(tmp_path: Path) -> None:
     (tmp_path / file_name(1, 1)).touch()  # someone moved the first trial away
     assert [file.name for file in live_files(tmp_path)] == [file_name(1, 1)]
+
+
+def test_a_read_is_repeated_however_often_its_files_are_merged() -> None:
+    attempts = iter(range(1000))
+
+    def read() -> int:
+        if (attempt := next(attempts)) < 500:
+            raise FileNotFoundError
+        return attempt
+
+    assert retried(read) == 500
+
+
+def test_a_read_whose_files_never_stay_ends_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter(range(1000))
+    monkeypatch.setattr(layout, "monotonic", lambda: float(next(seconds)))
+
+    def read() -> None:
+        raise FileNotFoundError
+
+    with pytest.raises(FileNotFoundError):
+        retried(read)
+    assert next(seconds) == 62

@@ -12,9 +12,17 @@ import pytest
 
 from tests.store.example_trials import PARAMETERS, proposal, read_proposals
 from tune_mnist.errors import InputError, SkippedWarning
-from tune_mnist.store.layout import proposals_file, quarantine_folder, record_file
+from tune_mnist.store import proposals
+from tune_mnist.store.layout import (
+    file_name,
+    live_files,
+    proposals_file,
+    proposals_folder,
+    quarantine_folder,
+    record_file,
+)
 from tune_mnist.store.plans import SearchRecord, read_search
-from tune_mnist.store.proposals import Proposal, read_list
+from tune_mnist.store.proposals import Proposal, line_of, read_list
 from tune_mnist.store.reader import list_searches
 from tune_mnist.store.writer import StoreError, Writer
 
@@ -198,4 +206,15 @@ def test_a_proposal_that_the_disk_takes_only_in_part_is_taken_back_and_told(
                 writer.append_proposal(TWO)
         assert proposals_file(tmp_path, "svm").read_bytes() == before
         writer.append_proposal(TWO)
+    assert read_proposals(tmp_path, "svm") == [ONE, TWO]
+
+
+def test_pieces_that_are_merged_while_they_are_read_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = proposals_folder(tmp_path, "svm")
+    folder.mkdir(parents=True)
+    (folder / file_name(0, 1)).with_suffix(".jsonl").write_bytes(line_of(ONE) + line_of(TWO))
+    listings = [[folder / "00000000-00000000.jsonl"], live_files(folder, ".jsonl")]
+    monkeypatch.setattr(proposals, "live_files", lambda *_: listings.pop(0))
     assert read_proposals(tmp_path, "svm") == [ONE, TWO]

@@ -30,6 +30,7 @@ from tune_mnist.store.layout import (
     live_files,
     not_ours,
     records_folder,
+    retried,
     rows_folder,
 )
 from tune_mnist.store.rules import MOST_BYTES, MOST_ROWS, check_groups, decoded_size
@@ -44,7 +45,6 @@ _NEEDED: dict[RowKind, tuple[str, ...]] = {
 }
 _COLUMN = re.compile(r"[A-Za-z]\w*(\.\w+)?")
 _RUN_ONE = "run a search first"
-_ATTEMPTS = 10  # an attempt fails only if a merge ends during it
 
 Result = TypeVar("Result")
 
@@ -287,16 +287,6 @@ def name_foreign(found: dict[Path, str]) -> None:
     """Warn of files that were left out."""
     for file, problem in found.items():
         warn_skipped(file, f"left out: {problem}", "restore it from a copy, or move it away")
-
-
-def retried(read: Callable[[], Result]) -> Result:
-    """Return what `read` returns; start again if a listed file has disappeared."""
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return read()
-        except FileNotFoundError:
-            continue
-    return read()
 
 
 def not_in_store(where: str, wanted: str, known: Sequence[str]) -> InputError:

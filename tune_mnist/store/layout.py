@@ -32,9 +32,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from time import monotonic
+from typing import Literal, TypeVar
 
 from tune_mnist.errors import input_error, warn_skipped
 
@@ -48,6 +49,9 @@ _NAME = re.compile(
     rf"(\d{{8,18}})-(\d{{8,18}})(?:\.best-({_FLOAT})-in-(inf|{_FLOAT})s)?\.(?:parquet|jsonl)"
 )
 LONGEST_NAME = 100
+_PATIENCE_S = 60.0
+
+Result = TypeVar("Result")
 _SEARCH = re.compile(rf"[A-Za-z][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 _DATES = ("epoch", "infinity")  # DuckDB reads a folder of this name as a date
 
@@ -206,6 +210,23 @@ def live_files(folder: Path, suffix: str = ".parquet") -> list[Path]:
         if names == before or without_gap(live):
             return [folder / name for name in live]
         before = names
+
+
+def retried(read: Callable[[], Result]) -> Result:
+    """Return what `read` returns; start again if a listed file has disappeared.
+
+    An attempt fails only if a merge ends during it. On a busy machine many attempts in a row can
+    fail while several searches merge, so the limit is a time, not a number of attempts.
+
+    Raises: FileNotFoundError: after a minute, files still disappear.
+    """
+    deadline = monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return read()
+        except FileNotFoundError:
+            if monotonic() > deadline:
+                raise
 
 
 def covered(names: set[str]) -> set[str]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from tune_mnist.errors import input_error, warn_skipped
-from tune_mnist.store.layout import live_files, proposals_file, proposals_folder
+from tune_mnist.store.layout import live_files, proposals_file, proposals_folder, retried
 
 _MOST_BYTES = 2**28  # a million proposals
 _NUMBER = re.compile("[0-9]{1,6}")
@@ -95,15 +95,17 @@ def read_list(root: Path, search: str) -> ProposalList:
 def _content(root: Path, search: str) -> bytes:
     """Return all lines of the list: of its file, then of its pieces, which an object store has."""
     file = proposals_file(root, search)
-    try:
+
+    def read() -> bytes:
         pieces = live_files(proposals_folder(root, search), ".jsonl")
         files = [file, *pieces] if file.exists() else pieces
         if sum(file.stat().st_size for file in files) > _MOST_BYTES:
             fix = "restore it from a copy"
             raise input_error(file, f"is larger than {_MOST_BYTES / 2**20:g} MiB", fix)
         return b"".join(file.read_bytes() for file in files)
-    except FileNotFoundError:
-        return b""
+
+    try:
+        return retried(read)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
         raise input_error(file, problem, "make it readable, or restore it") from error

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tune_mnist.errors import warn_skipped
 from tune_mnist.store.files.bucket import Bucket, Listed
-from tune_mnist.store.layout import covered, without_gap
+from tune_mnist.store.layout import covered, retried, without_gap
 
 _PART = r"[^/\0]{1,200}"
 _OURS = re.compile(
@@ -32,7 +32,6 @@ _OURS = re.compile(
 _LEASE = re.compile(rf"\.writers/({_PART})\.json")
 _MOST_BYTES = 4 * 2**30  # of one object
 _AT_ONCE = 16
-_ATTEMPTS = 10  # an attempt fails only if a merge ends during it
 
 
 class LocalCopy:
@@ -56,10 +55,7 @@ class LocalCopy:
         """Make the copy what the store is now. Raises: BucketError: it cannot be read."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.locked():
-            for _ in range(_ATTEMPTS):
-                with suppress(FileNotFoundError):  # a listed file has been merged
-                    return self._refresh()
-            return self._refresh()
+            retried(self._refresh)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
