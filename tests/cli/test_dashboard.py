@@ -51,7 +51,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Seen:
     temporary = Path(tempfile.mkdtemp(prefix="t "))
     killed_in(temporary)
     with subprocess.Popen(
-        [folder / "an environment" / "bin" / "python", *SEARCH, "--cpus", "1", "--trials", "1"],
+        [folder / "an environment" / "bin" / "python", *SEARCH, "--cpus", "1", "--trials", "99"],
         cwd=folder,
         env={**os.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
