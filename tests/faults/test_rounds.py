@@ -25,9 +25,13 @@ def test_svms_killed_in_mid_write_and_without_a_worker_lose_nothing(
     assert not [path for path in written if b"hunter2" in path.read_bytes()]
 
 
-def test_resnets_continue_from_their_states_after_a_kill(tmp_path: Path) -> None:
+def test_resnets_continue_from_their_states_after_ctrl_c_and_a_kill(tmp_path: Path) -> None:
     calm = undisturbed(tmp_path / "calm", "asha")
-    played = play(tmp_path / "asha", "asha", calm, random.Random(1), ("driver",))
+    played = play(tmp_path / "asha", "asha", calm, random.Random(1), ("SIGINT", "driver"))
     assert played.faults == []
-    assert played.victims == ["driver"]
+    assert played.victims[0] == "SIGINT"
     assert played.resumes >= 1
+    begun: dict[str, int] = {}
+    for report in played.search.reports():
+        begun[report["trial"]] = min(report["step"], begun.get(report["trial"], report["step"]))
+    assert max(begun.values()) > 1  # that run did not train its first epochs again
