@@ -21,9 +21,10 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from benchmarks.measure import Figure, Timings, compare, interleave, record, timed
+from benchmarks.trivial_trials import seconds_of_trivial_trials
+from tune_mnist.searching.planning.machine import Machine
 
 CLAIM = "a trivial trial costs at least 8x less than on bare Ray Tune, under 0.1 s"
 SYNE_TUNE_SHARE = 10
@@ -32,40 +33,8 @@ CPUS = 2
 
 def ours(trials: int) -> float:
     """Return the seconds that our search takes for that many trivial trials."""
-    from tune_mnist.datasets import load_dataset
-    from tune_mnist.models.registry import parameter_types
-    from tune_mnist.searching.history.known import Known
-    from tune_mnist.searching.observer import Observer
-    from tune_mnist.searching.on_ray import tuner
-    from tune_mnist.searching.on_ray.run import SearchRun
-    from tune_mnist.searching.on_ray.session.ray_session import ray_session
-    from tune_mnist.searching.planning.machine import Machine
-    from tune_mnist.searching.planning.plan import plan_search
-    from tune_mnist.spaces import read_space
-    from tune_mnist.store.writer import Writer
-
-    def trivial(trial: dict[str, Any], shared: object) -> None:  # noqa: ARG001  # as run_trial's
-        from ray import tune
-
-        value = float(trial["hyperparameters"]["C"])
-        tune.report({"step": 1, "val_accuracy": value, "test_accuracy": value, "wall_time_s": 0.0})
-
-    setattr(tuner, "run_trial", trivial)  # the trial alone is replaced  # noqa: B010
-    with tempfile.TemporaryDirectory() as folder:
-        space_file = Path(folder) / "trivial.yaml"
-        values = ", ".join(f"{(number + 1) / 1000}" for number in range(trials))
-        space_file.write_text(
-            f"model: svm\ndataset: digits\nparameters:\n  kernel: linear\n"
-            f"  C: {{choice: [{values}]}}\nsearch: {{sampler: grid}}\n"
-        )
-        machine = Machine(cpus=CPUS, gpus=0, memory_bytes=2**33)
-        data = load_dataset("digits")
-        plan = plan_search(read_space(space_file), cpus=CPUS, gpus=0, machine=machine)
-        writer = Writer(Path(folder) / "results", "trivial", parameter_types())
-        with writer, ray_session(plan, data):
-            run = SearchRun(plan, data, writer, Observer())
-            seconds = timed(lambda: run.search(Known()))
-    return seconds
+    machine = Machine(cpus=CPUS, gpus=0, memory_bytes=2**33)
+    return seconds_of_trivial_trials(trials, machine)
 
 
 def bare_ray(trials: int) -> float:

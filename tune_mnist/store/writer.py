@@ -137,6 +137,11 @@ class Writer:
             self._files.refresh()
 
     @property
+    def lease_age_s(self) -> float | None:
+        """Seconds since the right to write was renewed on an object store; None in a folder."""
+        return self._files.lease_age_s
+
+    @property
     def search(self) -> str:
         """The search's id."""
         return self._search

@@ -196,7 +196,13 @@ class SearchRun:
             )
             running = tuner(self._plan, self._shared(gram), parts, self._dashboard)
             objective = self._plan.space.objective.metric
-            metrics = SearchMetrics(self._writer.search, objective, outcome, self._recorder.stored)
+            metrics = SearchMetrics(
+                self._writer.search,
+                objective,
+                outcome,
+                self._recorder.stored,
+                lambda: self._writer.lease_age_s,
+            )
             try:
                 with errors_end_one_trial(), self._events.measured_by(metrics):
                     began = len(while_ray_lives(running.fit, self._ending.lose, self._plan.cluster))

@@ -77,6 +77,11 @@ class Folder:
         except (OSError, InputError):  # read-only, or held: the next writer will tidy our folder
             self.lock.close()
 
+    @property
+    def lease_age_s(self) -> float | None:
+        """Seconds since the writer's lease was renewed; None in a folder, which needs no lease."""
+        return None
+
     def check(self) -> None:
         """Raise an OSError if another writer has taken the search over: here, a lock forbids it."""
 

@@ -16,6 +16,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -54,6 +55,7 @@ class Lease:
         self._token, self._count = secrets.token_hex(8), 0
         self._since = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._version: Version = {}
+        self._renewed = time.monotonic()
         self._guard = threading.Lock()
         self._over = threading.Event()
         self.was_closed = True
@@ -70,9 +72,15 @@ class Lease:
                 self._version = self._taken(now)
             except (ChangedError, FileExistsError):  # somebody else was faster: look again
                 continue
+            self._renewed = time.monotonic()
             threading.Thread(target=self._keep, daemon=True, name="lease").start()
             return
         raise BucketError(f"{self._bucket.url}: others take {self._search!r} all the time")
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was last renewed; after `LASTS_S` others may take it."""
+        return time.monotonic() - self._renewed
 
     def check(self) -> None:
         """Raise TakenError if another writer has taken the search."""
@@ -133,6 +141,7 @@ class Lease:
                 try:
                     content = self._content("writes")
                     self._version = self._quick.replace(self._key, content, self._version)
+                    self._renewed = time.monotonic()
                 except ChangedError:
                     return  # the next write finds out
                 except OSError:

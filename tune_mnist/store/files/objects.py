@@ -86,6 +86,11 @@ class Objects(Folder):
             self._lease.release(clean=self._whole and not self.to_fence)
         super().close()
 
+    @property
+    def lease_age_s(self) -> float | None:
+        """Seconds since the lease was renewed."""
+        return self._lease.age_s
+
     def check(self) -> None:
         """Raise TakenError if another writer has taken the search over."""
         self._lease.check()

@@ -6,6 +6,7 @@ value within ten seconds. To record one takes microseconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -70,7 +71,12 @@ ROWS = Metric(
     "counter",
     "Trials' rows that this run has stored, failed attempts that were tried again included.",
 )
-METRICS = (TRIALS, SECONDS, BEST, ROWS)
+LEASE_AGE = Metric(
+    "tune_mnist_lease_age_seconds",
+    "gauge",
+    "Seconds since the search renewed its right to write to its object store.",
+)
+METRICS = (TRIALS, SECONDS, BEST, ROWS, LEASE_AGE)
 
 _ENDED = ("completed", "stopped", "failed")
 
@@ -83,10 +89,19 @@ class SearchMetrics:
         objective: its first objective.
         outcome: what has ended so far; the caller keeps it up to date.
         rows: stored by this run so far.
+        lease_age_s: asked for the age of the lease on an object store; None if there is none.
     """
 
-    def __init__(self, search: str, objective: str, outcome: Outcome, rows: int) -> None:
+    def __init__(
+        self,
+        search: str,
+        objective: str,
+        outcome: Outcome,
+        rows: int,
+        lease_age_s: Callable[[], float | None],
+    ) -> None:
         self._search, self._objective, self._outcome = {SEARCH: search}, objective, outcome
+        self._lease_age_s = lease_age_s
         self._running = 0
         self._metrics = {one: one.create() for one in METRICS}
         if rows:
@@ -112,6 +127,8 @@ class SearchMetrics:
         counts = {state: self._outcome.counts.get(state, 0) for state in _ENDED}
         for state, count in {**counts, "running": self._running}.items():
             self._metrics[TRIALS].set(count, {**self._search, "state": state})
+        if (age_s := self._lease_age_s()) is not None:
+            self._metrics[LEASE_AGE].set(age_s, self._search)
         if (best := self._outcome.best) is not None:
             labels = {**self._search, "objective": self._objective}
             self._metrics[BEST].set(float(best[self._objective]), labels)
