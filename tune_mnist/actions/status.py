@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from tune_mnist.searching.history.contradictions import contradictions
 from tune_mnist.searching.history.resume import earlier_of
 from tune_mnist.searching.history.resume import replay as propose_again
@@ -36,11 +38,22 @@ def status(results: Path) -> list[SearchStatus]:
 
     Raises: InputError: there is no store.
     """
-    return [_status(results, name, record) for name, record in read_searches(results).items()]
+    records = read_searches(results)
+    rows = read_trials(results, columns=["search", "trial"])  # one read, however many searches
+    finished = _trials_of(rows)
+    return [
+        _status(results, name, record, finished.get(name, 0)) for name, record in records.items()
+    ]
 
 
-def _status(results: Path, name: str, record: SearchRecord) -> SearchStatus:
-    trials = read_trials(results, search=name, columns=["trial"])["trial"].to_pylist()
+def _trials_of(rows: pa.Table) -> dict[str, int]:
+    """Return how many trials each search has; one that was tried again has several rows."""
+    counts = rows.group_by("search").aggregate([("trial", "count_distinct")])
+    names, numbers = counts["search"].to_pylist(), counts["trial_count_distinct"].to_pylist()
+    return dict(zip(names, numbers, strict=True))
+
+
+def _status(results: Path, name: str, record: SearchRecord, finished: int) -> SearchStatus:
     ended = record.ended
     if writer := writer_of(results, name):
         state = f"running ({writer})"
@@ -48,7 +61,7 @@ def _status(results: Path, name: str, record: SearchRecord) -> SearchStatus:
         state = "interrupted"
     else:
         state = "done" if ended.reason == "done" else f"done ({ended.reason})"
-    return SearchStatus(name, state, len(set(trials)), record)
+    return SearchStatus(name, state, finished, record)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from tune_mnist.store.layout import (
     kind_folder,
     live_files,
     not_ours,
+    record_file,
     records_folder,
     retried,
     rows_folder,
@@ -65,6 +66,11 @@ def list_searches(root: Path) -> list[str]:
     return sorted(found)
 
 
+def has_search(root: Path, search: str) -> bool:
+    """Return whether a search has a record; the others are not looked at, there can be many."""
+    return is_search_name(search) and record_file(root, search).is_file()
+
+
 def search_files(root: Path, kind: RowKind, search: str | None) -> list[tuple[str, list[Path]]]:
     """Return each search that has rows, with its Parquet files, oldest first.
 
@@ -74,11 +80,14 @@ def search_files(root: Path, kind: RowKind, search: str | None) -> list[tuple[st
         search: the only search to look at; None looks at all.
     Raises: InputError: there is no store, or no such search.
     """
-    known = set(list_searches(root))
-    known.update(_searches_with_rows(kind_folder(root, kind), rows_folder(root, kind, "").name))
-    if search is not None and search not in known:
-        raise not_in_store("`search`", search, sorted(known))
-    wanted = sorted(known) if search is None else [search]
+    if search is not None and has_search(root, search):
+        wanted = [search]
+    else:
+        known = set(list_searches(root))
+        known.update(_searches_with_rows(kind_folder(root, kind), rows_folder(root, kind, "").name))
+        if search is not None and search not in known:
+            raise not_in_store("`search`", search, sorted(known))
+        wanted = sorted(known) if search is None else [search]
     listed = ((name, _listed(root, kind, name)) for name in wanted)
     return [(name, files) for name, files in listed if files]
 

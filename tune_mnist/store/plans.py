@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from tune_mnist.errors import Fault, InputError, input_error, warn_left_out
 from tune_mnist.metrics import ACCURACY, BETTER, MEASURED, Goal, check_metric, parse_constraint
-from tune_mnist.store.catalog import list_searches, not_in_store
+from tune_mnist.store.catalog import has_search, list_searches, not_in_store
 from tune_mnist.store.layout import record_file
 from tune_mnist.store.proposals import sealed, unsealed
 
@@ -265,9 +265,10 @@ def read_search(root: Path, search: str) -> SearchRecord:
     Raises: InputError: no store, no such search, or a file that holds no record: a fault for each
         key whose value cannot be used.
     """
-    known = list_searches(root)
-    if search not in known:
-        raise not_in_store("`search`", search, known)
+    if not has_search(root, search):
+        known = list_searches(root)
+        if search not in known:
+            raise not_in_store("`search`", search, known)
     return _read(root, search)
 
 
