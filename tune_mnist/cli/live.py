@@ -103,10 +103,11 @@ class LiveView(Observer):
         """Say what the search waits for."""
         self._console.print(reason, soft_wrap=True)
 
-    def trial_moved(self, trial: str, host: str) -> None:
+    def trial_moved(self, trial: str, host: str | None) -> None:
         """Say that the trial runs again."""
         self._running.pop(trial, None)
-        text = f"{trial} runs again: its node died ({host})"
+        why = f"its node died ({host})" if host else "its process died before it began"
+        text = f"{trial} runs again: {why}"
         self._console.print(text, style="yellow", soft_wrap=True)
 
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:

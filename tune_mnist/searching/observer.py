@@ -49,8 +49,8 @@ class Observer:
     def waiting(self, reason: str) -> None:
         """No trial runs, since the cluster has no room for one; said again when that changes."""
 
-    def trial_moved(self, trial: str, host: str) -> None:
-        """The node on which the trial ran has died; the trial will run on another."""
+    def trial_moved(self, trial: str, host: str | None) -> None:
+        """The trial will run again, since its node has died; None: its process, before it began."""
 
     def trial_started(self, trial: str, config: Config) -> None:
         """A trial began to run."""

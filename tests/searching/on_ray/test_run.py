@@ -7,15 +7,18 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import ray
 from ray import tune
 
 from tests.searching.conftest import RESNET, SVM, Searched
 from tune_mnist.errors import Fault, InputError
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.on_ray import events
+from tune_mnist.searching.on_ray.events import TrialEvents
 from tune_mnist.spaces import Config
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.writer import StoreError, Writer
@@ -251,3 +254,27 @@ def test_a_full_temporary_folder_ends_the_search_with_one_line(
     monkeypatch.setattr(tune.Tuner, "fit", full)
     with pytest.raises(InputError, match=r"no more files of Ray Tune.*No space left"):
         search(SVM)
+
+
+def test_a_process_that_dies_between_two_trials_is_not_the_next_one_s_failure(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tune gives the dead process its next trial, which then fails before it has begun."""
+    complete = TrialEvents.on_trial_complete
+    killed: list[str] = []
+
+    def kill_then_complete(self: Any, *arguments: Any, trial: Any, **more: Any) -> None:
+        if not killed:
+            killed.append(trial.trial_id)
+            ray.kill(trial.temporary_state.ray_actor)
+            time.sleep(1)
+        complete(self, *arguments, trial=trial, **more)
+
+    monkeypatch.setattr(TrialEvents, "on_trial_complete", kill_then_complete)
+    _, rows = search(SVM, trials=3)
+    assert killed
+    assert [(row["trial"], row["status"]) for row in rows] == [
+        ("00000", "completed"),
+        ("00001", "completed"),
+        ("00002", "completed"),
+    ]

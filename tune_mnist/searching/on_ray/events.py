@@ -176,6 +176,8 @@ class TrialEvents(Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **_: Any) -> None:
         """Store a trial that failed, with its error."""
+        # A process that dies between two trials fails the next one before it begins.
+        begun = trial.trial_id in self._running
         attempt = self._running.pop(trial.trial_id, Attempt(trial, trial.config["hyperparameters"]))
         self._count_running()
         if self._ending.lost:  # then the fault is not the trial's
@@ -187,12 +189,14 @@ class TrialEvents(Callback):
             except InputError as lost:
                 self._ending.lose(lost)
                 return
-            if failure.cause == "died" and attempt.node and not attempt.node.alive():
+            node = attempt.node
+            if failure.cause == "died" and (not begun or (node and not node.alive())):
                 if self._moved(attempt):
                     self.ended += 1
-                    self._observer.trial_moved(trial_name(trial), attempt.node.host)
+                    self._observer.trial_moved(trial_name(trial), node.host if node else None)
                     return
-                failure = Failure(f"its node died, {MOVES + 1} times in a row", "died")
+                died = "its node died" if node else "its process died before it began"
+                failure = Failure(f"{died}, {MOVES + 1} times in a row", "died")
         self._fail(attempt, failure)
 
     def _moved(self, attempt: Attempt) -> bool:
