@@ -263,12 +263,14 @@ def test_a_process_that_dies_between_two_trials_is_not_the_next_one_s_failure(
     complete = TrialEvents.on_trial_complete
     killed: list[str] = []
 
-    def kill_then_complete(self: Any, *arguments: Any, trial: Any, **more: Any) -> None:
+    def kill_then_complete(
+        self: TrialEvents, iteration: int, trials: list[Any], trial: Any, **more: Any
+    ) -> None:
         if not killed:
             killed.append(trial.trial_id)
             ray.kill(trial.temporary_state.ray_actor)
             time.sleep(1)
-        complete(self, *arguments, trial=trial, **more)
+        complete(self, iteration, trials, trial, **more)
 
     monkeypatch.setattr(TrialEvents, "on_trial_complete", kill_then_complete)
     _, rows = search(SVM, trials=3)
