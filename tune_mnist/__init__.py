@@ -23,26 +23,38 @@ if TYPE_CHECKING:
     from tune_mnist.api import resume as resume
     from tune_mnist.api import search as search
     from tune_mnist.errors import InputError as InputError
+    from tune_mnist.training.own.parameters import Range as Range
+    from tune_mnist.training.own.reporter import Reporter as Reporter
+    from tune_mnist.training.own.reporter import TrainingData as TrainingData
+    from tune_mnist.training.own.reporter import trainer as trainer
 
 _WHERE = {
     "InputError": "errors",
+    "Range": "training.own.parameters",
+    "Reporter": "training.own.reporter",
     "ResumeRequest": "actions.requests",
     "SearchRequest": "actions.requests",
+    "TrainingData": "training.own.reporter",
     "leaderboard": "analysis.results",
     "load_results": "analysis.results",
     "resume": "api",
     "search": "api",
+    "trainer": "training.own.reporter",
 }
 
 __all__ = [
     "InputError",
+    "Range",
+    "Reporter",
     "ResumeRequest",
     "SearchRequest",
+    "TrainingData",
     "figures",
     "leaderboard",
     "load_results",
     "resume",
     "search",
+    "trainer",
 ]
 
 

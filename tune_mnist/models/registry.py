@@ -3,6 +3,7 @@
 Each module of `tune_mnist.training.models` declares one model, under its own name, as `MODEL`. So a
 new model is one new file there. The modules are imported here when somebody asks for a model. They
 import no library until a trial begins, not even NumPy, so that `spaces` and `--help` stay fast.
+`own.py` finds the models that people bring.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from tune_mnist.errors import input_error, nearest
-from tune_mnist.models.hyperparameters import Hyperparameter
+from tune_mnist.models import own
+from tune_mnist.models.hyperparameters import Hyperparameter, shown
 
 _DECLARED_IN = "tune_mnist.training.models"
 
@@ -39,8 +41,12 @@ class ModelDescription(ABC):
         seeded: whether the seed changes its results.
         exact: whether its results are the same on every processor and with any number of threads.
         has_loss: whether it measures `train_loss` and `val_loss`.
-        resumable: whether its trainings save states to continue from. Then a training of more
-            epochs also measures the shorter ones that it contains.
+        resumable: whether its trainings save states to continue from.
+        contains_shorter: whether a training of more epochs also measures the shorter ones that it
+            contains.
+        searched: the domain of each hyperparameter, as a space file writes it, that a space without
+            parameters and points searches; empty: there is no such space.
+        file: of a model of your own, where its code is; "" of a model that ships.
     """
 
     name: str
@@ -52,6 +58,9 @@ class ModelDescription(ABC):
     exact: bool = False
     has_loss: bool = True
     resumable: bool = False
+    contains_shorter: bool = False
+    searched: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    file: str = ""
 
     @property
     @abstractmethod
@@ -61,16 +70,40 @@ class ModelDescription(ABC):
 
 @cache
 def model_names() -> tuple[str, ...]:
-    """Return the names of all models, sorted."""
+    """Return the names of the models that ship, sorted."""
     found = import_module(_DECLARED_IN).__path__
     return tuple(sorted(module.name for module in pkgutil.iter_modules(found)))
 
 
-@cache
+def is_model(name: str) -> bool:
+    """Return whether a model may have this name; one of your own is not imported."""
+    return name in model_names() or own.path_of(name) is not None
+
+
+def no_model(name: str) -> tuple[str, str]:
+    """Return what is wrong with a name that is no model's, and the way out."""
+    fix = nearest(name, [*model_names(), *own.entry_points()])
+    if not fix.startswith("did you mean"):
+        fix += "; your own is package.module:name"
+    return f"{shown(name)} is not a model", fix
+
+
+def is_at_hand(name: object) -> bool:
+    """Return whether this is the name of a model that ships, or of one that is imported already."""
+    return name in model_names() or (isinstance(name, str) and own.is_loaded(name))
+
+
 def find_model(name: str) -> ModelDescription:
-    """Return a model. Raises: InputError: there is none of this name."""
-    if name not in model_names():
-        raise input_error("`model`", f"{name!r} is not a model", nearest(name, model_names()))
+    """Return a model. Raises: InputError: there is none of this name, or it cannot be imported."""
+    if name in model_names():
+        return _shipped(name)
+    if not own.is_loaded(name) and own.path_of(name) is None:
+        raise input_error("`model`", *no_model(name))
+    return cast(ModelDescription, own.loaded(name))
+
+
+@cache
+def _shipped(name: str) -> ModelDescription:
     return cast(ModelDescription, import_module(f"{_DECLARED_IN}.{name}").MODEL)
 
 
@@ -79,13 +112,16 @@ def hyperparameters_of(model: str) -> Mapping[str, Hyperparameter]:
     return find_model(model).hyperparameters
 
 
-def parameter_types() -> dict[str, type]:
+def parameter_types(*models: str) -> dict[str, type]:
     """Return the type of the store's column for every hyperparameter of every model.
 
     gamma is text there: "scale" or "0.001". The configuration itself keeps the float.
+
+    Args:
+        models: of your own, beside those that ship; a column of these keeps its type.
     """
     return {
         name: hyperparameter.types[0]
-        for model in model_names()
+        for model in (*models, *model_names())
         for name, hyperparameter in hyperparameters_of(model).items()
     }

@@ -156,8 +156,10 @@ def possible_values(space: Space, name: str) -> set[Scalar | None]:
 
     Args:
         space: as read.
-        name: of a hyperparameter of its model whose domain can be listed.
+        name: of a hyperparameter whose domain can be listed; the model need not have it.
     """
+    if name not in hyperparameters_of(space.model):
+        return {None}
     default = hyperparameters_of(space.model)[name].default
     domain = space.parameters.get(name)
     if domain is not None:

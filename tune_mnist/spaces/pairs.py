@@ -59,10 +59,11 @@ def _population(space: Space) -> Fault | None:
         return Fault("", key, problem, "use `fidelity=epochs`, or asha")
     if not changeable(space):
         able = [name for name, one in hyperparameters_of(space.model).items() if one.changeable]
-        problem = (
-            f"pbt can change {', '.join(able[:-1])} and {able[-1]}; none of them is searched, or a "
-            "`when` names it"
-        )
+        if not able:
+            problem = f"pbt changes parameters during a training, and {model.noun} has none for it"
+            return Fault("", key, problem, "use asha")
+        named = " and ".join(filter(None, [", ".join(able[:-1]), able[-1]]))
+        problem = f"pbt can change {named}; none of them is searched, or a `when` names it"
         return Fault("", key, problem, "give one a domain that no `when` names, or use asha")
     if trials is None or trials < POPULATION:
         problem = f"pbt needs a population of at least {POPULATION} trials"

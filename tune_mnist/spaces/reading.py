@@ -15,7 +15,8 @@ from pydantic import Field
 
 from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.models.hyperparameters import shown
-from tune_mnist.models.registry import model_names
+from tune_mnist.models import own
+from tune_mnist.models.registry import find_model, is_model, model_names
 from tune_mnist.spaces.checks import contradictions
 from tune_mnist.spaces.domains import Section
 from tune_mnist.spaces.goals import read_constraints, read_objectives
@@ -106,7 +107,7 @@ def read_space(path: Path, own: Overrides | None = None) -> Space:
     own = own or Overrides()
     tree = read_yaml(path)
     try:
-        space = _space(tree, space_name(path))
+        space = _space(tree, space_name(path), path.parent)
     except InputError as error:
         raise InputError(replace(fault, where=str(path)) for fault in error.faults) from None
     changed = _changed(space, own)
@@ -158,6 +159,18 @@ def _changed(space: Space, own: Overrides) -> Space:
     return space.model_copy(update=parts)
 
 
+def _known_model(named: Any, folder: Path) -> str | None:
+    """Return the model's name, if it is one; a model of your own is imported.
+
+    Raises: InputError: it cannot be.
+    """
+    if not isinstance(named, str) or not is_model(named):
+        return None
+    if named not in model_names():
+        own.load(named, folder)
+    return named
+
+
 def _in_request(fault: Fault) -> Fault:
     return replace(fault, where=f"`{_name(fault.key)}`", key="")
 
@@ -168,8 +181,8 @@ def _name(key: str) -> str:
     return _FIELDS.get(key, key.rpartition(".")[2])
 
 
-def _space(tree: Any, name: str) -> Space:
-    """Return the space that a file describes, its parts not yet judged together.
+def _space(tree: Any, name: str, folder: Path) -> Space:
+    """Return the space that a file in a folder describes, its parts not yet judged together.
 
     The faults do not name the file.
     """
@@ -179,9 +192,12 @@ def _space(tree: Any, name: str) -> Space:
     faults: list[Fault] = []
     with gathering(faults):
         validated(_File, tree, "")
-    named = tree.get("model")
-    model = next((known for known in model_names() if known == named), None)
+    model: str | None = None
+    with gathering(faults):
+        model = _known_model(tree.get("model"), folder)
     parameters, points = tree.get("parameters", {}), tree.get("points", [])
+    if model is not None and not {"parameters", "points"} & tree.keys():
+        parameters = dict(find_model(model).searched)
     parts: dict[str, Any] = {"name": name, "model": model, "dataset": tree.get("dataset")}
     with gathering(faults):
         if isinstance(parameters, dict):

@@ -19,7 +19,6 @@ from pydantic import (
     model_validator,
 )
 
-from tune_mnist.errors import nearest
 from tune_mnist.metrics import (
     BETTER,
     MEASURED,
@@ -30,8 +29,8 @@ from tune_mnist.metrics import (
     Mode,
     parse_constraint,
 )
-from tune_mnist.models.hyperparameters import Config, shown
-from tune_mnist.models.registry import hyperparameters_of, model_names
+from tune_mnist.models.hyperparameters import Config
+from tune_mnist.models.registry import hyperparameters_of, is_at_hand, is_model, no_model
 from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
 from tune_mnist.spaces.domains import Domain, Section, broken_rule
@@ -54,8 +53,8 @@ def _grantable(amount: float) -> float:
 
 
 def _model(name: str) -> str:
-    if name not in model_names():
-        raise broken_rule(f"{shown(name)} is not a model", nearest(name, model_names()))
+    if not is_model(name):
+        raise broken_rule(*no_model(name))
     return name
 
 
@@ -208,7 +207,7 @@ class Space(Section):
         if not isinstance(given, dict):
             return given
         filled, model = dict(given), given.get("model")
-        if model in model_names() and "epochs" in hyperparameters_of(model):
+        if is_at_hand(model) and "epochs" in hyperparameters_of(filled["model"]):
             filled.setdefault("fidelity", Fidelity())
         if "objective" in filled:  # a stored plan from when there could be only one
             filled["objectives"] = [filled.pop("objective")]

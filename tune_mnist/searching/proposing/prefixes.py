@@ -28,15 +28,15 @@ MAX_LISTED = 100_000
 def shared_lengths(space: Space, device: Device) -> tuple[int, ...]:
     """Return the epochs at which a longer training stands for a shorter trial; () if none does.
 
-    Nothing is shared if `search.share` is off, for another model than a ResNet, for a space that is
-    too large to list, and under a scheduler that changes a running trial.
+    Nothing is shared if `search.share` is off, if the model does not measure shorter trainings, for a
+    space that is too large to list, and under a scheduler that changes a running trial.
 
     Args:
         space: as read.
         device: where trials run.
     """
     changing = space.search.scheduler == "pbt" or trained_rungs(space)
-    if not find_model(space.model).resumable or not space.search.share or changing:
+    if not find_model(space.model).contains_shorter or not space.search.share or changing:
         return ()
     count = size(space, device)
     if count is None or count > MAX_LISTED:

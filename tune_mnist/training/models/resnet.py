@@ -108,11 +108,13 @@ def train(
 
     from tune_mnist.training.resnet import train as resnet
 
+    before = torch.get_num_threads()
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     try:
         return resnet.train(resnet.ResnetConfig(**config), data, report, options)
     finally:
+        torch.set_num_threads(before)
         if options.device == "cuda":  # the same process may train another trial next
             torch.cuda.empty_cache()
 
@@ -132,5 +134,6 @@ MODEL = Model(
     libraries=("numpy", "torch", "torchvision"),
     on_gpu=True,
     resumable=True,
+    contains_shorter=True,
     side=side,
 )

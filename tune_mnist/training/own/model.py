@@ -1,0 +1,217 @@
+"""A `Model` from what your module names: a training function, or a `Model` of your own."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from tune_mnist.errors import InputError, input_error
+from tune_mnist.models.registry import Definition
+from tune_mnist.training.model import Model, Trainer
+from tune_mnist.training.own.parameters import OF_IMAGES, domains, read_parameters
+
+if TYPE_CHECKING:
+    from tune_mnist.datasets import Dataset
+    from tune_mnist.training.measurement import Measurement, Report, Save
+    from tune_mnist.training.options import TrainOptions
+    from tune_mnist.training.own.reporter import Abilities, TrainingData
+
+_OF_US = (*OF_IMAGES, "device")
+_SIGNATURE = "write def train(config: Config, data: TrainingData, report: Reporter)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnModel(Model):
+    """A model of your own.
+
+    Args:
+        definition: what the space file names, where the code hash begins.
+        (The others are `Model`'s.)
+    """
+
+    definition: Definition
+
+    @property
+    def roots(self) -> tuple[Definition, ...]:
+        """Where the code that can change its results begins: yours, and what calls it."""
+        return (self.definition, (__name__, "Function"), (__name__, "Checked"))
+
+
+def model_of(found: Any, name: str, definition: Definition, file: str) -> OwnModel:
+    """Return the model that a module of your own names.
+
+    Args:
+        found: a function `train(config, data, report)`, or a `Model`.
+        name: that it has in space files and in the store.
+        definition: the module, and the name in it.
+        file: of the module.
+
+    Raises: InputError: it is neither, or a parameter cannot be searched; the key is `model`.
+    """
+    if isinstance(found, Model):
+        given = {one.name: getattr(found, one.name) for one in dataclasses.fields(Model)}
+        own = {"name": name, "train": Checked(found.train), "file": file, "definition": definition}
+        return OwnModel(**{**given, **own})
+    if not inspect.isfunction(found):
+        kind = "a class" if inspect.isclass(found) else f"a {type(found).__name__}"
+        fix = "name a function train(config, data, report), or a tune_mnist.training.model.Model"
+        raise input_error("", f"{name} is {kind}, and no model", fix, "model")
+    return _of_function(found, name, definition, file)
+
+
+def _of_function(
+    train: Callable[..., Any], name: str, definition: Definition, file: str
+) -> OwnModel:
+    from tune_mnist.training.own.reporter import Abilities
+
+    config = _config_type(train, name)
+    abilities = getattr(train, "__tune_mnist__", Abilities())
+    where = f"{config.__module__}.{config.__qualname__}"
+    return OwnModel(
+        name=name,
+        noun=name,
+        hyperparameters=read_parameters(config, where, on_gpu=abilities.on_gpu),
+        train=Function(train, config, abilities, name),
+        libraries=(),  # the code hash finds them in the code
+        on_gpu=abilities.on_gpu,
+        has_loss=abilities.has_loss,
+        resumable=abilities.resumable,
+        searched=domains(config),
+        file=file,
+        definition=definition,
+    )
+
+
+def _config_type(train: Callable[..., Any], name: str) -> type:
+    """Return the dataclass that is the type of a training function's first parameter."""
+    problem = None
+    parameters = list(inspect.signature(train).parameters.values())
+    positional = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
+    needed = [one for one in parameters if one.default is one.empty]
+    variadic = any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in parameters)
+    if len(positional) < 3 or len(needed) > 3 or variadic:
+        problem = f"{name} takes ({', '.join(map(str, parameters))}), not config, data and report"
+        raise input_error("", problem, _SIGNATURE, "model")
+    try:
+        hints = get_type_hints(train)
+    except Exception as error:  # whatever evaluating a stranger's annotation raises
+        problem = f"the types of {name} cannot be read: {error}"
+        raise input_error("", problem, "import what they name", "model") from None
+    config = hints.get(positional[0].name)
+    if not (isinstance(config, type) and dataclasses.is_dataclass(config)):
+        problem = f"the first parameter of {name}, {positional[0].name}, has no dataclass as type"
+        raise input_error("", problem, f"{_SIGNATURE}, with a dataclass Config", "model")
+    return config
+
+
+@dataclass(frozen=True)
+class Function:
+    """A training function, called as every model is called (`training.model.Trainer`).
+
+    Args:
+        train: the function.
+        config: the dataclass of its parameters.
+        abilities: what it can do.
+        name: of the model.
+    """
+
+    train: Callable[..., Any]
+    config: type
+    abilities: Abilities
+    name: str
+
+    def __call__(
+        self, config: Mapping[str, Any], data: Dataset, report: Report, options: TrainOptions
+    ) -> Measurement:
+        """Train one configuration; `random`, NumPy, torch and the threads are set, then reset."""
+        from time import perf_counter
+
+        from tune_mnist.training.measurement import PARTS
+        from tune_mnist.training.own.reporter import Reporter, Restored, Task
+        from tune_mnist.training.own.states import drawing, load_state
+
+        began = perf_counter()
+        images, fraction, own = _seen(config, data)
+        saved = load_state(options.restore, self.name) if options.restore else None
+        restored = Restored(**{key: saved[key] for key in Restored.KEYS}) if saved else Restored()
+        task = Task(self.name, images, fraction, own.get("epochs"), self.abilities, report)
+        with _limited(options), drawing(options.seed, saved and saved["random"]):
+            settings = self.config(**own)
+            reporter = Reporter(task, options, restored, perf_counter() - began)
+            self.train(settings, _visible(images), reporter)
+            return reporter.finished()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The training of a `Model` of your own; what it measures is checked before anyone uses it.
+
+    Args:
+        train: the model's.
+    """
+
+    train: Trainer
+
+    def __call__(
+        self, config: Mapping[str, Any], data: Dataset, report: Report, options: TrainOptions
+    ) -> Measurement:
+        """Train one configuration. Raises: ValueError: a measurement that cannot be one."""
+        from tune_mnist.training.own.measured import wrong
+
+        last: Measurement | None = None
+
+        def checked(measurement: Measurement, save: Save | None) -> None:
+            nonlocal last
+            if problems := wrong(measurement, last, data):
+                raise ValueError(f"a measurement is wrong: {'; '.join(problems)}")
+            last = measurement.copy()
+            report(measurement, save)
+
+        return self.train(config, data, checked, options)
+
+
+def _seen(config: Mapping[str, Any], data: Dataset) -> tuple[Dataset, float, dict[str, Any]]:
+    """Return the images as the function sees them, their fraction, and its own parameters."""
+    from tune_mnist.datasets import first_of_each_class
+    from tune_mnist.training.images import View, seen
+
+    own = {name: value for name, value in config.items() if name not in _OF_US}
+    view = View(config.get("image_size"), config.get("colour", "keep"))
+    fraction = config.get("train_fraction", 1.0)
+    part = dataclasses.replace(data, train=first_of_each_class(data.train, fraction))
+    return seen(part, view), fraction, own
+
+
+def _visible(data: Dataset) -> TrainingData:
+    """Return the images that the function may see; a write to them raises ValueError."""
+    from tune_mnist.datasets import Images
+    from tune_mnist.training.own.reporter import TrainingData
+
+    def read_only(part: Images) -> Images:
+        images, labels = part.images.view(), part.labels.view()
+        images.flags.writeable = labels.flags.writeable = False
+        return Images(images, labels)
+
+    return TrainingData(read_only(data.train), read_only(data.val), data.classes)
+
+
+@contextmanager
+def _limited(options: TrainOptions) -> Iterator[None]:
+    """Limit the threads of torch and of the BLAS inside the block; then free the GPU's memory."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    try:
+        with threadpool_limits(options.threads):
+            yield
+    finally:
+        torch.set_num_threads(before)
+        if options.device == "cuda":
+            torch.cuda.empty_cache()

@@ -1,0 +1,318 @@
+"""What a training function receives: the images that it may see, and whom it reports to."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar, Protocol, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from tune_mnist.datasets import Dataset, Images
+from tune_mnist.training.measurement import (
+    PARTS,
+    Measurement,
+    Part,
+    Report,
+    add_test_images,
+    add_times,
+    balanced_accuracy,
+    confusion,
+)
+from tune_mnist.training.options import TrainOptions
+from tune_mnist.training.own.states import save_state
+
+Labels = npt.NDArray[np.int64]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_AT_ONCE = 512  # images to predict at a time: bounds the memory
+
+
+class Predict(Protocol):
+    """Returns the class of each image: (n,) whole numbers, as an array, a tensor or a list."""
+
+    def __call__(self, images: npt.NDArray[np.uint8], /) -> Any:
+        """Args: images: (n, h, w) grey or (n, h, w, 3) RGB, uint8, n <= 512; not to be changed."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The images that a training function may see; those of the test never are among them.
+
+    Args:
+        train: images to train on: `.images` (n, h, w) or (n, h, w, 3) uint8, `.labels` (n,) int64,
+            both read-only.
+        val: the images whose accuracy chooses the winner, for early stopping of your own.
+        classes: k class names; labels are positions in it.
+    """
+
+    train: Images
+    val: Images
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What the signature of a training function does not tell.
+
+    Args:
+        on_gpu: it computes on `report.device`, which may be "cuda".
+        resumable: it reports a `state` and continues from `report.state`.
+        has_loss: it reports `train_loss` and `val_loss`.
+    """
+
+    on_gpu: bool = False
+    resumable: bool = False
+    has_loss: bool = False
+
+
+def trainer(
+    *, on_gpu: bool = False, resumable: bool = False, has_loss: bool = False
+) -> Callable[[Function], Function]:
+    """Say what a training function can do; it needs this only where one of them is true.
+
+    Args:
+        on_gpu: it computes on `report.device`, which may be "cuda".
+        resumable: it passes `state` to `report`, and continues from `report.state` if there is one.
+        has_loss: it passes `train_loss` and `val_loss` to `report`; they can be objectives.
+    Returns: a decorator, which returns the function itself.
+    """
+
+    def mark(function: Function) -> Function:
+        function.__tune_mnist__ = Abilities(  # type: ignore[attr-defined]
+            on_gpu=on_gpu, resumable=resumable, has_loss=has_loss
+        )
+        return function
+
+    return mark
+
+
+@dataclass
+class _Progress:
+    """How far a training is.
+
+    Args:
+        step: reports so far.
+        times: seconds so far, by part.
+        since: when the function's own time began, on the performance counter.
+        last: the last measurement.
+        predict: what it was measured with.
+    """
+
+    step: int
+    times: dict[Part, float]
+    since: float = field(default_factory=time.perf_counter)
+    last: Measurement | None = None
+    predict: Predict | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be trained and measured, and how.
+
+    Args:
+        name: of the model.
+        data: with the images as the function sees them.
+        fidelity: of a training without epochs: the fraction of the images.
+        epochs: how many reports a whole training makes; None: one, at its end.
+        abilities: of the function.
+        send: receives each measurement.
+    """
+
+    name: str
+    data: Dataset
+    fidelity: float
+    epochs: int | None
+    abilities: Abilities
+    send: Report
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a training continues from; by default it begins.
+
+    Args:
+        state: as the function reported it.
+        done: epochs done.
+        times: seconds so far, by part.
+    """
+
+    KEYS: ClassVar = ("state", "done", "times")
+
+    state: Any = None
+    done: int = 0
+    times: Mapping[Part, float] | None = None
+
+
+class Reporter:
+    """Receives a training's progress: call it after each epoch, or once if there are no epochs.
+
+    It measures the accuracy on the validation images, and at the end of the training, once, on the
+    test images. A scheduler may end the trial here: then it raises an exception, which the function
+    must let through.
+
+    Attributes:
+        device: "cpu", or "cuda" where the function is a `trainer(on_gpu=True)` and has a GPU.
+        seed: of this training; `random`, NumPy and torch are seeded with it already.
+        threads: CPU threads that it may use, None for no limit; torch and the BLAS know it already.
+        state: the state to continue from, as it was reported; None for a new training.
+        done: epochs that this state has done; 0 for a new training.
+    """
+
+    def __init__(
+        self, task: Task, options: TrainOptions, restored: Restored, setup_s: float
+    ) -> None:
+        self.device = options.device if task.abilities.on_gpu else "cpu"
+        self.seed = options.seed
+        self.threads = options.threads
+        self.state = restored.state
+        self.done = restored.done
+        self._task = task
+        times = dict(restored.times or dict.fromkeys(PARTS, 0.0))
+        times["setup_s"] += setup_s
+        self._progress = _Progress(self.done, times)
+
+    def __call__(
+        self,
+        predict: Predict,
+        *,
+        state: Any = None,
+        train_loss: float | None = None,
+        train_accuracy: float | None = None,
+        val_loss: float | None = None,
+        parameters: int | None = None,
+    ) -> None:
+        """Measure the model as it is now, and report it.
+
+        Args:
+            predict: returns the class of each of some images; see `Predict`.
+            state: all that is needed to continue from here: tensors, numbers and texts, in dicts
+                and lists. It is written only if it is due, before this call returns.
+            train_loss, val_loss: means over the images, in nat.
+            train_accuracy: a fraction.
+            parameters: numbers in the model.
+
+        Raises: ValueError: more reports than epochs, or something that cannot be what it is.
+        """
+        task, now = self._task, self._progress
+        now.times["fit_s"] += time.perf_counter() - now.since
+        began = time.perf_counter()
+        now.step += 1
+        losses = {"train_loss": train_loss, "val_loss": val_loss}
+        others = {"train_accuracy": train_accuracy, "parameters": parameters}
+        known = _known({**losses, **others}, now.step)
+        self._check(state, known)
+        measured: Measurement = {**self._measured(predict), **known}
+        is_last = now.step == (task.epochs or 1)
+        if is_last:
+            self._test(measured, predict)
+        now.times["eval_s"] += time.perf_counter() - began
+        add_times(measured, now.times)
+        now.last, now.predict = measured, predict
+        saved = partial(save_state, state, now.step, dict(now.times), task.name)
+        task.send(measured, None if state is None or is_last else saved)
+        now.since = time.perf_counter()
+
+    def finished(self) -> Measurement:
+        """Return the last measurement of a function that has returned.
+
+        One that has ended before its last epoch is measured on the test images now.
+
+        Raises: ValueError: it has reported nothing.
+        """
+        now = self._progress
+        if now.last is None or now.predict is None:
+            problem = f"{self._task.name} returned and reported nothing"
+            raise ValueError(f"{problem}; call report(predict) after each epoch")
+        if "test_accuracy" not in now.last:
+            began = time.perf_counter()
+            whole = now.last.copy()
+            self._test(whole, now.predict)
+            now.times["eval_s"] += time.perf_counter() - began
+            add_times(whole, now.times)
+            now.last = whole
+            self._task.send(whole, None)
+        return now.last
+
+    def _check(self, state: Any, known: Measurement) -> None:
+        task, step = self._task, self._progress.step
+        if task.epochs is None and step > 1:
+            problem = f"{task.name} reports twice, and its config has no `epochs`"
+            raise ValueError(f"{problem}; report once, or add epochs")
+        if task.epochs is not None and step > task.epochs:
+            problem = f"{task.name} reports epoch {step} of {task.epochs}"
+            raise ValueError(f"{problem}; train for range(report.done, config.epochs)")
+        if state is not None and not task.abilities.resumable:
+            raise ValueError(f"{task.name} reports a state; mark it @trainer(resumable=True)")
+        if task.abilities.has_loss and not {"train_loss", "val_loss"} <= known.keys():
+            problem = f"{task.name} is marked has_loss=True, and reports no train_loss or val_loss"
+            raise ValueError(f"{problem}; pass both to report")
+
+    def _measured(self, predict: Predict) -> Measurement:
+        task, step = self._task, self._progress.step
+        val, classes = task.data.val, len(task.data.classes)
+        counts = confusion(val.labels, self._predicted(predict, val), classes)
+        return Measurement(
+            step=step,
+            fidelity=task.fidelity if task.epochs is None else float(step),
+            val_accuracy=sum(counts[:: classes + 1]) / len(val),
+            val_balanced_accuracy=balanced_accuracy(counts),
+            engine=task.name,
+        )
+
+    def _test(self, measured: Measurement, predict: Predict) -> None:
+        test = self._task.data.test
+        predicted = self._predicted(predict, test)
+        add_test_images(measured, test.labels, predicted, len(self._task.data.classes))
+
+    def _predicted(self, predict: Predict, part: Images) -> Labels:
+        classes = len(self._task.data.classes)
+        found = [
+            _classes_of(predict(some), len(some), classes)
+            for start in range(0, len(part), _AT_ONCE)
+            for some in [part.images[start : start + _AT_ONCE]]
+        ]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def _classes_of(predicted: Any, images: int, classes: int) -> Labels:
+    """Return what `predict` returned as class numbers. Raises: ValueError: it is something else."""
+    if hasattr(predicted, "detach"):
+        predicted = predicted.detach().cpu()
+    found = np.asarray(predicted)
+    if found.shape != (images,):
+        wanted = f"({images},), the class of each image"
+        hint = ", for example scores.argmax(1)" if found.shape == (images, classes) else ""
+        raise ValueError(f"predict returned the shape {found.shape}, not {wanted}{hint}")
+    if not np.issubdtype(found.dtype, np.integer):
+        raise ValueError(f"predict returned {found.dtype}, not class numbers")
+    if images and not (0 <= found.min() and found.max() < classes):
+        problem = f"predict returned classes from {found.min()} to {found.max()}"
+        raise ValueError(f"{problem}; there are {classes}, numbered from 0")
+    return found.astype(np.int64)
+
+
+def _known(given: Mapping[str, Any], epoch: int) -> Measurement:
+    """Return what a function measured itself, as Python's numbers.
+
+    Raises: ValueError: it cannot be what it is. FloatingPointError: a loss is not finite.
+    """
+    known: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        number = value.item() if hasattr(value, "item") else value
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            raise ValueError(f"{name} is {number!r}, not a number")
+        if name.endswith("_loss") and not math.isfinite(number):
+            raise FloatingPointError(f"diverged: the {name} is {number} in epoch {epoch}")
+        if name == "train_accuracy" and not 0 <= number <= 1:
+            raise ValueError(f"train_accuracy is {number}, not a fraction from 0 to 1")
+        if name == "parameters" and number != int(number):
+            raise ValueError(f"parameters is {number}, not a whole number")
+        known[name] = int(number) if name == "parameters" else float(number)
+    return cast(Measurement, known)
