@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import tune_mnist
-from tune_mnist.code_hash import code_hash, hash_of, reach, roots_of
+from tune_mnist.code_hash import code_hash, hash_of, reached, roots_of
 from tune_mnist.datasets import Dataset, load_dataset
 from tune_mnist.models.registry import Definition, find_model, model_names
 from tune_mnist.provenance import versions
@@ -134,14 +134,14 @@ def test_another_version_of_a_library_changes_it(
     model: str, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = metadata.version
-    before = code_hash.__wrapped__(model)  # not from the cache
+    before = code_hash(model)  # not from the cache
     monkeypatch.setattr(metadata, "version", lambda n: "0" if n == library else version(n))
-    assert code_hash.__wrapped__(model) != before
+    assert code_hash(model) != before
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_table_of_libraries_has_all_that_a_training_names(model: str) -> None:
-    named = reach(PACKAGE, roots_of(model)).libraries - sys.stdlib_module_names - NO_ARITHMETIC
+    named = reached(model).libraries - sys.stdlib_module_names - NO_ARITHMETIC
     assert named
     assert {PACKAGE_OF.get(name, name) for name in named} <= set(find_model(model).libraries)
 
@@ -227,7 +227,7 @@ def test_every_function_that_a_training_calls_is_reached(
         train(config, digits, lambda *_: None, options)
     ours = {one for one in definitions(called) if one[0] != "tune_mnist.errors"}
     assert len(ours) > 5
-    assert ours <= reach(PACKAGE, roots_of(model)).definitions
+    assert ours <= reached(model).definitions
 
 
 # Small packages. In each, "@" stands for what changes.

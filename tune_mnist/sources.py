@@ -1,15 +1,18 @@
-"""What our own sources define and import, and where a name in them leads. Nothing is imported."""
+"""What sources define and import, and where a name in them leads. Nothing is imported.
+
+Sources are ours, or those of a model of your own; both are "ours" below, what is installed is not.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ImportStatement = ast.Import | ast.ImportFrom
 
-_OURS = "tune_mnist"
+OURS = "tune_mnist"
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _PLACES = (ast.Attribute, ast.Subscript)
 
@@ -35,10 +38,29 @@ class Module:
 
 @dataclass(frozen=True)
 class Modules:
-    """The package's modules. Each is parsed when it is first asked for."""
+    """The package's modules, and those of others. Each is parsed when it is first asked for.
+
+    Args:
+        package: the folder of a `tune_mnist`.
+        others: returns the file or folder of another top-level module whose code counts, else None.
+    """
 
     package: Path
+    others: Callable[[str], Path | None] = lambda _: None
     parsed: dict[str, Module | None] = field(default_factory=dict)
+    places: dict[str, Path | None] = field(default_factory=dict)
+
+    def is_ours(self, dotted: str) -> bool:
+        """Return whether a dotted name begins at a module whose code counts."""
+        return self.place(dotted.partition(".")[0]) is not None
+
+    def place(self, top: str) -> Path | None:
+        """Return the file or folder of a top-level module; None if its code does not count."""
+        if top == OURS:
+            return self.package
+        if top not in self.places:
+            self.places[top] = self.others(top)
+        return self.places[top]
 
     def get(self, name: str) -> Module | None:
         """Return a module by its dotted name; None if it is none of ours."""
@@ -48,15 +70,16 @@ class Modules:
 
     def _parse(self, name: str) -> Module | None:
         first, *rest = name.split(".")
-        if first != _OURS:
+        place = self.place(first)
+        if place is None:
             return None
-        path = self.package.joinpath(*rest)
+        path = place.joinpath(*rest)
         is_package = path.is_dir()
         file = path / "__init__.py" if is_package else path.with_suffix(".py")
         if not file.is_file():
             return None
         package = name if is_package else name.rpartition(".")[0]
-        return _module(ast.parse(file.read_text("utf-8")), package)
+        return _module(ast.parse(file.read_bytes()), package, self.is_ours)
 
     def find(self, dotted: str, seen: frozenset[str] = frozenset()) -> list[Found]:
         """Return what a dotted name of ours may stand for, re-exports followed."""
@@ -73,7 +96,7 @@ class Modules:
         found = [Found(where, rest[0], rest[1:])] if rest[0] in module.defined else []
         for origin in module.imported.get(rest[0], []):
             found += self.find(".".join((origin, *rest[1:])), seen | {dotted})
-        return found or [Found(where)]
+        return found or [Found(where, attributes=rest)]
 
 
 @dataclass(frozen=True)
@@ -84,7 +107,7 @@ class Found:
         module: one of ours.
         name: defined at its top; "" stands for the module itself, or for a name that its source
             does not show.
-        attributes: what follows the name.
+        attributes: what follows the name, or the module.
     """
 
     module: str
@@ -92,7 +115,7 @@ class Found:
     attributes: Sequence[str] = ()
 
 
-def _module(tree: ast.Module, package: str) -> Module:
+def _module(tree: ast.Module, package: str, is_ours: Callable[[str], bool]) -> Module:
     module = Module(package)
     statements = list(_running(tree.body))
     for statement in statements:
@@ -104,7 +127,7 @@ def _module(tree: ast.Module, package: str) -> Module:
             elif isinstance(node, ImportStatement):
                 module.imports.append(node)
                 add_origins(node, package, module.imported)
-    module.effects.extend(one for one in statements if _acts(one, module))
+    module.effects.extend(one for one in statements if _acts(one, module, is_ours))
     return module
 
 
@@ -161,7 +184,7 @@ def base_of(node: ImportStatement, package: str) -> str | None:
     return ".".join((*parts[: len(parts) - node.level + 1], *filter(None, [node.module])))
 
 
-def _acts(statement: ast.stmt, module: Module) -> bool:
+def _acts(statement: ast.stmt, module: Module, is_ours: Callable[[str], bool]) -> bool:
     """Return whether a top-level statement may do more than define names.
 
     A function or class with a decorator of ours does: the decorator may enter it in a table.
@@ -179,11 +202,6 @@ def _acts(statement: ast.stmt, module: Module) -> bool:
         places = (node for node in ast.walk(statement) if isinstance(node, _PLACES))
         return any(isinstance(place.ctx, ast.Store) for place in places)
     return not isinstance(statement, ImportStatement)
-
-
-def is_ours(dotted: str) -> bool:
-    """Return whether a dotted name begins at our package."""
-    return dotted.partition(".")[0] == _OURS
 
 
 def dotted_name(node: ast.AST) -> str | None:

@@ -110,7 +110,8 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
     def standing(rows: Sequence[Sequence[Row]]) -> Standings:
         return standings([repeats(of_one) for of_one in rows], resolution=resolution)
 
-    with Writer(root, chosen.name, parameter_types(), resume=True) as writer:
+    columns = parameter_types(plan.space.model)
+    with Writer(root, chosen.name, columns, resume=True) as writer:
         _check_unchanged(prepared)
         added = {
             "request": asked(prepared.request),

@@ -265,5 +265,5 @@ def new_name(space: Space, data: str) -> str:
     now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     # A folder may be called anything, and two searches may start in the same second.
     about = re.sub(r"[^A-Za-z0-9.]+", "-", f"{space.name}-{data}").strip("-.")[:60]
-    letter = "" if about[:1].isalpha() else f"{space.model}-"  # a name begins with a letter
+    letter = "" if about[:1].isalpha() else "search-"  # a name begins with a letter
     return f"{letter}{about}-{now}-{secrets.token_hex(2)}"

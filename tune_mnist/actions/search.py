@@ -22,6 +22,7 @@ from tune_mnist.searching.on_ray.session.ray_session import check_running_ray
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.spaces import config_key
 from tune_mnist.store.plans import Run, SearchRecord
+from tune_mnist.store.reader import check_columns
 from tune_mnist.store.writer import SearchTakenError, Writer
 from tune_mnist.wording import clean, config_text, duration, percent
 
@@ -125,7 +126,9 @@ def run(prepared: Prepared, observer: Observer | None = None) -> Searched:
     plan, data, known = prepared.plan, prepared.data, prepared.known
     results, resumed = Path(prepared.request.results), known.earlier is not None
     check_running_ray(plan)
-    with Writer(results, prepared.name, parameter_types(), resume=resumed) as writer:
+    columns = parameter_types(plan.space.model)
+    check_columns(results, columns)
+    with Writer(results, prepared.name, columns, resume=resumed) as writer:
         if known.earlier is not None:
             check_unchanged(known.earlier, results)
         writer.write_search(recorded(prepared))

@@ -23,8 +23,9 @@ from typing import Any
 
 from tune_mnist.actions.preparing import asked_space, new_name, store_folder
 from tune_mnist.actions.requests import SearchRequest
+from tune_mnist.code_hash import own_modules
 from tune_mnist.errors import InputError, input_error
-from tune_mnist.searching.on_ray.session.cluster import SHIPPED
+from tune_mnist.searching.on_ray.session.cluster import shipped
 from tune_mnist.searching.on_ray.session.jobs import job_client, lost_connection, send
 from tune_mnist.spaces import find_space
 from tune_mnist.store.catalog import list_searches
@@ -104,7 +105,7 @@ def submit(request: SearchRequest) -> Job:
         sent.pop("resume", None)
         (Path(folder) / REQUEST).write_text(json.dumps(sent), "utf-8")
         how = {
-            "runtime_env": {"working_dir": folder, **SHIPPED},
+            "runtime_env": {"working_dir": folder, **shipped(own_modules(space.model))},
             "metadata": {_OF: name},
         }
         send(client, entrypoint=_entrypoint(), submission_id=job, **how)

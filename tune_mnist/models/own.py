@@ -12,7 +12,7 @@ import re
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module, invalidate_caches
@@ -39,18 +39,19 @@ class _Loaded:
 
     Args:
         model: a `ModelDescription`.
-        folder: of the space file; None if there was none.
+        folders: where it was looked for, beside what is installed and the current folder.
         files: each file of its code that was imported, with its time and size.
     """
 
     model: Any
-    folder: Path | None
+    folders: tuple[Path, ...]
     files: dict[Path, tuple[int, int] | None]
 
-    def fresh(self, folder: Path | None) -> bool:
-        """Return whether it is what loading it again from this folder would give."""
-        same = folder is None or folder == self.folder
-        return same and all(_state(file) == state for file, state in self.files.items())
+    def fresh(self, folders: tuple[Path, ...]) -> bool:
+        """Return whether it is what loading it again from these folders would give."""
+        return folders in ((), self.folders) and all(
+            _state(file) == state for file, state in self.files.items()
+        )
 
 
 _LOADED: dict[str, _Loaded] = {}
@@ -88,25 +89,27 @@ def loaded(name: str) -> Any:
     return _LOADED[name].model
 
 
-def load(name: str, folder: Path | None = None) -> None:
+def load(name: str, folders: Iterable[Path] = (), path: str | None = None) -> None:
     """Import a model, or import it again if its files have changed.
 
     Args:
-        name: one that `path_of` knows.
-        folder: of the space file that names it; None if it is looked for without one.
+        name: in space files and in the store.
+        folders: where to look for its modules too, before the current folder: that of the space
+            file, if there is one.
+        path: "package.module:name"; None asks `path_of`.
 
     Raises: InputError: it cannot be imported, or is no model. The fault has the key `model`, and
         names no file.
     """
-    path = path_of(name)
+    path = path or path_of(name)
     if path is None:
         raise input_error("", f"{name!r} is not a model", nearest(name, entry_points()), "model")
-    folder = folder.resolve() if folder else None
+    places = tuple(folder.resolve() for folder in folders)
     known = _LOADED.get(name)
-    if known and known.fresh(folder):
+    if known and known.fresh(places):
         return
     module, _, attribute = path.partition(":")
-    look_in([folder, _current_folder()])
+    _look_in([*places, _current_folder()])
     for old in _IMPORTED:
         sys.modules.pop(old, None)
     _IMPORTED.clear()
@@ -117,10 +120,10 @@ def load(name: str, folder: Path | None = None) -> None:
     file = getattr(sys.modules[module], "__file__", None) or ""
     model = import_module(_MADE_IN).model_of(found, name, (module, attribute), file)
     files = {Path(one): _state(Path(one)) for one in {*new.values(), file} if one}
-    _LOADED[name] = _Loaded(model, folder, files)
+    _LOADED[name] = _Loaded(model, places, files)
 
 
-def look_in(folders: list[Path | None]) -> None:
+def _look_in(folders: Iterable[Path | None]) -> None:
     """Let Python find modules in these folders too, after all others; forget the earlier ones."""
     for old in _ADDED:
         if old in sys.path:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
 from tune_mnist.errors import input_error, nearest
@@ -93,6 +94,19 @@ def is_at_hand(name: object) -> bool:
     return name in model_names() or (isinstance(name, str) and own.is_loaded(name))
 
 
+def import_model(name: str, folders: Iterable[Path] = ()) -> None:
+    """Import a model of your own, again if its files have changed; nothing for one that ships.
+
+    Args:
+        name: that `is_model` accepts.
+        folders: where to look for it too, before the current folder.
+
+    Raises: InputError: it cannot be imported; the fault's key is `model`.
+    """
+    if name not in model_names():
+        own.load(name, folders)
+
+
 def find_model(name: str) -> ModelDescription:
     """Return a model. Raises: InputError: there is none of this name, or it cannot be imported."""
     if name in model_names():
@@ -118,7 +132,7 @@ def parameter_types(*models: str) -> dict[str, type]:
     gamma is text there: "scale" or "0.001". The configuration itself keeps the float.
 
     Args:
-        models: of your own, beside those that ship; a column of these keeps its type.
+        models: others, of your own, beside those that ship; a column of these keeps its type.
     """
     return {
         name: hyperparameter.types[0]

@@ -15,8 +15,7 @@ from pydantic import Field
 
 from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.models.hyperparameters import shown
-from tune_mnist.models import own
-from tune_mnist.models.registry import find_model, is_model, model_names
+from tune_mnist.models.registry import find_model, import_model, is_model
 from tune_mnist.spaces.checks import contradictions
 from tune_mnist.spaces.domains import Section
 from tune_mnist.spaces.goals import read_constraints, read_objectives
@@ -166,8 +165,7 @@ def _known_model(named: Any, folder: Path) -> str | None:
     """
     if not isinstance(named, str) or not is_model(named):
         return None
-    if named not in model_names():
-        own.load(named, folder)
+    import_model(named, [folder])
     return named
 
 

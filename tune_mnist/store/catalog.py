@@ -213,6 +213,11 @@ def _may_be_added(name: str) -> bool:
     return name != SEARCH.name and _COLUMN.fullmatch(name) is not None
 
 
+def same_family(one: pa.DataType, other: pa.DataType) -> bool:
+    """Return whether added columns of these types can be read together."""
+    return _family(one) == _family(other)
+
+
 def _family(type_: pa.DataType) -> str:
     """Return what an added column holds; files that agree on it can be read together."""
     if pa.types.is_signed_integer(type_) or pa.types.is_floating(type_):

@@ -26,17 +26,19 @@ from tune_mnist.store.catalog import (
     not_in_store,
     readable,
     readable_all,
+    same_family,
     search_files,
     stored_schema,
     without_foreign,
 )
-from tune_mnist.store.layout import RowKind
+from tune_mnist.store.layout import RowKind, kind_folder, records_folder
 from tune_mnist.store.rules import without_broken
-from tune_mnist.store.schema import DECLARED, TRIALS
+from tune_mnist.store.schema import ARROW_TYPES, DECLARED, TRIALS
 from tune_mnist.store.selection import EVERYTHING, Selection
 from tune_mnist.store.top import Query, best_rows
 
 __all__ = [
+    "check_columns",
     "list_searches",
     "read_data_names",
     "read_reports",
@@ -88,6 +90,31 @@ def read_reports(root: Path, *, search: str | None = None) -> pa.Table:
     Raises: InputError: there is no store, or no such search.
     """
     return without_foreign(lambda out: _read(root, "reports", search, None, _EVERY, out))
+
+
+def check_columns(root: Path, parameters: Mapping[str, type]) -> None:
+    """Check that the store's hyperparameters are of these types, as far as it has them.
+
+    Args:
+        root: the store's folder; there may be no store yet.
+        parameters: the name and Python type of each hyperparameter.
+
+    Raises: InputError: a model of your own has used the name for something else, so that nobody
+        could read both together.
+    """
+    if not kind_folder(root, "trials").is_dir() or not records_folder(root).is_dir():
+        return
+    there = without_foreign(lambda out: _newest_schema(root, out))
+    for name, type_ in parameters.items():
+        index, wanted = there.get_field_index(f"config.{name}"), ARROW_TYPES[type_]
+        if index >= 0 and not same_family(there.types[index], wanted):
+            problem = f"{name} is {wanted} here, and {there.types[index]} in the store's trials"
+            raise input_error("`results`", problem, f"rename {name}, or use another folder")
+
+
+def _newest_schema(root: Path, out: set[Path]) -> pa.Schema:
+    newest = [files[-1] for _, files in search_files(root, "trials", None)]
+    return stored_schema("trials", [file for file in newest if file not in out])
 
 
 def top_trials(

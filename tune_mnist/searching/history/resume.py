@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, create_trial
@@ -21,7 +21,8 @@ from pydantic.main import IncEx
 
 from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
-from tune_mnist.errors import input_error, warn_skipped
+from tune_mnist.errors import InputError, input_error, warn_skipped
+from tune_mnist.models.registry import import_model
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.history.proposed import Proposed, proposed
 from tune_mnist.searching.observer import Row
@@ -126,13 +127,24 @@ class Earlier:
 def searched_space(record: SearchRecord) -> Space:
     """Return the space that a search of the store had.
 
-    Raises: InputError: another version wrote it.
+    A model of your own is imported.
+
+    Raises: InputError: another version wrote it, or its model cannot be imported here.
     """
     try:
-        return Space.model_validate(record.space)
+        space = Space.model_validate(record.space)
     except ValidationError as error:
         problem = f"its space cannot be read by this version: {error.errors()[0]['msg']}"
         raise input_error(record.search, problem, "run the search again") from None
+    try:
+        import_model(space.model)
+    except InputError as error:
+        was = f"; its code was in {record.model_file}" if record.model_file else ""
+        raise InputError(
+            replace(fault, where=record.search, key="", problem=f"{fault.problem}{was}")
+            for fault in error.faults
+        ) from None
+    return space
 
 
 def earlier_runs(root: Path, name: str) -> Earlier:

@@ -76,7 +76,10 @@ def trial_error(trial: Trial) -> Exception | None:
     pickled = trial.pickled_error_file  # Tune pickles no error of Ray's memory monitor
     if pickled is None or not _closed_to_others(Path(pickled)):
         return _told(Path(trial.error_file).read_text("utf-8", "replace"))
-    error: Exception = cloudpickle.loads(Path(pickled).read_bytes())
+    try:
+        error: Exception = cloudpickle.loads(Path(pickled).read_bytes())
+    except Exception:  # not every class of errors can be read back
+        return _told(Path(trial.error_file).read_text("utf-8", "replace"))
     return error
 
 

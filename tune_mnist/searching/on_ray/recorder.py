@@ -11,7 +11,7 @@ from typing import Any
 
 from ray.tune.experiment import Trial
 
-from tune_mnist.code_hash import code_hash
+from tune_mnist.code_hash import code_hash, libraries_of
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import git_commit, host, versions
 from tune_mnist.searching.history.memory import Past
@@ -86,7 +86,7 @@ class Recorder:
             "space": plan.space.name,
             "model": plan.space.model,
             "seed": plan.space.search.seed,
-            "versions": json.dumps(versions(), sort_keys=True),
+            "versions": json.dumps(versions() | libraries_of(plan.space.model), sort_keys=True),
             "git_commit": git_commit(),
             "code_hash": code_hash(plan.space.model),
         }

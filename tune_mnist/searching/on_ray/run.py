@@ -26,6 +26,7 @@ from tune_mnist.searching.on_ray.ending import Ending, Outcome, StopAll
 from tune_mnist.searching.on_ray.events import TrialEvents
 from tune_mnist.searching.on_ray.failure import errors_end_one_trial
 from tune_mnist.searching.on_ray.node_gram import node_grams
+from tune_mnist.searching.on_ray.own_code import own_code
 from tune_mnist.searching.on_ray.recorder import Recorder
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS, remember
 from tune_mnist.searching.on_ray.scratch import remove_leftovers, scratch_folder
@@ -226,6 +227,7 @@ class SearchRun:
             lengths=self._plan.lengths,
             save_every_s=_save_every_s(space),
             versions=versions() if self._plan.cluster else None,
+            code=own_code(space.model),
         )
 
     @contextmanager

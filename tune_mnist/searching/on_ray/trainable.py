@@ -18,6 +18,7 @@ from typing import Any
 from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import cpu_name, gpu_name, host, versions
+from tune_mnist.searching.on_ray.own_code import OwnCode
 from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.searching.on_ray.shared_gram import NodeFolder
 from tune_mnist.searching.planning.plan import views
@@ -43,6 +44,7 @@ class Shared:
         save_every_s: least seconds between two saved states of a trial; 0 saves one with each
             measurement, None saves none.
         versions: of the driver's libraries, on a cluster, whose nodes may have others; else None.
+        code: of a model of your own.
     """
 
     data: Dataset
@@ -53,6 +55,7 @@ class Shared:
     rungs: tuple[float, ...] = ()
     save_every_s: float | None = None
     versions: dict[str, str] | None = None
+    code: OwnCode | None = None
 
 
 def run_trial(trial: dict[str, Any], shared: Shared) -> None:
@@ -71,6 +74,8 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     import ray
     from ray import tune
 
+    if shared.code:
+        shared.code.arrive()
     config = dict(trial["hyperparameters"])
     if searched_in(shared.space, config, shared.device) is None:
         raise ValueError(f"{config} is not in the search space")

@@ -26,6 +26,7 @@ from tune_mnist.spaces import Config, Device, Space, collapsed, possible_values,
 from tune_mnist.store.plans import Granted, SearchRecord
 from tune_mnist.training.images import LARGEST_KEPT, View
 from tune_mnist.training.model import Engine, Planned, find_model
+from tune_mnist.wording import displayed
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Plan:
             versions=versions(),
             git_commit=git_commit(),
             code_hash=code_hash(self.space.model),
+            model_file=displayed(find_model(self.space.model).file),
             started=datetime.now(timezone.utc).isoformat(),
         )
 
@@ -128,7 +130,8 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int | None, machine: Ma
             that never fits, a search without an end, a sampler or scheduler that cannot work on
             the space.
     """
-    notes: list[str] = []
+    model = find_model(space.model)
+    notes = [f"{model.name}: the code in {model.file}"] if model.file else []
     gpus = _usable_gpus(space, gpus, machine, notes)
     cores = _usable_cpus(cpus, machine, notes)
     device: Device = "gpu" if gpus else "cpu"

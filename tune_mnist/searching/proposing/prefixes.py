@@ -28,8 +28,8 @@ MAX_LISTED = 100_000
 def shared_lengths(space: Space, device: Device) -> tuple[int, ...]:
     """Return the epochs at which a longer training stands for a shorter trial; () if none does.
 
-    Nothing is shared if `search.share` is off, if the model does not measure shorter trainings, for a
-    space that is too large to list, and under a scheduler that changes a running trial.
+    Nothing is shared if `search.share` is off, if the model does not measure shorter trainings,
+    for a space that is too large to list, and under a scheduler that changes a running trial.
 
     Args:
         space: as read.

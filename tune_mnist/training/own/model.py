@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from tune_mnist.errors import InputError, input_error
+from tune_mnist.errors import input_error
 from tune_mnist.models.registry import Definition
 from tune_mnist.training.model import Model, Trainer
 from tune_mnist.training.own.parameters import OF_IMAGES, domains, read_parameters
@@ -29,16 +29,17 @@ class OwnModel(Model):
     """A model of your own.
 
     Args:
-        definition: what the space file names, where the code hash begins.
+        definitions: what the space file names, then the type of its configurations: where the
+            code hash begins.
         (The others are `Model`'s.)
     """
 
-    definition: Definition
+    definitions: tuple[Definition, ...]
 
     @property
     def roots(self) -> tuple[Definition, ...]:
         """Where the code that can change its results begins: yours, and what calls it."""
-        return (self.definition, (__name__, "Function"), (__name__, "Checked"))
+        return (*self.definitions, (__name__, "Function"), (__name__, "Checked"))
 
 
 def model_of(found: Any, name: str, definition: Definition, file: str) -> OwnModel:
@@ -54,8 +55,8 @@ def model_of(found: Any, name: str, definition: Definition, file: str) -> OwnMod
     """
     if isinstance(found, Model):
         given = {one.name: getattr(found, one.name) for one in dataclasses.fields(Model)}
-        own = {"name": name, "train": Checked(found.train), "file": file, "definition": definition}
-        return OwnModel(**{**given, **own})
+        own = {"name": name, "train": Checked(found.train), "file": file}
+        return OwnModel(**{**given, **own}, definitions=(definition,))
     if not inspect.isfunction(found):
         kind = "a class" if inspect.isclass(found) else f"a {type(found).__name__}"
         fix = "name a function train(config, data, report), or a tune_mnist.training.model.Model"
@@ -82,7 +83,7 @@ def _of_function(
         resumable=abilities.resumable,
         searched=domains(config),
         file=file,
-        definition=definition,
+        definitions=(definition, (config.__module__, config.__qualname__.partition(".")[0])),
     )
 
 
@@ -130,7 +131,6 @@ class Function:
         """Train one configuration; `random`, NumPy, torch and the threads are set, then reset."""
         from time import perf_counter
 
-        from tune_mnist.training.measurement import PARTS
         from tune_mnist.training.own.reporter import Reporter, Restored, Task
         from tune_mnist.training.own.states import drawing, load_state
 

@@ -105,7 +105,9 @@ def _parameter(field: Field[Any], hint: Any) -> Hyperparameter:
     kind, bounds, meaning, optional = _parts(hint)
     words = tuple(get_args(kind)) if get_origin(kind) is Literal else ()
     if words and not all(isinstance(word, str) for word in words):
-        raise _UnusableError(f"is {shown(words)}, and only texts can be a Literal", "use int and Range")
+        raise _UnusableError(
+            f"is {shown(words)}, and only texts can be a Literal", "use int and Range"
+        )
     type_: Any = str if words else kind
     if type_ not in (bool, int, float) and not words:
         problem = f"is of type {getattr(kind, '__name__', kind)}"
@@ -156,9 +158,13 @@ def _check_bounds(type_: type, bounds: Range | None) -> None:
     if not all(type(one) in (int, float) and abs(one) < 1e300 for one in numbers):
         raise _UnusableError(f"has the bounds {shown(numbers)}", "give two numbers")
     if type_ is int and not all(one == int(one) for one in numbers):
-        raise _UnusableError(f"is a whole number with the bounds {shown(numbers)}", "use whole numbers")
+        raise _UnusableError(
+            f"is a whole number with the bounds {shown(numbers)}", "use whole numbers"
+        )
     if bounds.low >= bounds.high:
-        raise _UnusableError(f"has low {bounds.low}, which is not below high, {bounds.high}", _EXAMPLE)
+        raise _UnusableError(
+            f"has low {bounds.low}, which is not below high, {bounds.high}", _EXAMPLE
+        )
     if bounds.log and bounds.low <= 0:
         raise _UnusableError(f"is log with low {bounds.low}", "give a low above 0")
 
@@ -174,7 +180,6 @@ def _check_column(name: str, type_: type) -> None:
 
 
 def _with_default(one: Hyperparameter, field: Field[Any], optional: bool) -> Hyperparameter:
-
     if field.default is MISSING:
         raise _UnusableError("has no default", "give it one, with which the model trains well")
     if field.default is None and optional:

@@ -290,7 +290,7 @@ def _classes_of(predicted: Any, images: int, classes: int) -> Labels:
         raise ValueError(f"predict returned the shape {found.shape}, not {wanted}{hint}")
     if not np.issubdtype(found.dtype, np.integer):
         raise ValueError(f"predict returned {found.dtype}, not class numbers")
-    if images and not (0 <= found.min() and found.max() < classes):
+    if images and not (found.min() >= 0 and found.max() < classes):
         problem = f"predict returned classes from {found.min()} to {found.max()}"
         raise ValueError(f"{problem}; there are {classes}, numbered from 0")
     return found.astype(np.int64)

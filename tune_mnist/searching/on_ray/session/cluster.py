@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,7 @@ from tune_mnist.wording import error_text
 ANSWERS_WITHIN_S = 5.0
 """A cluster's head accepts a connection within so many seconds."""
 
-SHIPPED = {"py_modules": [str(Path(__file__).resolve().parents[3])], "excludes": ["__pycache__"]}
-"""How Ray sends our own package to the nodes, as a part of its runtime_env."""
+_PACKAGE = Path(__file__).resolve().parents[3]
 
 _ADDRESS = "use auto or host:port, for example `address=10.0.0.1:6379`"
 TOKEN = (
@@ -156,16 +155,25 @@ class _ClusterJob(JobConfig):
         return serialized
 
 
+def shipped(modules: Iterable[Path]) -> dict[str, Any]:
+    """Return how Ray sends our package and these modules to nodes: a part of its runtime_env."""
+    return {"py_modules": [str(_PACKAGE), *map(str, modules)], "excludes": ["__pycache__"]}
+
+
 @contextmanager
-def joined(cluster: Cluster) -> Iterator[Any]:
+def joined(cluster: Cluster, modules: Iterable[Path] = ()) -> Iterator[Any]:
     """Join a cluster for the block, and give Ray's context. Its nodes get our package.
+
+    Args:
+        cluster: to join.
+        modules: files and folders of others that the nodes get too.
 
     Raises: InputError: it refuses us, or is gone.
     """
     try:
         context = ray.init(
             address=cluster.address,
-            job_config=_ClusterJob(runtime_env=_runtime_env()),
+            job_config=_ClusterJob(runtime_env=_runtime_env(modules)),
             log_to_driver=False,
             logging_level=logging.CRITICAL,
         )
@@ -178,12 +186,12 @@ def joined(cluster: Cluster) -> Iterator[Any]:
     yield context
 
 
-def _runtime_env() -> dict[str, Any]:
-    """Return how the nodes get our package; in a job of Ray's, the job has sent it already."""
+def _runtime_env(modules: Iterable[Path]) -> dict[str, Any]:
+    """Return how the nodes get the code; in a job of Ray's, the job has sent it already."""
     job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR) or "{}")
     if (job.get("runtime_env") or {}).get("py_modules"):
         return {}
-    return SHIPPED
+    return shipped(modules)
 
 
 def lost(cluster: Cluster) -> InputError:

@@ -11,9 +11,10 @@ from ray._private import state
 from ray.exceptions import GetTimeoutError, RayTaskError, RuntimeEnvSetupError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from tune_mnist.code_hash import libraries_of
 from tune_mnist.errors import Fault, InputError
-from tune_mnist.models.registry import find_model
 from tune_mnist.provenance import versions
+from tune_mnist.searching.on_ray.own_code import OwnCode, own_code
 from tune_mnist.searching.on_ray.session.cluster import answers
 from tune_mnist.searching.planning.plan import Plan
 
@@ -77,8 +78,10 @@ def nodes_for(plan: Plan) -> list[dict[str, Any]]:
 
 
 @ray.remote(num_cpus=0, max_retries=0)
-def _look(folder: Path | None) -> tuple[dict[str, str], bool]:
-    """Return a node's versions, and whether it sees a folder."""
+def _look(folder: Path | None, code: OwnCode | None) -> tuple[dict[str, str], bool]:
+    """Return a node's versions, and whether it sees a folder; import a model of your own."""
+    if code:
+        code.arrive()
     return versions(), folder is None or folder.is_dir()
 
 
@@ -92,8 +95,10 @@ def check_nodes(plan: Plan, folder: Path | None) -> None:
     Raises: InputError: a node lacks a library or does not see the folder, or cannot run our code.
     """
     nodes = nodes_for(plan)
+    code = own_code(plan.space.model)
     looks = [
-        _look.options(scheduling_strategy=on_node(one["NodeID"])).remote(folder) for one in nodes
+        _look.options(scheduling_strategy=on_node(one["NodeID"])).remote(folder, code)
+        for one in nodes
     ]
     ray.wait(looks, num_returns=len(looks), timeout=LOOKED_AT_WITHIN_S)
     faults: list[Fault] = []
@@ -120,7 +125,7 @@ def _problem(plan: Plan, folder: Path | None, look: Any) -> tuple[str, str] | No
     except Exception as error:
         return f"cannot run our code: {_first(error)}", "look at its logs"
     ours = versions()
-    needed = [name for name in find_model(plan.space.model).libraries if name in ours]
+    needed = [name for name in libraries_of(plan.space.model) if name in ours]
     if missing := [name for name in needed if name not in found]:
         return f"lacks {', '.join(missing)}", _INSTALL
     if not sees:

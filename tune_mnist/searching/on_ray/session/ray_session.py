@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tune_mnist.code_hash import own_modules
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.searching.on_ray.scratch import scratch_folder
@@ -52,7 +53,7 @@ def ray_session(
     if ray.is_initialized():
         yield
     elif plan.cluster:
-        with _cluster_session(plan.cluster, on_dashboard):
+        with _cluster_session(plan.cluster, own_modules(plan.space.model), on_dashboard):
             yield
     else:
         with _own_session(plan, data, on_dashboard):
@@ -77,13 +78,13 @@ def _settle() -> None:
 
 @contextmanager
 def _cluster_session(
-    cluster: Cluster, on_dashboard: Callable[[str], None] | None
+    cluster: Cluster, modules: Sequence[Path], on_dashboard: Callable[[str], None] | None
 ) -> Iterator[None]:
     import ray
 
     from tune_mnist.searching.on_ray.session.cluster import ANSWERS_WITHIN_S, answers, joined
 
-    with joined(cluster) as context:
+    with joined(cluster, modules) as context:
         try:
             if on_dashboard is not None:
                 if not context.dashboard_url:

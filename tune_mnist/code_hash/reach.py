@@ -1,12 +1,6 @@
-"""A hash of the code that can change a trial's result; the store's rows carry it.
+"""What a training reaches, as syntax trees: names are followed, and what they stand for is written.
 
-It is made of syntax trees, not of files. It starts at a model's trainer, follows names through our
-own modules, and hashes every function, class and constant that it reaches. A moved or renamed file,
-a comment or a docstring leaves it as it is; a changed constant does not. The versions of the
-libraries that compute are hashed too.
-
-How images are read is left out: the data hash already covers the images, labels and split
-themselves (docs/decisions/012-code-hash.md).
+`docs/decisions/012-code-hash.md` says what counts and what does not.
 """
 
 from __future__ import annotations
@@ -16,13 +10,12 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tune_mnist.models.registry import Definition, find_model
+from tune_mnist.models.registry import Definition
 from tune_mnist.sources import (
+    OURS,
     Found,
     ImportStatement,
     Module,
@@ -30,38 +23,10 @@ from tune_mnist.sources import (
     add_origins,
     base_of,
     dotted_name,
-    is_ours,
     says_nothing,
 )
 
-# A training receives a Dataset and TrainOptions, and may call their methods without naming them.
-_EVERY_MODEL: tuple[Definition, ...] = (
-    ("tune_mnist.training.ladder", "train_ladder"),
-    ("tune_mnist.training.options", "TrainOptions"),
-    ("tune_mnist.datasets.dataset", "Dataset"),
-)
 _WORDS = "tune_mnist.errors"  # how a fault is worded changes no result
-
-
-@cache
-def code_hash(model: str) -> str:
-    """Return the hash of what can change the result of a model's trials: 16 hex digits."""
-    digest = hashlib.sha256(hash_of(Path(__file__).parent, roots_of(model)).encode())
-    for name in find_model(model).libraries:
-        digest.update(f"{name}={_version(name)}\0".encode())
-    return digest.hexdigest()[:16]
-
-
-def roots_of(model: str) -> tuple[Definition, ...]:
-    """Return where a model's training begins."""
-    return (*find_model(model).roots, *_EVERY_MODEL)
-
-
-def _version(library: str) -> str:
-    try:
-        return metadata.version(library)
-    except metadata.PackageNotFoundError:
-        return "none"
 
 
 def hash_of(package: Path, roots: Iterable[Definition]) -> str:
@@ -69,7 +34,7 @@ def hash_of(package: Path, roots: Iterable[Definition]) -> str:
 
     Raises: KeyError: a root does not exist.
     """
-    return reach(package, roots).digest
+    return reach(package, roots, lambda _: None).digest
 
 
 @dataclass(frozen=True)
@@ -80,25 +45,31 @@ class Reach:
         digest: its hash, in hex.
         definitions: our functions, classes and constants.
         libraries: the top-level modules of others that these name.
+        places: the files and folders of the top-level modules of your own.
     """
 
     digest: str
     definitions: frozenset[Definition]
     libraries: frozenset[str]
+    places: frozenset[Path]
 
 
-def reach(package: Path, roots: Iterable[Definition]) -> Reach:
-    """Follow names from the roots; see `hash_of`."""
-    writer = _Writer(Modules(package))
+def reach(
+    package: Path, roots: Iterable[Definition], others: Callable[[str], Path | None]
+) -> Reach:
+    """Follow names from the roots; see `hash_of`.
+
+    Args:
+        others: see `Modules`.
+    """
+    writer = _Writer(Modules(package, others))
     for where, name in roots:
-        module = writer.modules.get(where)
-        if module is None or name not in module.defined:
-            raise KeyError(f"{where} defines no {name}")
-        writer.number((where, name))
+        writer.begin(where, name)
     writer.write_all()
+    places = frozenset(filter(None, writer.modules.places.values()))
     text = "\n".join(writer.tokens).encode("utf-8", "surrogatepass")
     digest = hashlib.sha256(text).hexdigest()
-    return Reach(digest, frozenset(writer.numbers), frozenset(writer.libraries))
+    return Reach(digest, frozenset(writer.numbers), frozenset(writer.libraries), places)
 
 
 @dataclass(frozen=True)
@@ -145,6 +116,18 @@ class _Writer:
         self._left: deque[Definition] = deque()
         self._imported: set[str] = set()
         self._effects: list[tuple[str, ast.stmt]] = []
+
+    def begin(self, where: str, name: str) -> None:
+        """Reach what a name stands for in a module. Raises: KeyError: there is none."""
+        module = self.modules.get(where)
+        if not self.modules.is_ours(where):  # the type of a configuration, from a library
+            self.libraries.add(where.partition(".")[0])
+            return
+        if module is None or not {name, "*"} & {*module.defined, *module.imported}:
+            raise KeyError(f"{where} defines no {name}")
+        self._import(where)
+        for found in self.modules.find(f"{where}.{name}"):
+            self._say(found)
 
     def number(self, definition: Definition) -> int:
         """Return the number of a definition; a new one will be written."""
@@ -248,7 +231,7 @@ class _Writer:
         others = []
         for origin in scope.imported.get(first, ()):
             whole = ".".join((origin, *rest))
-            if is_ours(origin):
+            if self.modules.is_ours(origin):
                 found += self.modules.find(whole)
             else:
                 others.append(f"library {whole}")
@@ -260,6 +243,8 @@ class _Writer:
         after = "".join(f".{one}" for one in found.attributes)
         if found.module == _WORDS:
             return f"words {found.name}{after}"
+        if found.module == OURS:  # its names are loaded when they are used
+            return f"public {found.name}{after}"
         if not found.name:
             return self._all_of(found.module)
         return f"ours {self.number((found.module, found.name))}{after}"
@@ -273,11 +258,15 @@ class _Writer:
         value = node.value
         if isinstance(value, str) and scope.worded:
             value = ""
-        elif isinstance(value, str) and is_ours(value) and self.modules.get(value):
-            self.tokens.append(self._all_of(value))  # a module that will be imported by its name
+        elif isinstance(value, str) and self._is_module(value):
+            self.tokens.append(self._all_of(value))
             return True
         self.tokens.append(f"constant {value!r}")  # None stands for an absent field too
         return True
+
+    def _is_module(self, text: str) -> bool:
+        """Return whether a text is the name of one of our modules: it will be imported by it."""
+        return text.partition(".")[0] == OURS and self.modules.get(text) is not None
 
     def _write_joined(self, _node: ast.JoinedStr, scope: _Scope) -> bool:
         if scope.worded:
