@@ -62,6 +62,10 @@ class InputError(Exception):
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
+    def located(self, where: object) -> InputError:
+        """Return the same error with every fault in this file or search."""
+        return InputError(replace(fault, where=str(where)) for fault in self.faults)
+
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Fault, ...]]]:
         return type(self), (self.faults,)
 

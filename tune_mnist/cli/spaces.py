@@ -56,9 +56,34 @@ def show(
 
 @spaces_app.command()
 def check(file: Annotated[Path, typer.Argument(help="A space file of your own.")]) -> None:
-    """Validate a space file and say what it would search."""
+    """Validate a space file, say what it would search, and try out a model of your own."""
     _print_facts(file)
+    _try_out(file)
     say(f"{file}: ok")
+
+
+def _try_out(file: Path) -> None:
+    """Train one configuration of a model of your own on a few digits."""
+    from tune_mnist.errors import InputError
+    from tune_mnist.models.registry import find_model
+    from tune_mnist.spaces import config_key, read_space
+    from tune_mnist.wording import config_text, duration, percent
+
+    space = read_space(file)
+    if not find_model(space.model).file:
+        return
+    from tune_mnist.actions.dry_run import IMAGES, dry_run
+
+    try:
+        tried = dry_run(space)
+    except InputError as error:
+        raise error.located(file) from error
+    config, accuracy = config_text(config_key(tried.config)), tried.measurement["val_accuracy"]
+    say(f"# {space.model}: the code in {find_model(space.model).file}")
+    say(
+        f"# tried out on {IMAGES} digits: {config}: validation {percent(accuracy)},"
+        f" {duration(tried.seconds)}"
+    )
 
 
 def _print_facts(path: Path) -> None:

@@ -108,7 +108,7 @@ def read_space(path: Path, own: Overrides | None = None) -> Space:
     try:
         space = _space(tree, space_name(path), path.parent)
     except InputError as error:
-        raise InputError(replace(fault, where=str(path)) for fault in error.faults) from None
+        raise error.located(path) from None
     changed = _changed(space, own)
     if faults := contradictions(changed):
         given = own.given()

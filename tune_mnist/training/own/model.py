@@ -139,7 +139,7 @@ class Function:
         saved = load_state(options.restore, self.name) if options.restore else None
         restored = Restored(**{key: saved[key] for key in Restored.KEYS}) if saved else Restored()
         task = Task(self.name, images, fraction, own.get("epochs"), self.abilities, report)
-        with _limited(options), drawing(options.seed, saved and saved["random"]):
+        with _limited(options), drawing(options.seed):
             settings = self.config(**own)
             reporter = Reporter(task, options, restored, perf_counter() - began)
             self.train(settings, _visible(images), reporter)

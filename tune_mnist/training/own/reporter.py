@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Protocol, TypeVar, cast
@@ -24,7 +24,7 @@ from tune_mnist.training.measurement import (
     confusion,
 )
 from tune_mnist.training.options import TrainOptions
-from tune_mnist.training.own.states import save_state
+from tune_mnist.training.own.states import save_state, set_draws
 
 Labels = npt.NDArray[np.int64]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -77,7 +77,8 @@ def trainer(
 
     Args:
         on_gpu: it computes on `report.device`, which may be "cuda".
-        resumable: it passes `state` to `report`, and continues from `report.state` if there is one.
+        resumable: it passes `state` to `report`, continues from `report.state` if there is one,
+            and loops over `report.epochs()`.
         has_loss: it passes `train_loss` and `val_loss` to `report`; they can be objectives.
     Returns: a decorator, which returns the function itself.
     """
@@ -139,13 +140,15 @@ class Restored:
         state: as the function reported it.
         done: epochs done.
         times: seconds so far, by part.
+        random: the state of the random generators.
     """
 
-    KEYS: ClassVar = ("state", "done", "times")
+    KEYS: ClassVar = ("state", "done", "times", "random")
 
     state: Any = None
     done: int = 0
     times: Mapping[Part, float] | None = None
+    random: Mapping[str, Any] | None = None
 
 
 class Reporter:
@@ -172,9 +175,25 @@ class Reporter:
         self.state = restored.state
         self.done = restored.done
         self._task = task
+        self._random = restored.random
         times = dict(restored.times or dict.fromkeys(PARTS, 0.0))
         times["setup_s"] += setup_s
         self._progress = _Progress(self.done, times)
+
+    def epochs(self) -> Iterator[int]:
+        """Yield the number of each epoch that is left: 1, 2, ... for a new training.
+
+        Before the first of a training that is continued, the random numbers continue too. So a
+        training that was interrupted ends as one that was not.
+
+        Raises: ValueError: the config has no `epochs`.
+        """
+        last = self._task.epochs
+        if last is None:
+            raise ValueError(f"the config of {self._task.name} has no `epochs`; add them")
+        if self._random:
+            set_draws(self._random)
+        yield from range(self.done + 1, last + 1)
 
     def __call__(
         self,
@@ -245,7 +264,7 @@ class Reporter:
             raise ValueError(f"{problem}; report once, or add epochs")
         if task.epochs is not None and step > task.epochs:
             problem = f"{task.name} reports epoch {step} of {task.epochs}"
-            raise ValueError(f"{problem}; train for range(report.done, config.epochs)")
+            raise ValueError(f"{problem}; loop over report.epochs()")
         if state is not None and not task.abilities.resumable:
             raise ValueError(f"{task.name} reports a state; mark it @trainer(resumable=True)")
         if task.abilities.has_loss and not {"train_loss", "val_loss"} <= known.keys():

@@ -70,24 +70,18 @@ def load_state(folder: Path, name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def drawing(seed: int, saved: Mapping[str, Any] | None) -> Iterator[None]:
-    """Seed `random`, NumPy and torch inside the block, or continue the draws that were saved.
-
-    Afterwards they go on as if nothing had been drawn.
-    """
+def drawing(seed: int) -> Iterator[None]:
+    """Seed `random`, NumPy and torch; after the block they continue as if nothing was drawn."""
     import torch
 
     before = _draws()
-    if saved:
-        _set_draws(saved)
-    else:
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
     try:
         yield
     finally:
-        _set_draws(before)
+        set_draws(before)
 
 
 def _draws() -> dict[str, Any]:
@@ -106,7 +100,8 @@ def _draws() -> dict[str, Any]:
     }
 
 
-def _set_draws(draws: Mapping[str, Any]) -> None:
+def set_draws(draws: Mapping[str, Any]) -> None:
+    """Let the global generators continue from a state that `save_state` has saved."""
     import torch
 
     version, python, gauss = draws["python"]
