@@ -114,9 +114,11 @@ def load(name: str, folders: Iterable[Path] = (), path: str | None = None) -> No
         sys.modules.pop(old, None)
     _IMPORTED.clear()
     before = set(sys.modules)
-    found = _attribute(_import(name, module), attribute, name)
-    new = {one: file for one in set(sys.modules) - before if (file := _own_file(one))}
-    _IMPORTED.update(new)
+    try:
+        found = _attribute(_import(name, module), attribute, name)
+    finally:
+        new = {one: file for one in set(sys.modules) - before if (file := _own_file(one))}
+        _IMPORTED.update(new)
     file = getattr(sys.modules[module], "__file__", None) or ""
     model = import_module(_MADE_IN).model_of(found, name, (module, attribute), file)
     files = {Path(one): _state(Path(one)) for one in {*new.values(), file} if one}
