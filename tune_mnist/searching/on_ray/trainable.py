@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import pickle
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from tune_mnist.training.ladder import train_ladder
 from tune_mnist.training.measurement import Measurement, Report, Save
 from tune_mnist.training.model import find_model
 from tune_mnist.training.options import TrainOptions
+from tune_mnist.wording import error_text
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         )
 
     gram_dir = _shared_gram(shared, threads)
-    with _ends_within(trial.get("seconds")), _saved_state(trial) as restore:
+    limit_s = trial.get("seconds")
+    with _ends_within(limit_s), _saved_state(trial) as restore, _told_errors():
         if shared.rungs:
             train_ladder(
                 lambda rung, ignore: train({**config, "train_fraction": rung}, ignore, None),
@@ -164,6 +167,22 @@ def _ends_within(seconds: float | None) -> Iterator[None]:
         yield
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
+    """Replace an error that no other process could read by one that says the same.
+
+    An error of a class of your own may need more arguments than its text.
+    """
+    try:
+        yield
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            raise RuntimeError(error_text(error)) from None
+        raise
 
 
 @contextmanager
