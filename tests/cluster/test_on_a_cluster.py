@@ -22,6 +22,7 @@ from tests.cluster.conftest import (
     stored,
     winning,
 )
+from tests.models.written import HEAD
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,32 @@ def test_a_search_spreads_over_the_nodes(nodes: Nodes, folder: Path) -> None:
     if os.geteuid() == 0:
         hosts = {row["host"] for row in rows_of(folder, "undisturbed")}
         assert hosts == {"node-1", "node-2"}
+
+
+OWN = """
+from sent_too import SENT
+
+@dataclass(frozen=True)
+class Once:
+    label: Annotated[int, Range(0, 9)] = 0
+
+def train(config: Once, data: TrainingData, report: Reporter) -> None:
+    unpacked = all("py_modules_files" in file for file in (__file__, SENT))
+    report(lambda images: [config.label] * len(images), parameters=int(unpacked))
+"""
+
+
+def test_a_model_of_your_own_is_sent_to_the_nodes(nodes: Nodes, folder: Path) -> None:
+    (folder / "own.py").write_text(HEAD + OWN)
+    (folder / "sent_too.py").write_text("SENT = __file__\n")
+    (folder / "own.yaml").write_text(
+        "model: own:train\ndataset: digits\nparameters: {label: {choice: [0, 1, 2, 3]}}\n"
+        "search: {sampler: grid}\n"
+    )
+    words = ("search", "own.yaml", "--name", "own", "--address", nodes.address)
+    ended(driver(folder, *words))
+    rows = rows_of(folder, "own")
+    assert [(row["status"], row["parameters"]) for row in rows] == [("completed", 1)] * 4
 
 
 def test_a_stopped_job_s_search_is_resumed_by_the_next_and_prints_its_winner(

@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -25,7 +25,7 @@ from tune_mnist.actions.preparing import asked_space, new_name, store_folder
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.code_hash import own_modules
 from tune_mnist.errors import InputError, input_error
-from tune_mnist.searching.on_ray.session.cluster import shipped
+from tune_mnist.searching.on_ray.session.cluster import SHIPPED
 from tune_mnist.searching.on_ray.session.jobs import job_client, lost_connection, send
 from tune_mnist.spaces import find_space
 from tune_mnist.store.catalog import list_searches
@@ -100,16 +100,30 @@ def submit(request: SearchRequest) -> Job:
     job = f"{name}-{len(earlier) + 1}"
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(file, folder)
+        _copy(own_modules(space.model), Path(folder))
         sent = {**request.model_dump(mode="json", exclude_defaults=True), "address": "auto"}
         sent |= {"name": name, "space": space.model, "space_file": file.name}
         sent.pop("resume", None)
         (Path(folder) / REQUEST).write_text(json.dumps(sent), "utf-8")
         how = {
-            "runtime_env": {"working_dir": folder, **shipped(own_modules(space.model))},
+            "runtime_env": {"working_dir": folder, **SHIPPED},
             "metadata": {_OF: name},
         }
         send(client, entrypoint=_entrypoint(), submission_id=job, **how)
     return job_of(client, job)
+
+
+def _copy(modules: Iterable[Path], folder: Path) -> None:
+    """Copy the modules of a model of your own into the job's working folder, where all find them.
+
+    Ray's client of jobs sends no single file as a module.
+    """
+    for module in modules:
+        if module.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(module, folder / module.name, ignore=ignored)
+        else:
+            shutil.copy(module, folder)
 
 
 def as_job(request: SearchRequest) -> SearchRequest:

@@ -42,6 +42,11 @@ def test_an_error_in_a_private_folder_is_unpickled(trial: Any) -> None:
     assert isinstance(trial_error(trial), KeyError)
 
 
+def test_an_error_that_cannot_be_unpickled_is_known_from_the_text(trial: Any) -> None:
+    Path(trial.pickled_error_file).write_bytes(b"cno_such_module\nError\n.")
+    assert str(trial_error(trial)) == "ValueError: no such kernel"
+
+
 @pytest.mark.usefixtures("nothing_private")
 def test_an_error_that_others_could_have_written_is_not_unpickled(trial: Any) -> None:
     assert str(trial_error(trial)) == "ValueError: no such kernel"

@@ -29,7 +29,8 @@ from tune_mnist.wording import error_text
 ANSWERS_WITHIN_S = 5.0
 """A cluster's head accepts a connection within so many seconds."""
 
-_PACKAGE = Path(__file__).resolve().parents[3]
+SHIPPED = {"py_modules": [str(Path(__file__).resolve().parents[3])], "excludes": ["__pycache__"]}
+"""How Ray sends our own package to the nodes, as a part of its runtime_env."""
 
 _ADDRESS = "use auto or host:port, for example `address=10.0.0.1:6379`"
 TOKEN = (
@@ -155,11 +156,6 @@ class _ClusterJob(JobConfig):
         return serialized
 
 
-def shipped(modules: Iterable[Path]) -> dict[str, Any]:
-    """Return how Ray sends our package and these modules to nodes: a part of its runtime_env."""
-    return {"py_modules": [str(_PACKAGE), *map(str, modules)], "excludes": ["__pycache__"]}
-
-
 @contextmanager
 def joined(cluster: Cluster, modules: Iterable[Path] = ()) -> Iterator[Any]:
     """Join a cluster for the block, and give Ray's context. Its nodes get our package.
@@ -191,7 +187,7 @@ def _runtime_env(modules: Iterable[Path]) -> dict[str, Any]:
     job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR) or "{}")
     if (job.get("runtime_env") or {}).get("py_modules"):
         return {}
-    return shipped(modules)
+    return {**SHIPPED, "py_modules": [*SHIPPED["py_modules"], *map(str, modules)]}
 
 
 def lost(cluster: Cluster) -> InputError:
