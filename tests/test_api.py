@@ -9,13 +9,17 @@ import tune_mnist
 
 PUBLIC = {
     "InputError",
+    "Range",
+    "Reporter",
     "ResumeRequest",
     "SearchRequest",
+    "TrainingData",
     "figures",
     "leaderboard",
     "load_results",
     "resume",
     "search",
+    "trainer",
 }
 
 

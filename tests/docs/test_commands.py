@@ -54,6 +54,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     line = [sys.executable, "-m", "tune_mnist", "search", "svm", "--dataset", "digits"]
     subprocess.run([*line, "--trials", "4", "--name", "SEARCH"], cwd=folder, check=True)
     (folder / "my_space.yaml").write_text(blocks(ROOT / "docs/guide/spaces.md", "yaml")[0])
+    for file in (ROOT / "docs" / "guide" / "models").iterdir():
+        shutil.copy(file, folder)
     (folder / "request.json").write_text(blocks(ROOT / "docs/guide/searching.md", "json")[0])
     shutil.copytree(ROOT / "results" / "reference", folder / "results" / "reference")
     write_layouts(folder / "examples")
@@ -141,6 +143,14 @@ def test_the_readme_fits_two_screens() -> None:
 
 def test_the_example_space_is_valid() -> None:
     assert read_space(Path("my_space.yaml")).search.trials == 40
+
+
+@pytest.mark.parametrize(
+    ("language", "file"), [("python", "small_cnn.py"), ("yaml", "small_cnn.yaml")]
+)
+def test_the_guide_shows_the_network_as_it_is(language: str, file: str) -> None:
+    shown = blocks(ROOT / "docs" / "guide" / "models.md", language)[0]
+    assert shown == (ROOT / "docs" / "guide" / "models" / file).read_text("utf-8")
 
 
 def test_the_example_request_is_json() -> None:

@@ -37,7 +37,7 @@ TRIALS = pa.schema(
     [
         column("trial", pa.string(), "", "id of the trial, unique within its search"),
         column("space", pa.string(), "", "name of the search space"),
-        column("model", pa.string(), "", "resnet or svm"),
+        column("model", pa.string(), "", "what was trained: svm, or of your own, my_cnn:train"),
         column("dataset", pa.string(), "", "name of the data set"),
         column("data_hash", pa.string(), "", "SHA-256 of the images, labels and split"),
         column("split", pa.string(), "", "which images train, validate and test"),
