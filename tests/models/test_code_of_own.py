@@ -11,7 +11,7 @@ from tests.models.written import MEANS, write_model
 from tune_mnist.code_hash import code_hash, libraries_of, own_modules, reached
 from tune_mnist.errors import InputError
 from tune_mnist.models import own
-from tune_mnist.searching.on_ray.own_code import own_code
+from tune_mnist.searching.on_ray.own_code import arrive, own_code
 from tune_mnist.spaces import read_space
 
 LAYERS = "from deeper.sums import add\n\ndef unused():\n    return 1\n"
@@ -99,11 +99,11 @@ def test_a_process_that_finds_other_code_than_the_driver_does_not_train(
     code = own_code("means:train")
     assert code is not None
     monkeypatch.setattr(own, "_LOADED", {})  # as in a process that has just started
-    code.arrive()
+    arrive(code)
     monkeypatch.setattr(own, "_LOADED", {})
     (tmp_path / "layers.py").write_text(LAYERS.replace("import add", "import np as add"))
     with pytest.raises(ValueError, match="means:train has changed since the search began"):
-        code.arrive()
+        arrive(code)
 
 
 def test_what_its_source_does_not_show_is_refused(tmp_path: Path) -> None:

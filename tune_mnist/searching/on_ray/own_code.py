@@ -26,17 +26,18 @@ class OwnCode:
     folders: tuple[Path, ...]
     digest: str
 
-    def arrive(self) -> None:
-        """Import it in this process, unless that has been done.
 
-        Raises: InputError: it cannot be imported. ValueError: it is not the code of the driver.
-        """
-        if own.is_loaded(self.model):
-            return
-        own.load(self.model, self.folders, self.path)
-        if reached(self.model).digest != self.digest:
-            problem = f"the code of {self.model} has changed since the search began"
-            raise ValueError(f"{problem}; start another search")
+def arrive(code: OwnCode | None) -> None:
+    """Import a model in this process, unless that has been done; None: it ships.
+
+    Raises: InputError: it cannot be imported. ValueError: it is not the code of the driver.
+    """
+    if code is None or own.is_loaded(code.model):
+        return
+    own.load(code.model, code.folders, code.path)
+    if reached(code.model).digest != code.digest:
+        problem = f"the code of {code.model} has changed since the search began"
+        raise ValueError(f"{problem}; start another search")
 
 
 def own_code(model: str) -> OwnCode | None:

@@ -19,7 +19,7 @@ from typing import Any
 from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import cpu_name, gpu_name, host, versions
-from tune_mnist.searching.on_ray.own_code import OwnCode
+from tune_mnist.searching.on_ray.own_code import OwnCode, arrive
 from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.searching.on_ray.shared_gram import NodeFolder
 from tune_mnist.searching.planning.plan import views
@@ -76,8 +76,7 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     import ray
     from ray import tune
 
-    if shared.code:
-        shared.code.arrive()
+    arrive(shared.code)
     config = dict(trial["hyperparameters"])
     if searched_in(shared.space, config, shared.device) is None:
         raise ValueError(f"{config} is not in the search space")
@@ -112,8 +111,7 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         )
 
     gram_dir = _shared_gram(shared, threads)
-    limit_s = trial.get("seconds")
-    with _ends_within(limit_s), _saved_state(trial) as restore, _told_errors():
+    with _ends_within(trial.get("seconds")), _saved_state(trial) as restore, _told_errors():
         if shared.rungs:
             train_ladder(
                 lambda rung, ignore: train({**config, "train_fraction": rung}, ignore, None),

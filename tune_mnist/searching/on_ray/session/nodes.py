@@ -14,7 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from tune_mnist.code_hash import libraries_of
 from tune_mnist.errors import Fault, InputError
 from tune_mnist.provenance import versions
-from tune_mnist.searching.on_ray.own_code import OwnCode, own_code
+from tune_mnist.searching.on_ray.own_code import OwnCode, arrive, own_code
 from tune_mnist.searching.on_ray.session.cluster import answers
 from tune_mnist.searching.planning.plan import Plan
 
@@ -80,8 +80,7 @@ def nodes_for(plan: Plan) -> list[dict[str, Any]]:
 @ray.remote(num_cpus=0, max_retries=0)
 def _look(folder: Path | None, code: OwnCode | None) -> tuple[dict[str, str], bool]:
     """Return a node's versions, and whether it sees a folder; import a model of your own."""
-    if code:
-        code.arrive()
+    arrive(code)
     return versions(), folder is None or folder.is_dir()
 
 

@@ -20,7 +20,7 @@ from tune_mnist.store.reader import read_reports, read_trials
 
 pytestmark = pytest.mark.usefixtures("running_ray")
 
-GUIDE = Path(__file__).parents[3] / "docs" / "guide" / "models"
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "models"
 
 FRAGILE = (
     HEAD
