@@ -117,7 +117,8 @@ def load(name: str, folders: Iterable[Path] = (), path: str | None = None) -> No
     try:
         found = _attribute(_import(name, module), attribute, name)
     finally:
-        new = {one: file for one in set(sys.modules) - before if (file := _own_file(one))}
+        top = module.partition(".")[0]
+        new = {one: file for one in set(sys.modules) - before if (file := _own_file(one, top))}
         _IMPORTED.update(new)
     file = getattr(sys.modules[module], "__file__", None) or ""
     model = import_module(_MADE_IN).model_of(found, name, (module, attribute), file)
@@ -204,13 +205,12 @@ def _attribute(module: ModuleType, attribute: str, name: str) -> Any:
     raise input_error("", problem, fix, "model")
 
 
-def _own_file(module: str) -> str | None:
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return file if file and not module.startswith("tune_mnist") and _is_own(file) else None
-
-
-def _is_own(file: str) -> bool:
-    return not is_installed(Path(file))
+def _own_file(module: str, top: str) -> str | None:
+    """Return the file of a module, if it is in the model's top-level module or not installed."""
+    file, first = getattr(sys.modules.get(module), "__file__", None), module.partition(".")[0]
+    if not file or first == "tune_mnist":
+        return None
+    return file if first == top or not is_installed(Path(file)) else None
 
 
 def _state(file: Path) -> tuple[int, int] | None:
