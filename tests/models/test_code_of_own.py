@@ -97,7 +97,7 @@ def test_a_process_that_finds_other_code_than_the_driver_does_not_train(
 ) -> None:
     read_space(write(tmp_path))
     code = own_code("means:train")
-    assert code is not None
+    assert [one.model for one in code] == ["means:train"]
     monkeypatch.setattr(own, "_LOADED", {})  # as in a process that has just started
     arrive(code)
     monkeypatch.setattr(own, "_LOADED", {})

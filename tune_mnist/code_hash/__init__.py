@@ -86,9 +86,10 @@ def libraries_of(model: str) -> dict[str, str]:
     return {name: _version(name) for name in names}
 
 
-def own_modules(model: str) -> tuple[Path, ...]:
-    """Return the files and folders of the top-level modules that a model of your own reaches."""
-    return tuple(sorted(reached(model).places)) if find_model(model).file else ()
+def own_modules(*models: str) -> tuple[Path, ...]:
+    """Return the files and folders of the top-level modules that models of your own reach."""
+    places = (reached(model).places for model in models if find_model(model).file)
+    return tuple(sorted(frozenset().union(*places)))
 
 
 def _nothing(_top: str) -> None:

@@ -1,7 +1,8 @@
-"""The code of a model of your own on its way to the processes that run trials."""
+"""The code of models of your own on its way to the processes that run trials."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ class OwnCode:
     Args:
         model: its name.
         path: "package.module:name"; an entry point is known only where it is installed.
-        folders: in which its modules lie. On a cluster, Ray sends the modules themselves.
+        folders: in which the modules lie. On a cluster, Ray sends the modules themselves.
         digest: of the code.
     """
 
@@ -27,22 +28,25 @@ class OwnCode:
     digest: str
 
 
-def arrive(code: OwnCode | None) -> None:
-    """Import a model in this process, unless that has been done; None: it ships.
+def arrive(codes: Iterable[OwnCode]) -> None:
+    """Import models in this process, those that it has not imported yet.
 
-    Raises: InputError: it cannot be imported. ValueError: it is not the code of the driver.
+    Raises: InputError: one cannot be imported. ValueError: it is not the code of the driver.
     """
-    if code is None or own.is_loaded(code.model):
-        return
-    own.load(code.model, code.folders, code.path)
-    if reached(code.model).digest != code.digest:
-        problem = f"the code of {code.model} has changed since the search began"
-        raise ValueError(f"{problem}; start another search")
+    for code in codes:
+        if own.is_loaded(code.model):
+            continue
+        own.load(code.model, code.folders, code.path)
+        if reached(code.model).digest != code.digest:
+            problem = f"the code of {code.model} has changed since the search began"
+            raise ValueError(f"{problem}; start another search")
 
 
-def own_code(model: str) -> OwnCode | None:
-    """Return the code of a model; None for one that ships."""
-    if not find_model(model).file:
-        return None
-    folders = tuple(sorted({path.parent for path in own_modules(model)}))
-    return OwnCode(model, own.path_of(model) or model, folders, reached(model).digest)
+def own_code(*models: str) -> tuple[OwnCode, ...]:
+    """Return the code of each of a search's models, but for those that ship."""
+    folders = tuple(sorted({path.parent for path in own_modules(*models)}))
+    return tuple(
+        OwnCode(model, own.path_of(model) or model, folders, reached(model).digest)
+        for model in models
+        if find_model(model).file
+    )

@@ -46,7 +46,7 @@ class Shared:
         save_every_s: least seconds between two saved states of a trial; 0 saves one with each
             measurement, None saves none.
         versions: of the driver's libraries, on a cluster, whose nodes may have others; else None.
-        code: of a model of your own.
+        code: of models of your own.
     """
 
     data: Dataset
@@ -57,7 +57,7 @@ class Shared:
     rungs: tuple[float, ...] = ()
     save_every_s: float | None = None
     versions: dict[str, str] | None = None
-    code: OwnCode | None = None
+    code: tuple[OwnCode, ...] = ()
 
 
 def run_trial(trial: dict[str, Any], shared: Shared) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,8 @@ def nodes_for(plan: Plan) -> list[dict[str, Any]]:
 
 
 @ray.remote(num_cpus=0, max_retries=0)
-def _look(folder: Path | None, code: OwnCode | None) -> tuple[dict[str, str], bool]:
-    """Return a node's versions, and whether it sees a folder; import a model of your own."""
+def _look(folder: Path | None, code: Sequence[OwnCode]) -> tuple[dict[str, str], bool]:
+    """Return a node's versions, and whether it sees a folder; import models of your own."""
     arrive(code)
     return versions(), folder is None or folder.is_dir()
 
