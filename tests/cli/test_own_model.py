@@ -64,6 +64,16 @@ def test_a_check_names_an_objective_that_is_not_measured(
     )
 
 
+def test_a_model_without_a_space_file_is_told_to_write_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = fails(capsys, "search", "means:train")
+    assert line == (
+        "means:train: no such space; write a space file with the line `model: means:train`, and "
+        "search that"
+    )
+
+
 def test_pbt_needs_what_can_change_during_a_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

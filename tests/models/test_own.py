@@ -121,6 +121,21 @@ def test_a_model_object_is_one_too(tmp_path: Path) -> None:
     assert (found.name, found.noun) == ("mine_too:train", "my regression")
 
 
+def test_a_model_object_needs_columns_that_the_store_can_have(tmp_path: Path) -> None:
+    text = (
+        "from tune_mnist.models.hyperparameters import Hyperparameter\n"
+        "from tune_mnist.training.models.logistic import MODEL\n"
+        "from dataclasses import replace\n"
+        "odd = {'C': Hyperparameter('', (str,), 'a', ('a',)), 'l-1': MODEL.hyperparameters['C']}\n"
+        "train = replace(MODEL, hyperparameters=odd)\n"
+    )
+    with pytest.raises(InputError) as refused:
+        read_space(write_model(tmp_path, text, "odd"))
+    faults = [str(fault) for fault in refused.value.faults]
+    assert "odd:train: C is str, and the store's column of this name is float" in faults[0]
+    assert "odd:train: l-1 is no name in Python" in faults[1]
+
+
 NO_MODELS = {
     "no module": ("", "there is no module nowhere in {folder}", "nowhere:train"),
     "no such name": (MEANS, "mine has no tran; did you mean train?", "mine:tran"),

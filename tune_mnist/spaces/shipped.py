@@ -37,4 +37,7 @@ def find_space(name: str) -> Path:
         return shipped[name]
     if name.endswith((".yaml", ".yml")) or Path(name).is_file():
         return Path(name)
-    raise input_error(name, "no such space", nearest(name, list(shipped)))
+    fix = nearest(name, list(shipped))
+    if ":" in name:
+        fix = f"write a space file with the line `model: {name}`, and search that"
+    raise input_error(name, "no such space", fix)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from tune_mnist.errors import input_error
 from tune_mnist.models.registry import Definition
 from tune_mnist.training.model import Model, Trainer
-from tune_mnist.training.own.parameters import OF_IMAGES, domains, read_parameters
+from tune_mnist.training.own.parameters import OF_IMAGES, check_columns, domains, read_parameters
 
 if TYPE_CHECKING:
     from tune_mnist.datasets import Dataset
@@ -54,6 +54,7 @@ def model_of(found: Any, name: str, definition: Definition, file: str) -> OwnMod
     Raises: InputError: it is neither, or a parameter cannot be searched; the key is `model`.
     """
     if isinstance(found, Model):
+        check_columns(found.hyperparameters, name)
         given = {one.name: getattr(found, one.name) for one in dataclasses.fields(Model)}
         own = {"name": name, "train": Checked(found.train), "file": file}
         return OwnModel(**{**given, **own}, definitions=(definition,))

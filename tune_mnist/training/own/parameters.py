@@ -90,6 +90,23 @@ def domains(config: type) -> Mapping[str, Mapping[str, Any]]:
     }
 
 
+def check_columns(hyperparameters: Mapping[str, Hyperparameter], where: str) -> None:
+    """Check that the store can have a column for each hyperparameter of a `Model`.
+
+    Raises: InputError: a fault for each that cannot have one, with the key `model`.
+    """
+    faults: list[Fault] = []
+    for name, one in hyperparameters.items():
+        try:
+            if not name.isidentifier():
+                raise _UnusableError("is no name in Python", "use letters, digits and _")
+            _check_column(name, one.types[0])
+        except _UnusableError as error:
+            faults.append(Fault("", "model", f"{where}: {name} {error.problem}", error.fix))
+    if faults:
+        raise InputError(faults)
+
+
 class _UnusableError(Exception):
     """A field that cannot be searched: what is wrong with it, and the way out."""
 
