@@ -51,8 +51,9 @@ def test_the_folder_of_the_space_comes_before_the_current_one(
 
 
 def test_a_file_never_takes_the_place_of_a_library(tmp_path: Path) -> None:
-    space = write_model(tmp_path, name="colorsys")
-    assert "colorsys has no train" in refusal(space)
+    assert "tabnanny" not in sys.modules
+    space = write_model(tmp_path, name="tabnanny")
+    assert "tabnanny has no train" in refusal(space)
 
 
 def test_two_folders_may_have_a_module_of_one_name(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import random
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,14 +70,17 @@ def repeats_itself(subject: Subject) -> Iterator[str]:
 
     Its surroundings are as before: the images, the threads, the random generators.
     """
-    before, data_before = _process(), _digest(subject.data)
-    again = subject.run()
+    data_before = _digest(subject.data)
+    with _two_threads():
+        before = _process()
+        again = subject.run()
+        after = _process()
     if _results(again) != _results(subject.first):
         which = _differing(subject.first, again)
         yield f"two trainings with one seed differ in {which}; draw from a generator with its seed"
     for what, was in before.items():
-        if (now := _process()[what]) != was:
-            yield f"it leaves {what} changed: was {was}, is {now}"
+        if after[what] != was:
+            yield f"it leaves {what} changed: was {was}, is {after[what]}"
     if _digest(subject.data) != data_before:
         yield "it changes the images or the labels that it is given"
     if not subject.model.seeded:
@@ -189,6 +192,21 @@ def _differing(one: Run, other: Run) -> str:
     ours, theirs = without_times(one.last), without_times(other.last)
     names = [name for name in ours if ours[name] != theirs.get(name)]
     return ", ".join(names[:3]) or "what they report before the end"
+
+
+@contextmanager
+def _two_threads() -> Iterator[None]:
+    """Give the process another number of threads than the training: so it shows if that stays."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with threadpool_limits(2):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _process() -> dict[str, object]:

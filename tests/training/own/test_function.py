@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from tune_mnist.datasets import Dataset
+from tune_mnist.datasets import Dataset, Images
 from tune_mnist.testing.subject import made_images
 from tune_mnist.training.measurement import Measurement, Save
 from tune_mnist.training.options import TrainOptions
@@ -89,7 +89,12 @@ def test_it_sees_no_test_images_and_cannot_change_the_others() -> None:
         for _ in range(config.epochs):
             report(zeros)
 
-    run(train)
+    made = made_images(classes=4, colour=False)
+    copies = {
+        name: Images(part.images.copy(), part.labels.copy())
+        for name, part in (("train", made.train), ("val", made.val))
+    }
+    run(train, data=replace(made, **copies))
     assert not hasattr(seen[0], "test")
     for part in (seen[0].train, seen[0].val):
         assert not part.images.flags.writeable
