@@ -90,11 +90,8 @@ def test_it_sees_no_test_images_and_cannot_change_the_others() -> None:
             report(zeros)
 
     made = made_images(classes=4, colour=False)
-    copies = {
-        name: Images(part.images.copy(), part.labels.copy())
-        for name, part in (("train", made.train), ("val", made.val))
-    }
-    run(train, data=replace(made, **copies))
+    copies = [Images(one.images.copy(), one.labels.copy()) for one in (made.train, made.val)]
+    run(train, data=replace(made, train=copies[0], val=copies[1]))
     assert not hasattr(seen[0], "test")
     for part in (seen[0].train, seen[0].val):
         assert not part.images.flags.writeable
