@@ -58,7 +58,7 @@ FUNCTIONS = {
         "    draws = np.random.default_rng()\n"
         + ALL_EPOCHS
         + "        report(lambda images: draws.integers(0, 3, len(images)))\n",
-        "two trainings with one seed differ in val_accuracy",
+        "two trainings with one seed differ in",
     ),
     "it catches everything": (
         ALL_EPOCHS

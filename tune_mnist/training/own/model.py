@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from tune_mnist.errors import input_error
@@ -90,7 +91,6 @@ def _of_function(
 
 def _config_type(train: Callable[..., Any], name: str) -> type:
     """Return the dataclass that is the type of a training function's first parameter."""
-    problem = None
     parameters = list(inspect.signature(train).parameters.values())
     positional = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
     needed = [one for one in parameters if one.default is one.empty]
@@ -130,15 +130,12 @@ class Function:
         self, config: Mapping[str, Any], data: Dataset, report: Report, options: TrainOptions
     ) -> Measurement:
         """Train one configuration; `random`, NumPy, torch and the threads are set, then reset."""
-        from time import perf_counter
-
-        from tune_mnist.training.own.reporter import Reporter, Restored, Task
-        from tune_mnist.training.own.states import drawing, load_state
+        from tune_mnist.training.own.reporter import Reporter, Task
+        from tune_mnist.training.own.states import Restored, drawing, load_state
 
         began = perf_counter()
         images, fraction, own = _seen(config, data)
-        saved = load_state(options.restore, self.name) if options.restore else None
-        restored = Restored(**{key: saved[key] for key in Restored.KEYS}) if saved else Restored()
+        restored = load_state(options.restore, self.name) if options.restore else Restored()
         task = Task(self.name, images, fraction, own.get("epochs"), self.abilities, report)
         with _limited(options), drawing(options.seed):
             settings = self.config(**own)

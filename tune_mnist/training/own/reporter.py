@@ -7,14 +7,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from tune_mnist.datasets import Dataset, Images
 from tune_mnist.training.measurement import (
-    PARTS,
     Measurement,
     Part,
     Report,
@@ -24,7 +23,7 @@ from tune_mnist.training.measurement import (
     confusion,
 )
 from tune_mnist.training.options import TrainOptions
-from tune_mnist.training.own.states import save_state, set_draws
+from tune_mnist.training.own.states import Restored, save_state, set_draws
 
 Labels = npt.NDArray[np.int64]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -132,25 +131,6 @@ class Task:
     send: Report
 
 
-@dataclass(frozen=True)
-class Restored:
-    """What a training continues from; by default it begins.
-
-    Args:
-        state: as the function reported it.
-        done: epochs done.
-        times: seconds so far, by part.
-        random: the state of the random generators.
-    """
-
-    KEYS: ClassVar = ("state", "done", "times", "random")
-
-    state: Any = None
-    done: int = 0
-    times: Mapping[Part, float] | None = None
-    random: Mapping[str, Any] | None = None
-
-
 class Reporter:
     """Receives a training's progress: call it after each epoch, or once if there are no epochs.
 
@@ -176,7 +156,7 @@ class Reporter:
         self.done = restored.done
         self._task = task
         self._random = restored.random
-        times = dict(restored.times or dict.fromkeys(PARTS, 0.0))
+        times = dict(restored.times)
         times["setup_s"] += setup_s
         self._progress = _Progress(self.done, times)
 

@@ -6,17 +6,35 @@ import os
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tune_mnist.errors import input_error
-from tune_mnist.training.measurement import Part
+from tune_mnist.training.measurement import PARTS, Part
 from tune_mnist.training.saved_state import FILE
 
 FORMAT = "own 1"
 _PLAIN = (bool, int, float, str, type(None))
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a training continues from; by default it begins.
+
+    Args:
+        state: as the function reported it.
+        done: epochs done.
+        times: seconds so far, by part.
+        random: the state of the random generators; None before they have drawn.
+    """
+
+    state: Any = None
+    done: int = 0
+    times: Mapping[Part, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+    random: Mapping[str, Any] | None = None
 
 
 def save_state(state: Any, done: int, times: Mapping[Part, float], name: str, folder: Path) -> None:
@@ -54,7 +72,7 @@ def save_state(state: Any, done: int, times: Mapping[Part, float], name: str, fo
         aside.unlink(missing_ok=True)
 
 
-def load_state(folder: Path, name: str) -> dict[str, Any]:
+def load_state(folder: Path, name: str) -> Restored:
     """Return what `save_state` wrote. Raises: InputError: it is damaged, or of another model."""
     import torch
 
@@ -66,7 +84,7 @@ def load_state(folder: Path, name: str) -> dict[str, Any]:
         raise input_error(folder, f"{FILE} cannot be read: {said}", fix) from error
     if not isinstance(saved, dict) or (saved.get("format"), saved.get("model")) != (FORMAT, name):
         raise input_error(folder, f"{FILE} is not a state of {name}", fix)
-    return saved
+    return Restored(**{one.name: saved[one.name] for one in fields(Restored)})
 
 
 @contextmanager
