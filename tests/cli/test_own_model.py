@@ -88,7 +88,8 @@ def store(tmp_path: Path) -> Path:
     space = read_space(write_model(tmp_path / "code")).model_dump(mode="json")
     space["model"] = "gone:train"
     with Writer(tmp_path / "store", "s", {"scale": float, "epochs": int}) as writer:
-        writer.write_search(SearchRecord(space=space, dataset="digits", model_file="/x/gone.py"))
+        files = {"gone:train": "/x/gone.py"}
+        writer.write_search(SearchRecord(space=space, dataset="digits", model_files=files))
         row = {"model": "gone:train", "config": {"scale": 1.5, "epochs": 3}, "proposed_after": 0}
         writer.append_trial({**trial("00000", 0.9), **row}, [report(1)])
     return tmp_path / "store"

@@ -60,7 +60,8 @@ def test_the_guides_network_is_searched_with_asha_on_digits_from_its_file(tmp_pa
     assert {row["model"] for row in rows} == {"small_cnn:train"}
     assert {row["code_hash"] for row in rows} == {code_hash("small_cnn:train")}
     assert {row["config.channels"] is not None for row in rows} == {True}
-    assert read_search(tmp_path, "s").model_file == str(GUIDE / "small_cnn.py")
+    files = {"small_cnn:train": str(GUIDE / "small_cnn.py")}
+    assert read_search(tmp_path, "s").model_files == files
     again = replay(tmp_path, "s")
     assert again.reproduced == again.proposals == 6
 

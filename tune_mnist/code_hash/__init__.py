@@ -4,7 +4,7 @@ It is made of syntax trees, not of files (`reach.py`). It starts at a model's tr
 through our own modules, and hashes every function, class and constant that it reaches. A moved or
 renamed file, a comment or a docstring leaves it as it is; a changed constant does not. The versions
 of the libraries that compute are hashed too. A model of your own is followed through your modules,
-and counts the libraries that they name (docs/decisions/020-models-of-your-own.md).
+and counts the libraries that they name (docs/decisions/021-models-of-your-own.md).
 
 How images are read is left out: the data hash already covers the images, labels and split
 themselves (docs/decisions/012-code-hash.md).

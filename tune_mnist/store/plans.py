@@ -180,8 +180,8 @@ class SearchRecord(Part):
     versions: dict[str, str] = Field(default={}, description="versions of Python and libraries")
     git_commit: str = Field(default="", description="commit of tune_mnist, with + if modified")
     code_hash: str = Field(default="", description="hash of the code that can change a result")
-    model_file: str = Field(
-        default="", description="of a model of your own, where its code was; empty: it ships"
+    model_files: dict[str, str] = Field(
+        default={}, description="each model of your own, and the file that had its code"
     )
     started: Moment = Field(default="", description="when the first run began, ISO 8601 in UTC")
     first: tuple[dict[str, Any], ...] = Field(

@@ -139,7 +139,8 @@ def searched_space(record: SearchRecord) -> Space:
     try:
         import_model(space.model)
     except InputError as error:
-        was = f"; its code was in {record.model_file}" if record.model_file else ""
+        file = record.model_files.get(space.model)
+        was = f"; its code was in {file}" if file else ""
         raise InputError(
             replace(fault, where=record.search, key="", problem=f"{fault.problem}{was}")
             for fault in error.faults

@@ -7,6 +7,7 @@ record of the search.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -103,9 +104,15 @@ class Plan:
             versions=versions(),
             git_commit=git_commit(),
             code_hash=code_hash(self.space.model),
-            model_file=displayed(find_model(self.space.model).file),
+            model_files=own_files([self.space.model]),
             started=datetime.now(timezone.utc).isoformat(),
         )
+
+
+def own_files(models: Iterable[str]) -> dict[str, str]:
+    """Return each model of your own among these, and the file of its code."""
+    files = ((model, find_model(model).file) for model in models)
+    return {model: displayed(file) for model, file in files if file}
 
 
 def devices(space: Space, default: Device) -> list[Device]:
@@ -130,8 +137,7 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int | None, machine: Ma
             that never fits, a search without an end, a sampler or scheduler that cannot work on
             the space.
     """
-    model = find_model(space.model)
-    notes = [f"{model.name}: the code in {model.file}"] if model.file else []
+    notes = [f"{model}: the code in {file}" for model, file in own_files([space.model]).items()]
     gpus = _usable_gpus(space, gpus, machine, notes)
     cores = _usable_cpus(cpus, machine, notes)
     device: Device = "gpu" if gpus else "cpu"
