@@ -77,6 +77,15 @@ def test_a_file_that_was_edited_is_imported_again(tmp_path: Path) -> None:
     assert scale_of() == 2.0
 
 
+def test_one_that_is_edited_into_an_error_is_not_there_any_more(tmp_path: Path) -> None:
+    space = write_model(tmp_path)
+    read_space(space)
+    (tmp_path / "means.py").write_text("1 / 0\n")
+    assert "division by zero (means.py, line 1)" in refusal(space)
+    with pytest.raises(InputError):
+        find_model("means:train")
+
+
 def test_one_that_is_unchanged_is_imported_once(tmp_path: Path) -> None:
     space = write_model(tmp_path)
     read_space(space)

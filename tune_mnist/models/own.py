@@ -108,6 +108,7 @@ def load(name: str, folders: Iterable[Path] = (), path: str | None = None) -> No
     known = _LOADED.get(name)
     if known and known.fresh(places):
         return
+    _LOADED.pop(name, None)
     module, _, attribute = path.partition(":")
     _look_in([*places, _current_folder()])
     for old in _IMPORTED:
