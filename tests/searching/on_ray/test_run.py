@@ -13,11 +13,12 @@ import psutil
 import pytest
 import ray
 from ray import tune
+from ray.air.execution._internal.actor_manager import RayActorManager
 
 from tests.searching.conftest import RESNET, SVM, Searched
 from tune_mnist.errors import Fault, InputError
 from tune_mnist.searching.observer import Observer, Row
-from tune_mnist.searching.on_ray import events
+from tune_mnist.searching.on_ray import events, tuner
 from tune_mnist.searching.on_ray.events import TrialEvents
 from tune_mnist.spaces import Config
 from tune_mnist.store.reader import read_reports, read_trials
@@ -280,3 +281,28 @@ def test_a_process_that_dies_between_two_trials_is_not_the_next_one_s_failure(
         ("00001", "completed"),
         ("00002", "completed"),
     ]
+
+
+def test_no_process_is_killed_while_it_starts(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray starts two processes at once on two CPUs; trials end before the others have started."""
+
+    def short(trial: dict[str, Any], shared: object) -> None:
+        time.sleep(0.02)
+        tune.report({"step": 1, "val_accuracy": 0.5, "test_accuracy": 0.5, "wall_time_s": 0.02})
+
+    started: list[object] = []
+    add_actor = RayActorManager.add_actor
+
+    def counted(self: RayActorManager, *arguments: Any, **named: Any) -> Any:
+        started.append(arguments)
+        return add_actor(self, *arguments, **named)
+
+    monkeypatch.setattr(tuner, "run_trial", short)
+    monkeypatch.setattr(RayActorManager, "add_actor", counted)
+    costs = ", ".join(str(number / 10) for number in range(1, 81))
+    text = SVM.replace("[0.1, 1.0, 10.0]", f"[{costs}]").replace("[linear, rbf]", "[linear]")
+    _, rows = search(text + "resources: {cpu: 0.5}\n", max_concurrent=4)
+    assert len(rows) == 80
+    assert len(started) == 4

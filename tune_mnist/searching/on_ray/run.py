@@ -28,6 +28,7 @@ from tune_mnist.searching.on_ray.failure import errors_end_one_trial
 from tune_mnist.searching.on_ray.node_gram import node_grams
 from tune_mnist.searching.on_ray.own_code import own_code
 from tune_mnist.searching.on_ray.recorder import Recorder
+from tune_mnist.searching.on_ray.scheduling.processes import starting_processes_kept
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS, remember
 from tune_mnist.searching.on_ray.scratch import remove_leftovers, scratch_folder
 from tune_mnist.searching.on_ray.searcher import ProposalSearcher
@@ -205,7 +206,11 @@ class SearchRun:
                 lambda: self._writer.lease_age_s,
             )
             try:
-                with errors_end_one_trial(), self._events.measured_by(metrics):
+                with (
+                    errors_end_one_trial(),
+                    starting_processes_kept(),
+                    self._events.measured_by(metrics),
+                ):
                     began = len(while_ray_lives(running.fit, self._ending.lose, self._plan.cluster))
             except OSError as error:  # of Tune's own files; the store's are StoreErrors
                 problem = f"takes no more files of Ray Tune: {error.strerror or error}"
