@@ -24,7 +24,7 @@ from typing import Any
 import pandas as pd
 
 from tune_mnist.reproduction.published import published, published_folder
-from tune_mnist.searching.planning.forecast import Timed, forecast, worked_off
+from tune_mnist.searching.planning.forecast import Timed, Workers, forecast, worked_off
 from tune_mnist.spaces import Config
 from tune_mnist.store.reader import read_trials
 
@@ -121,7 +121,7 @@ def _past(
 
 def _case(grid: str, real: list[Timed], past: list[Timed]) -> Case:
     took = worked_off([one.seconds for one in real], WORKERS)
-    told = forecast(past, [one.config for one in real], concurrency=WORKERS)
+    told = forecast(past, [one.config for one in real], workers=Workers(WORKERS))
     assert told is not None  # every past has enough distinct configurations
     return Case(grid, told.low <= took <= told.high, told.high / told.low)
 

@@ -178,11 +178,18 @@ def settings() -> Iterator[tuple[str, str, FieldInfo, str | None]]:
     for key, field in Search.model_fields.items():
         yield "search", key, field, asked[key].description
     for key, field in Resources.model_fields.items():
-        yield "resources", key, field, asked[f"{key}s_per_trial"].description
+        in_request = asked.get(f"{key}s_per_trial")
+        yield "resources", key, field, in_request.description if in_request else _WHEN
+
+
+_WHEN = (
+    "`resources` may also be a list of such mappings: a trial gets the first whose `when` holds for"
+    " its configuration, or 1 core and a whole GPU."
+)
 
 
 def _setting(default: Any) -> str:
-    return "–" if default is None else f"`{str(default).lower()}`"
+    return "–" if default in (None, {}) else f"`{str(default).lower()}`"
 
 
 def _hyperparameter_row(name: str, one: Hyperparameter) -> str:

@@ -21,8 +21,8 @@ Seconds = Annotated[float | None, Field(gt=0)]
 Cores = Annotated[float | None, Field(gt=0)]
 """Cores of one trial; below 1, trials share one."""
 
-Gpus = Annotated[float | None, Field(ge=0)]
-"""GPUs of one trial; below 1, trials share one."""
+Gpus = Annotated[float | None, Field(gt=0)]
+"""GPUs of one trial on a GPU; below 1, trials share one."""
 
 Fraction = Annotated[float | None, Field(gt=0, le=1)]
 """A fraction above 0, at most 1."""

@@ -65,12 +65,14 @@ def environment(**changed: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_nodes(*cpus: int) -> Iterator[Nodes]:
-    """Give a cluster with a head and a node for each number of CPUs; end it after the block."""
+def running_nodes(*processors: str) -> Iterator[Nodes]:
+    """Give a cluster with a head and a node for each text, "2" or "2+1": CPUs, and GPUs that it
+    only declares. End it after the block.
+    """
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as at:
         command = [sys.executable, "-W", "ignore", "-m", "tests.cluster.nodes", at]
         with subprocess.Popen(
-            [*command, *map(str, cpus)],
+            [*command, *processors],
             env=environment(),
             cwd=ROOT,
             stdin=subprocess.PIPE,
@@ -86,8 +88,8 @@ def running_nodes(*cpus: int) -> Iterator[Nodes]:
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    """A head without CPUs and two nodes with one each."""
-    with running_nodes(1, 1) as running:
+    """A head without CPUs and two nodes with one each; the second declares a GPU."""
+    with running_nodes("1", "1+1") as running:
         yield running
 
 

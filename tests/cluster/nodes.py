@@ -2,10 +2,10 @@
 
 Run as a process, it starts a head and says so; then it reads a command a line and answers "done".
 
-    python -m tests.cluster.nodes FOLDER CPUS [CPUS ...]
+    python -m tests.cluster.nodes FOLDER CPUS[+GPUS] [CPUS[+GPUS] ...]
 
-The head has no CPU, as on Kubernetes; the others have as many as are given. "kill 1" kills the
-first of these, "kill 0" the head.
+The head has no CPU, as on Kubernetes; the others have as many as are given, and declare as many
+GPUs, which nothing stands behind. "kill 1" kills the first of these, "kill 0" the head.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ray.cluster_utils import Cluster
 _NEW_UTS = 0x04000000  # CLONE_NEWUTS: host names
 
 
-def main(folder: str, cpus: list[int]) -> None:
+def main(folder: str, processors: list[str]) -> None:
     """Start the nodes, print the head's address, and obey until stdin ends."""
     for unused in ("start_monitor", "start_log_monitor"):
         setattr(Node, unused, lambda *_, **__: None)
@@ -37,9 +37,11 @@ def main(folder: str, cpus: list[int]) -> None:
     nodes: list[Any] = [cluster.head_node]
     address = cluster.gcs_address
     write_address(address, folder)  # jobs ask for it
-    for number, count in enumerate(cpus, start=1):
+    for number, has in enumerate(processors, start=1):
         _become(f"node-{number}")
-        how = {"num_cpus": count, "node_ip_address": f"127.0.0.{number + 1}"}
+        cpus, _, gpus = has.partition("+")
+        how: dict[str, Any] = {"num_cpus": int(cpus), "num_gpus": int(gpus or 0)}
+        how["node_ip_address"] = f"127.0.0.{number + 1}"
         nodes.append(cluster.add_node(wait=False, **how, **small))
     cluster.wait_for_nodes(timeout=300)
     print(address, nodes[0].webui_url, flush=True)
@@ -71,4 +73,4 @@ def _kill(node: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], [int(one) for one in sys.argv[2:]])
+    main(sys.argv[1], sys.argv[2:])

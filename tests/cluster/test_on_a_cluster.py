@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -67,12 +68,39 @@ def test_a_wrong_token_or_none_is_one_line(
     assert re.match(rf"the Ray cluster at {nodes.address}: ({said}); set RAY_AUTH_TOKEN", line)
 
 
-def test_a_search_spreads_over_the_nodes(nodes: Nodes, folder: Path) -> None:
+MIXED = """
+model: resnet
+dataset: digits
+parameters:
+  device: {choice: [gpu, cpu]}
+  learning_rate: {choice: [0.01, 0.001]}
+  batch_size: 64
+  epochs: 1
+  train_fraction: 0.06
+search: {sampler: grid}
+resources: [{gpu: 0.5, when: {device: gpu}}, {cpu: 1}]
+"""
+
+
+def test_two_searches_at_once_spread_over_the_nodes_each_trial_where_it_belongs(
+    nodes: Nodes, folder: Path
+) -> None:
+    """One has trials for the GPU, which fail, since it is only declared, and trials without."""
+    (folder / "mixed.yaml").write_text(MIXED)
+    words = ("search", "resnet", "--space", "mixed.yaml", "--name", "mixed")
+    mixed = driver(folder, *words, "--address", nodes.address)
     ended(search(folder, nodes.address, "undisturbed"))
+    ended(mixed)
     check_each_once(folder, "undisturbed")
+    rows = rows_of(folder, "mixed")
+    got = Counter((row["cpus"], row["gpus"], row["status"]) for row in rows)
+    assert got == {(1.0, 0.5, "failed"): 2, (1.0, 0.0, "completed"): 2}
+    assert all("CUDA" in row["error"] or "NVIDIA" in row["error"] for row in rows if row["error"])
     if os.geteuid() == 0:
         hosts = {row["host"] for row in rows_of(folder, "undisturbed")}
         assert hosts == {"node-1", "node-2"}
+        assert {row["host"] for row in rows if row["gpus"]} == {"node-2"}
+        assert {row["host"] for row in rows if not row["gpus"]} == {"node-1"}
 
 
 OWN = """
@@ -159,7 +187,7 @@ def test_a_killed_head_is_one_line_and_the_search_is_resumed_on_another_cluster(
     assert time.monotonic() - began < 50
     assert f"the Ray cluster at {nodes.address}: does not answer any more" in errors
     assert "resume head" in errors
-    with running_nodes(1) as others:
+    with running_nodes("1") as others:
         ended(driver(folder, "resume", "head", "--address", others.address))
     check_each_once(folder, "head")
     assert winning(folder, "head") == winning(folder, "undisturbed")

@@ -124,7 +124,22 @@ def test_a_cycle_through_the_models_own_conditions_is_refused(refuse: Refuse) ->
         ("search: {max_concurrent: 0}", "search.max_concurrent: 0 is not a whole number of at le"),
         ("search:", "search: nothing is not a mapping; for example {sampler: "),
         ("resources: {cpu: 0}", "resources.cpu: 0 is not a number of cores above 0; for example 1"),
-        ("resources: {gpu: -1}", "resources.gpu: -1 is not a number of GPUs, 0 or more; "),
+        ("resources: {gpu: -1}", "resources.gpu: -1 is not a number of GPUs above 0; "),
+        ("resources: {gpu: 0}", "resources.gpu: 0 is not a number of GPUs above 0; "),
+        ("resources: []", "resources: is empty; add {cpu: 1}"),
+        ("resources: [{cpu: 1}, {cpu: 0}]", "resources[1].cpu: 0 is not a number of cores above 0"),
+        (
+            "resources: [{cpu: 1}, {cpu: 2, when: {kernel: rbf}}]",
+            "resources[0]: has no `when`, so no trial gets resources[1]; move it to the end",
+        ),
+        (
+            "resources: {cpu: 2, when: {kernl: rbf}}",
+            "resources.when.kernl: not a parameter of svm; did you mean kernel?",
+        ),
+        (
+            "resources: [{cpu: 2, when: {kernel: round}}, {cpu: 1}]",
+            "resources[0].when.kernel: kernel cannot be 'round'; give linear, rbf, poly or sigmoid",
+        ),
         ("resources: {gpu: 1.5}", "resources.gpu: 1.5 is a fraction above 1; write 1 or 2"),
         ("objective: {metric: accuracy}", "objective.metric: 'accuracy' is not a metric; did you"),
         ("objective: {metric: test_accuracy}", "objective.metric: test_accuracy never steers a se"),
@@ -345,7 +360,8 @@ class TestOverride:
             resources={"cpu": 0.5, "gpu": None},
         )
         changed = override(svm, own)
-        assert (changed.dataset, changed.search.trials, changed.resources.cpu) == ("digits", 3, 0.5)
+        assert (changed.dataset, changed.search.trials) == ("digits", 3)
+        assert [one.cpu for one in changed.resources] == [0.5]
         assert (changed.search.sampler, changed.search.seed) == (svm.search.sampler, 0)
 
     def test_the_space_itself_is_left_as_it_was(self, svm: Space) -> None:

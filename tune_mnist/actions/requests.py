@@ -70,7 +70,9 @@ class SearchRequest(Request):
         None, description="GPUs for the whole search; default none, on a cluster all."
     )
     cpus_per_trial: Cores = Field(None, description="Cores of one trial.")
-    gpus_per_trial: Gpus = Field(None, description="GPUs of one trial; a fraction shares one.")
+    gpus_per_trial: Gpus = Field(
+        None, description="GPUs of one trial that trains on a GPU; a fraction shares one."
+    )
     max_concurrent: Count = Field(None, description="Trials that run side by side at most.")
     sampler: str | None = Field(
         None, description="Search algorithm: grid, random, qmc, tpe, gp, cmaes or nsga2."

@@ -10,7 +10,7 @@ from typing import get_args
 from tune_mnist.errors import Fault
 from tune_mnist.models.hyperparameters import Config, Device, Scalar, shown
 from tune_mnist.models.registry import find_model, hyperparameters_of
-from tune_mnist.spaces.configurations import drafts, matters, order
+from tune_mnist.spaces.configurations import drafts, matters, order, possible_values
 from tune_mnist.spaces.domains import Domain
 from tune_mnist.spaces.pairs import wrong_pairs
 from tune_mnist.spaces.space import Space
@@ -23,7 +23,8 @@ def contradictions(space: Space) -> list[Fault]:
         return [Fault("", "parameters", "the space has no parameters and no points", fix)]
     if cycle := _cycle(space):
         return cycle
-    faults = [*_conditions_that_never_hold(space), *_points_outside(space), *_unmeasured(space)]
+    never = [*_conditions_that_never_hold(space), *_bundles_that_nobody_gets(space)]
+    faults = [*never, *_points_outside(space), *_unmeasured(space)]
     return [*faults, *_fidelity(space), *_target(space), *wrong_pairs(space)]
 
 
@@ -83,15 +84,31 @@ def _cycle(space: Space) -> list[Fault]:
 def _conditions_that_never_hold(space: Space) -> Iterator[Fault]:
     for name, domain in space.parameters.items():
         for parent, values in domain.when.items():
-            key, of_parent = f"parameters.{name}.when.{parent}", space.parameters[parent]
-            if math.isinf(of_parent.count()):
-                problem = f"{parent} is continuous, so it is never exactly {shown(values[0])}"
-                yield Fault("", key, problem, f"give {parent} a choice")
-            else:
-                never = [shown(value) for value in values if not of_parent.contains(value)]
-                if never:
-                    problem = f"{parent} is never {' or '.join(never)}"
-                    yield Fault("", key, problem, f"it can be {of_parent}")
+            key = f"parameters.{name}.when.{parent}"
+            yield from _never(parent, space.parameters[parent], values, key)
+
+
+def _never(parent: str, of_parent: Domain, values: tuple[Scalar, ...], key: str) -> Iterator[Fault]:
+    """Yield a fault if a parameter never has a value that a condition names."""
+    if math.isinf(of_parent.count()):
+        problem = f"{parent} is continuous, so it is never exactly {shown(values[0])}"
+        yield Fault("", key, problem, f"give {parent} a choice")
+    elif never := [shown(value) for value in values if not of_parent.contains(value)]:
+        yield Fault("", key, f"{parent} is never {' or '.join(never)}", f"it can be {of_parent}")
+
+
+def _bundles_that_nobody_gets(space: Space) -> Iterator[Fault]:
+    for i, one in enumerate(space.resources):
+        for name, values in one.when.items():
+            which = f"[{i}]" if len(space.resources) > 1 else ""
+            key = f"resources{which}.when.{name}"
+            if name in space.parameters:
+                yield from _never(name, space.parameters[name], values, key)
+            elif name != "device":  # which the search decides, if not the space
+                had = possible_values(space, name)
+                if never := [shown(value) for value in values if value not in had]:
+                    fix = f"add {name} to parameters" if space.parameters else "leave it out"
+                    yield Fault("", key, f"{name} is never {' or '.join(never)}", fix)
 
 
 def _points_outside(space: Space) -> list[Fault]:

@@ -79,16 +79,19 @@ Floats = Annotated[tuple[float, float], Strict(False), AfterValidator(_ascending
 Ints = Annotated[tuple[int, int], Strict(False), AfterValidator(_ascending)]
 LogFloats = Annotated[Floats, AfterValidator(_positive)]
 LogInts = Annotated[Ints, AfterValidator(_positive)]
+When = Annotated[
+    dict[str, OneOrMore],
+    Field(
+        description="a mapping from parameters to the values they must have",
+        examples=["{kernel: poly}"],
+    ),
+]
 
 
 class _Domain(Section):
     """What every domain has: the values of other parameters for which it is active."""
 
-    when: dict[str, OneOrMore] = Field(
-        default={},
-        description="a mapping from parameters to the values they must have",
-        examples=["{kernel: poly}"],
-    )
+    when: When = Field(default={})
 
 
 class Choice(_Domain):

@@ -1,4 +1,5 @@
-"""Read `parameters` and `points`, and check each value against the model's hyperparameters.
+"""Read `parameters`, `points` and `resources`: each value is checked against the model's
+hyperparameters.
 
 If the file names no known model (None below), only the language itself is checked.
 """
@@ -16,6 +17,7 @@ from tune_mnist.errors import Fault, InputError, input_error, nearest
 from tune_mnist.models.hyperparameters import Config, Scalar, accept, shown
 from tune_mnist.models.registry import hyperparameters_of
 from tune_mnist.spaces.domains import DOMAINS, Choice, Domain, distinct
+from tune_mnist.spaces.space import Resources
 from tune_mnist.spaces.validation import gathering, validated
 
 MAX_POINTS = 10_000
@@ -165,3 +167,40 @@ def _point(raw: Any, model: str | None, key: str) -> _Grid:
     if faults:
         raise InputError(faults)
     return grid
+
+
+def read_resources(raw: Any, model: str | None) -> tuple[Resources, ...]:
+    """Return the bundles that a mapping or a list of mappings describes.
+
+    Raises:
+        InputError: every fault of every bundle; an empty list, or a bundle that no trial gets.
+    """
+    if not isinstance(raw, list):
+        return (_resources(raw, model, "resources"),)
+    if not raw:
+        raise input_error("", "is empty", "add {cpu: 1}", "resources")
+    faults: list[Fault] = []
+    found: list[Resources] = []
+    for i, one in enumerate(raw):
+        with gathering(faults):
+            found.append(_resources(one, model, f"resources[{i}]"))
+    if faults:
+        raise InputError(faults)
+    for i, one in enumerate(found[:-1]):
+        if not one.when:
+            problem = f"has no `when`, so no trial gets resources[{i + 1}]"
+            raise input_error("", problem, "move it to the end", f"resources[{i}]")
+    return tuple(found)
+
+
+def _resources(raw: Any, model: str | None, key: str) -> Resources:
+    read = validated(Resources, raw, key)
+    faults: list[Fault] = []
+    when: dict[str, tuple[Scalar, ...]] = {}
+    for name, wanted in read.when.items():
+        with gathering(faults):
+            _check_name(name, model, f"{key}.when.{name}")
+            when[name] = _accepted(name, model, wanted, f"{key}.when.{name}")
+    if faults:
+        raise InputError(faults)
+    return read.model_copy(update={"when": when})

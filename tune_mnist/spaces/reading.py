@@ -19,16 +19,12 @@ from tune_mnist.models.registry import find_model, import_model, is_model
 from tune_mnist.spaces.checks import contradictions
 from tune_mnist.spaces.domains import Section
 from tune_mnist.spaces.goals import read_constraints, read_objectives
-from tune_mnist.spaces.parameters import read_parameters, read_points
+from tune_mnist.spaces.parameters import read_parameters, read_points, read_resources
 from tune_mnist.spaces.shipped import space_name
 from tune_mnist.spaces.space import Fidelity, ModelName, Resources, Search, Space
 from tune_mnist.spaces.strict_yaml import read_yaml
 from tune_mnist.spaces.validation import gathering, validated
 
-_SECTIONS: dict[str, type[Section]] = {
-    "search": Search,
-    "resources": Resources,
-}
 _FIELDS = {
     "resources.cpu": "cpus_per_trial",
     "resources.gpu": "gpus_per_trial",
@@ -148,11 +144,12 @@ def _changed(space: Space, own: Overrides) -> Space:
     with gathering(faults):
         if own.fidelity not in (None, space.fidelity and space.fidelity.parameter):
             parts["fidelity"] = validated(Fidelity, {"parameter": own.fidelity}, "fidelity")
-    for key in _SECTIONS:
-        old = getattr(space, key).model_dump()
-        new = {name: value for name, value in getattr(own, key).items() if value is not None}
-        with gathering(faults):
-            parts[key] = validated(_SECTIONS[key], {**old, **new}, key)
+    with gathering(faults):
+        parts["search"] = validated(Search, _with(space.search, own.search), "search")
+    with gathering(faults):
+        parts["resources"] = tuple(
+            validated(Resources, _with(one, own.resources), "resources") for one in space.resources
+        )
     if faults:
         raise InputError(map(_in_request, faults))
     return space.model_copy(update=parts)
@@ -167,6 +164,12 @@ def _known_model(named: Any, folder: Path) -> str | None:
         return None
     import_model(named, [folder])
     return named
+
+
+def _with(section: Section, own: Mapping[str, object]) -> dict[str, object]:
+    """Return a section's values, with those of the request that are not None."""
+    given = {name: value for name, value in own.items() if value is not None}
+    return {**section.model_dump(), **given}
 
 
 def _in_request(fault: Fault) -> Fault:
@@ -210,9 +213,10 @@ def _space(tree: Any, name: str, folder: Path) -> Space:
     with gathering(faults):
         if "fidelity" in tree:
             parts["fidelity"] = validated(Fidelity, tree["fidelity"], "fidelity")
-    for key, section in _SECTIONS.items():
-        with gathering(faults):
-            parts[key] = validated(section, tree.get(key, {}), key)
+    with gathering(faults):
+        parts["search"] = validated(Search, tree.get("search", {}), "search")
+    with gathering(faults):
+        parts["resources"] = read_resources(tree.get("resources", {}), model)
     if faults:
         raise InputError(faults)
     space = Space.model_validate(parts)

@@ -29,11 +29,11 @@ from tune_mnist.metrics import (
     Mode,
     parse_constraint,
 )
-from tune_mnist.models.hyperparameters import Config
+from tune_mnist.models.hyperparameters import Config, Device
 from tune_mnist.models.registry import hyperparameters_of, is_at_hand, is_model, no_model
 from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
-from tune_mnist.spaces.domains import Domain, Section, broken_rule
+from tune_mnist.spaces.domains import Domain, Section, When, broken_rule
 
 FidelityName = Literal["epochs", "train_fraction"]
 
@@ -166,12 +166,21 @@ class Search(Section):
 
 
 class Resources(Section):
-    """The cores and GPUs of one trial; with less than 1, several trials share a core or a GPU."""
+    """What one trial gets: its bundle. With less than 1, several trials share a core or a GPU.
+
+    Args:
+        cpu: cores.
+        gpu: GPUs, if the trial trains on one; else it gets none.
+        when: the values that hyperparameters must have, "device" among them; {} for every trial.
+    """
 
     cpu: Amount = Field(default=1.0, gt=0, description="a number of cores above 0", examples=[1])
-    gpu: Amount = Field(
-        default=0.0, ge=0, description="a number of GPUs, 0 or more", examples=[0.5]
-    )
+    gpu: Amount = Field(default=1.0, gt=0, description="a number of GPUs above 0", examples=[0.5])
+    when: When = Field(default={})
+
+    def holds(self, config: Config) -> bool:
+        """Return whether a trial gets this; its configuration must say the device."""
+        return all(config.get(name) in values for name, values in self.when.items())
 
 
 class Space(Section):
@@ -186,6 +195,7 @@ class Space(Section):
         objectives: one objective, or several to trade off against each other.
         constraints: what a winner must satisfy.
         fidelity: the budget that a scheduler increases; None if trials have no such budget.
+        resources: a trial gets the first of these that holds for its configuration.
     """
 
     name: str
@@ -199,7 +209,9 @@ class Space(Section):
     constraints: Annotated[tuple[Limit, ...], Strict(False)] = ()
     fidelity: Fidelity | None = None
     search: Search = Search()
-    resources: Resources = Resources()
+    resources: Annotated[tuple[Resources, ...], Strict(False)] = Field(
+        default=(Resources(),), min_length=1
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -211,6 +223,9 @@ class Space(Section):
             filled.setdefault("fidelity", Fidelity())
         if "objective" in filled:  # a stored plan from when there could be only one
             filled["objectives"] = [filled.pop("objective")]
+        if isinstance(filled.get("resources"), dict):  # so is this; its gpu 0 stood for 1
+            kept = {name: n for name, n in filled["resources"].items() if (name, n) != ("gpu", 0)}
+            filled["resources"] = [kept]
         return filled
 
     @property
@@ -223,6 +238,16 @@ class Space(Section):
         """The metrics of the objectives, then those of the constraints."""
         followed = [one.metric for one in self.objectives]
         return tuple(dict.fromkeys([*followed, *(one.metric for one in self.constraints)]))
+
+    def resources_of(self, config: Config, device: Device) -> Resources:
+        """Return what a trial gets.
+
+        Args:
+            config: its hyperparameters.
+            device: where it runs unless they name a device.
+        """
+        known = {"device": device, **config}
+        return next((one for one in self.resources if one.holds(known)), Resources())
 
     @property
     def goal(self) -> Goal:

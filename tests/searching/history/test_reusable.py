@@ -135,7 +135,7 @@ def test_on_a_gpu_the_model_of_the_gpu_counts(
     for text, expected in ((RESNET, usual), (RESNET + "constraints: [wall_time_s <= 60]\n", timed)):
         folder = tmp_path / str(len(text))
         folder.mkdir()
-        plan = replace(plan_text(folder, text), device="gpu", gpus=1, gpus_per_trial=1.0)
+        plan = replace(plan_text(folder, text), device="gpu", gpus=1)
         row = {"device": "GPU A", "gpus": 1.0} | changed
         assert found(folder / "results", plan, data, (), row) == expected
 

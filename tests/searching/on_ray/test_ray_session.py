@@ -149,7 +149,7 @@ def test_a_running_ray_that_pbt_cannot_take_turns_on_is_refused(tmp_path: Path) 
 
 
 def test_a_trial_that_fits_on_no_single_node_is_refused(tmp_path: Path) -> None:
-    plan = replace(plan_text(tmp_path, SVM), cpus_per_trial=2)
+    plan = plan_text(tmp_path, SVM + "resources: {cpu: 2}\n")
     with pytest.raises(InputError, match=r"has no single node with CPU=2 for a trial"):
         check_resources(plan, [{"CPU": 1}, {"CPU": 1}])
 

@@ -11,7 +11,10 @@ from ray.exceptions import OutOfMemoryError
 from tests.searching.conftest import SVM, plan_text
 from tune_mnist.searching.on_ray.failure import Failure, memory_ran_out
 from tune_mnist.searching.on_ray.trainings import MOVES, Hooks, Trainings
+from tune_mnist.searching.planning.machine import Machine
+from tune_mnist.searching.planning.plan import plan_search
 from tune_mnist.searching.proposing.proposals import Proposals
+from tune_mnist.spaces import read_space
 
 
 def trainings(folder: Path, **search: object) -> Trainings:
@@ -76,6 +79,49 @@ def test_a_trial_whose_nodes_die_again_and_again_fails(tmp_path: Path) -> None:
 def test_a_doubled_bundle_is_never_more_than_the_search_has(tmp_path: Path) -> None:
     plan = plan_text(tmp_path, SVM)
     assert [plan.bundle({}, share)["cpu"] for share in (1, 2, 4)] == [1, 2, 2]
+
+
+MIXED = """
+model: resnet
+dataset: digits
+parameters:
+  device: {choice: [gpu, cpu]}
+  learning_rate: {choice: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]}
+search: {sampler: grid}
+"""
+
+
+def mixed(folder: Path) -> Trainings:
+    """Return 8 trials for the only GPU, then 8 for the other two cores."""
+    (folder / "space.yaml").write_text(MIXED)
+    machine = Machine(cpus=3, gpus=1, memory_bytes=2**30)
+    space = read_space(folder / "space.yaml")
+    plan = plan_search(space, cpus=None, gpus=1, machine=machine)
+    hooks = Hooks(lambda _: None, lambda *_: None, lambda: False)
+    return Trainings(Proposals(plan.space, plan.device), replace(plan, concurrency=8), None, hooks)
+
+
+def test_trials_that_wait_for_the_gpu_hold_up_no_others(tmp_path: Path) -> None:
+    these = mixed(tmp_path)
+    begun = [these.next() for _ in range(4)]
+    assert [one and one.proposal.number for one in begun] == [0, 8, 9, None]
+    assert these.left()
+    these.finished(0, {"status": "completed"}, ())
+    these.finished(9, {"status": "completed"}, ())
+    begun = [these.next() for _ in range(3)]
+    assert [one and one.proposal.number for one in begun] == [1, 10, None]
+
+
+def test_so_many_wait_at_most_as_run_side_by_side_and_each_is_trained_once(tmp_path: Path) -> None:
+    these = mixed(tmp_path)
+    order: list[int] = []
+    while these.left():
+        while training := these.next():
+            order.append(training.proposal.number)
+        assert len(these._ready) <= 8
+        done = min(these.running)
+        these.finished(done, {"status": "completed"}, ())
+    assert sorted(order) == list(range(16))
 
 
 @pytest.mark.parametrize(

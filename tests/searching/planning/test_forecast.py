@@ -15,7 +15,7 @@ from tests.searching.conftest import RESNET, SVM, Searched, plan_text
 from tune_mnist.datasets import Dataset
 from tune_mnist.searching.history.memory import Memory
 from tune_mnist.searching.history.past_times import plan_forecast
-from tune_mnist.searching.planning.forecast import Timed, forecast
+from tune_mnist.searching.planning.forecast import Timed, Workers, forecast
 from tune_mnist.spaces import Config
 from tune_mnist.store.plans import read_search
 
@@ -40,14 +40,14 @@ def timed(configs: list[Config], rng: np.random.Generator, search: str = "s") ->
 
 
 def test_nothing_is_guessed_without_a_past() -> None:
-    assert forecast([], GRID, concurrency=1) is None
+    assert forecast([], GRID, workers=Workers(1)) is None
     three = [Timed(config, seconds(config), "s") for config in GRID[:3]]
-    assert forecast(three, GRID, concurrency=1) is None
+    assert forecast(three, GRID, workers=Workers(1)) is None
 
 
 def test_a_configuration_that_has_been_timed_takes_its_own_time() -> None:
     past = [Timed(resnet(1, 8), 100.0, "s"), Timed(resnet(1, 16), 1.0, "s")]
-    told = forecast(past, [resnet(1, 8), resnet(1, 8)], concurrency=1, start_s=7.0)
+    told = forecast(past, [resnet(1, 8), resnet(1, 8)], workers=Workers(1), start_s=7.0)
     assert told is not None
     assert (told.timed, told.trials, told.past) == (2, 2, 2)
     assert told.seconds == pytest.approx(207.0, rel=0.05)
@@ -57,8 +57,8 @@ def test_a_configuration_that_has_been_timed_takes_its_own_time() -> None:
 def test_two_workers_take_half_as_long_and_a_budget_is_an_upper_bound() -> None:
     past = [Timed(resnet(1, 8), 10.0, "s")]
     planned = [resnet(1, 8)] * 10
-    one, two = (forecast(past, planned, concurrency=n) for n in (1, 2))
-    short = forecast(past, planned, concurrency=1, budget_s=30.0)
+    one, two = (forecast(past, planned, workers=Workers(n)) for n in (1, 2))
+    short = forecast(past, planned, workers=Workers(1), budget_s=30.0)
     assert one is not None
     assert two is not None
     assert short is not None
@@ -76,7 +76,7 @@ def test_the_interval_holds_what_then_happens_in_eight_of_ten_searches() -> None
         past = [one for i in range(3) for one in timed(chosen[8 * i : 8 * i + 8], rng, f"s{i}")]
         planned = chosen[20:32]
         real = sum(one.seconds for one in timed(planned, rng))
-        told = forecast(past, planned, concurrency=1)
+        told = forecast(past, planned, workers=Workers(1))
         assert told is not None
         held += told.low <= real <= told.high
         widths.append(told.high / told.low)

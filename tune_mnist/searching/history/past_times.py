@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import host
 from tune_mnist.searching.history.memory import Memory
 from tune_mnist.searching.observer import Row
-from tune_mnist.searching.planning.forecast import Forecast, Timed, forecast
+from tune_mnist.searching.planning.forecast import Forecast, Lane, Timed, Workers, forecast
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.searching.proposing.prefixes import length_of, prefix_key
 from tune_mnist.searching.proposing.proposals import Proposals
@@ -58,30 +58,40 @@ def plan_forecast(root: Path, plan: Plan, data: Dataset, memory: Memory | None) 
     return forecast(
         past,
         planned,
-        concurrency=plan.concurrency,
+        workers=_workers(plan, planned),
         start_s=_start_s(rows, records) if planned else 0.0,
         spent=_spent(rows, records, plan),
         budget_s=plan.space.search.time_budget_s or float("inf"),
     )
 
 
+def _workers(plan: Plan, planned: Sequence[Config]) -> Workers:
+    """Return who works the planned trials off; those of each kind of bundle have their places."""
+    kinds, room = plan.bundles(), plan.room()
+    places = [min(plan.concurrency, room.places(kind)) for kind in kinds]
+    own = [kinds.index(plan.bundle(config)) for config in planned]
+    lanes = [
+        Lane([i for i, kind in enumerate(own) if kind == which], many)
+        for which, many in enumerate(places)
+    ]
+    return Workers(plan.concurrency, lanes if len(kinds) > 1 else ())
+
+
 def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
-    """Return the rows measured on a bundle like the plan's, oldest first, without copied rows."""
+    """Return the rows measured on the plan's bundle for them, oldest first, no copied rows."""
     equal = {
         "model": plan.space.model,
         "data_hash": data.content_hash,
         "split": data.split,
-        "cpus": plan.cpus_per_trial,
     }
-    columns = ["search", "config", "status", "wall_time_s", "fidelity", "gpus", "host"]
+    columns = ["search", "config", "status", "wall_time_s", "fidelity", "cpus", "gpus", "host"]
     columns += ["shared_with", "started", "finished"]
-    gpus = {bundle["gpu"] for bundle in plan.bundles()}
     rows = [
         row
         for row in read_trials(root, equal=equal, columns=columns).to_pylist()
         if row["status"] in ("completed", "stopped")
         and row["wall_time_s"] is not None
-        and row["gpus"] in gpus
+        and plan.bundle(json.loads(row["config"])) == {"cpu": row["cpus"], "gpu": row["gpus"]}
         and "/" not in (row["shared_with"] or "")
     ]
     here = [row for row in rows if row["host"] == host()]

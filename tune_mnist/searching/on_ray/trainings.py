@@ -16,6 +16,7 @@ from typing import Any
 from tune_mnist.searching.history.memory import Memory, Past
 from tune_mnist.searching.history.resume import Earlier
 from tune_mnist.searching.on_ray.failure import Failure
+from tune_mnist.searching.planning.places import Room
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.searching.proposing.prefixes import length_of, prefix_key
 from tune_mnist.searching.proposing.proposals import Proposals
@@ -100,6 +101,10 @@ class Trainings:
         self._retries = plan.space.search.retries
         self._trials = plan.trials
         self._shares = bool(plan.lengths)
+        self._plan = plan
+        # With one kind of bundle Tune itself counts; of a population all trials have begun.
+        mixed = len(plan.bundles()) > 1 and plan.space.search.scheduler != "pbt"
+        self._room = plan.room() if mixed else None
         self._memory = memory
         self._hooks = hooks
         self._taken = 0
@@ -138,9 +143,32 @@ class Trainings:
         """Return what to train next; None if there is nothing, or nothing yet while others run."""
         if not self.left():
             return None
-        training = self._ready.popleft()
-        self.running[training.proposal.number] = training
+        training = self._fitting(self._room) if self._room else self._ready[0]
+        if training:
+            self._ready.remove(training)
+            self.running[training.proposal.number] = training
         return training
+
+    def _fitting(self, room: Room) -> Training | None:
+        """Return a ready training that has room beside the running ones, first one for a GPU.
+
+        If no ready one has room but another kind of trial would, more is proposed, until as many
+        wait as run side by side at most: so trials of one kind do not hold up the others.
+        """
+        running = [self._bundle(training) for training in self.running.values()]
+        while True:
+            for training in sorted(self._ready, key=lambda one: not self._bundle(one)["gpu"]):
+                if room.places(self._bundle(training), running):
+                    return training
+            open_to = any(room.places(kind, running) for kind in self._plan.bundles())
+            if not open_to or len(self._ready) >= self._plan.concurrency:
+                return None
+            if not (new := self._new()):
+                return None
+            self._ready.append(new)
+
+    def _bundle(self, training: Training) -> dict[str, float]:
+        return self._plan.bundle(training.proposal.config, training.share)
 
     def _new(self) -> Training | None:
         while self._trials is None or self._taken < self._trials:

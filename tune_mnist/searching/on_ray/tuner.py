@@ -16,6 +16,7 @@ from ray.tune.search import Searcher
 from ray.tune.trainable.function_trainable import wrap_function
 
 from tune_mnist.searching.on_ray.recorder import trial_name
+from tune_mnist.searching.on_ray.session.nodes import away_from_gpus
 from tune_mnist.searching.on_ray.session.ray_session import TURN
 from tune_mnist.searching.on_ray.trainable import Shared, run_trial
 from tune_mnist.searching.planning.plan import Plan
@@ -90,9 +91,11 @@ def _at_once(plan: Plan) -> int | None:
 def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory]:
     """Return what gives a trial its resources; those of a population take turns with them.
 
-    Tune has begun all of a population, so its own limit on how many run does not hold.
+    Tune has begun all of a population, so its own limit on how many run does not hold. On a
+    cluster, trials without a GPU keep away from nodes with one, if others of the search use them.
     """
     turns = []
+    mixed = plan.cluster and len({one["gpu"] > 0 for one in plan.bundles()}) > 1
     if plan.space.search.scheduler == "pbt":
         # A bundle by itself, for the turn may lie on another node than the trial.
         turns = [{TURN: math.floor(1e4 / plan.concurrency) / 1e4}]  # Ray counts ten thousandths
@@ -100,7 +103,12 @@ def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory
     def bundle(trial: dict[str, Any]) -> tune.PlacementGroupFactory:
         amounts = plan.bundle(trial["hyperparameters"], trial.get("share", 1))
         own = {key.upper(): n for key, n in amounts.items() if n}
-        return tune.PlacementGroupFactory([own, *turns])
+        apart = mixed and not amounts["gpu"]
+        labels = [away_from_gpus(amounts["cpu"]) if apart else {}, *({} for _ in turns)]
+        if not any(labels):
+            return tune.PlacementGroupFactory([own, *turns])
+        where: Any = {"bundle_label_selector": labels}  # Ray's own annotation is narrower
+        return tune.PlacementGroupFactory([own, *turns], **where)
 
     return bundle
 

@@ -66,11 +66,42 @@ class Forecast:
         return Expected(**asdict(self))
 
 
+@dataclass(frozen=True)
+class Lane:
+    """Planned trials that only so many workers can take, those with a GPU for example.
+
+    Args:
+        trials: their places in the list of planned trials.
+        workers: >= 1.
+    """
+
+    trials: Sequence[int]
+    workers: int
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who works the planned trials off.
+
+    Args:
+        count: trials side by side at most, >= 1.
+        lanes: limits for some of them.
+    """
+
+    count: int
+    lanes: Sequence[Lane] = ()
+
+    def done(self, seconds: Sequence[float]) -> float:
+        """Return when the last trial is done; each takes so many seconds."""
+        own = [worked_off([seconds[i] for i in lane.trials], lane.workers) for lane in self.lanes]
+        return max([worked_off(seconds, self.count), *own])
+
+
 def forecast(
     past: Sequence[Timed],
     planned: Sequence[Config],
     *,
-    concurrency: int,
+    workers: Workers,
     start_s: float = 0.0,
     spent: Sequence[float] = (1.0,),
     budget_s: float = math.inf,
@@ -80,7 +111,7 @@ def forecast(
     Args:
         past: finished trials of the same model, images and kind of device, oldest first.
         planned: what will be trained, in this order.
-        concurrency: trials side by side, >= 1.
+        workers: who trains it.
         start_s: seconds before the first trial and after the last.
         spent: fractions of a whole trial's time that trials under the same scheduler took.
         budget_s: seconds that end the search at the latest.
@@ -94,7 +125,7 @@ def forecast(
     draws *= rng.choice(np.asarray(spent), size=draws.shape)
     starts = start_s * np.exp(rng.normal(0.0, _START, len(draws)))
     ends = [
-        min(start + worked_off(seconds, concurrency), budget_s)
+        min(start + workers.done(seconds), budget_s)
         for start, seconds in zip(starts.tolist(), draws.tolist(), strict=True)
     ]
     edge = (1 - INTERVAL) / 2

@@ -27,6 +27,11 @@ class Cluster:
         """Return how much of a resource all nodes have together, in whole units."""
         return int(sum(node.get(resource, 0) for node in self.nodes))
 
+    def cpus_without_gpu(self, cores: float) -> float:
+        """Return the cores of all nodes without a GPU, 0 if none of them has so many cores."""
+        cpus = [node.get("CPU", 0) for node in self.nodes if not node.get("GPU", 0)]
+        return sum(cpus) if any(one >= cores for one in cpus) else 0.0
+
     def places(self, bundle: Mapping[str, float]) -> int:
         """Return how many trials with this bundle the nodes have room for, were they idle.
 

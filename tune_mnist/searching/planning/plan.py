@@ -6,7 +6,6 @@ record of the search.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -21,9 +20,10 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.provenance import git_commit, host, versions
 from tune_mnist.searching.planning.machine import Cluster, Machine
+from tune_mnist.searching.planning.places import Room, room_for, side_by_side
 from tune_mnist.searching.proposing.prefixes import MAX_LISTED, shared_lengths, trainings
 from tune_mnist.searching.proposing.samplers import helper
-from tune_mnist.spaces import Config, Device, Space, collapsed, possible_values, size
+from tune_mnist.spaces import Config, Device, Resources, Space, collapsed, possible_values, size
 from tune_mnist.store.plans import Granted, SearchRecord
 from tune_mnist.training.images import LARGEST_KEPT, View
 from tune_mnist.training.model import Engine, Planned, find_model
@@ -38,7 +38,6 @@ class Plan:
         space: the space with the request's overrides in it.
         device: where trials run, unless a configuration names its own device.
         cpus, gpus: the processors that the whole search may use.
-        cpus_per_trial, gpus_per_trial: one trial's bundle; GPUs may be a fraction.
         concurrency: trials side by side at most.
         configurations: distinct configurations in the space; None if it is infinite.
         trials: trials to run at most; None if only time or a target ends the search.
@@ -52,8 +51,6 @@ class Plan:
     device: Device
     cpus: int
     gpus: int
-    cpus_per_trial: float
-    gpus_per_trial: float
     concurrency: int
     configurations: int | None
     trials: int | None
@@ -69,14 +66,24 @@ class Plan:
             config: its hyperparameters.
             share: how many bundles it gets, as far as the search has as much.
         """
+        one = self.space.resources_of(config, self.device)
         on_gpu = config.get("device", self.device) == "gpu"
-        cpus = max(self.cpus_per_trial, min(share * self.cpus_per_trial, self.cpus))
-        gpus = max(self.gpus_per_trial, min(share * self.gpus_per_trial, self.gpus))
+        cpus = max(one.cpu, min(share * one.cpu, self.cpus))
+        gpus = max(one.gpu, min(share * one.gpu, self.gpus))
         return {"cpu": cpus, "gpu": gpus if on_gpu else 0.0}
 
     def bundles(self) -> list[dict[str, float]]:
-        """Return each kind of bundle that the plan's trials ask for."""
-        return [self.bundle({"device": device}) for device in devices(self.space, self.device)]
+        """Return each kind of bundle that the plan's trials may ask for."""
+        found = [
+            {"cpu": one.cpu, "gpu": one.gpu if device == "gpu" else 0.0}
+            for device in devices(self.space, self.device)
+            for one in resources_on(self.space, device)
+        ]
+        return [one for i, one in enumerate(found) if one not in found[:i]]
+
+    def room(self) -> Room:
+        """Return how the trials share the search's processors."""
+        return room_for(self.bundles(), self.cpus, self.gpus, self.cluster)
 
     def record(self, search: str, data: Dataset) -> SearchRecord:
         """Return the record of a search that begins now on this plan and data."""
@@ -123,6 +130,18 @@ def devices(space: Space, default: Device) -> list[Device]:
     return sorted(named) or [default]
 
 
+def resources_on(space: Space, device: Device) -> list[Resources]:
+    """Return what trials on this device may get."""
+    found = []
+    for one in space.resources:
+        others = {name: values for name, values in one.when.items() if name != "device"}
+        if device in one.when.get("device", (device,)):
+            found.append(one)
+            if not others:
+                return found
+    return [*found, Resources()]
+
+
 def plan_search(space: Space, *, cpus: int | None, gpus: int | None, machine: Machine) -> Plan:
     """Decide how the space is searched on this machine or cluster.
 
@@ -155,8 +174,6 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int | None, machine: Ma
         device=device,
         cpus=cores,
         gpus=gpus,
-        cpus_per_trial=space.resources.cpu,
-        gpus_per_trial=(space.resources.gpu or 1.0) if gpus else 0.0,
         concurrency=1,
         configurations=count,
         trials=_trials(space, count),
@@ -278,9 +295,7 @@ def _trials(space: Space, count: int | None) -> int | None:
 
 def concurrency(plan: Plan) -> int:
     """Return how many trials fit side by side; raise InputError if one bundle never fits."""
-    fits = 0
     for bundle in plan.bundles():
-        side_by_side = [plan.trials, plan.space.search.max_concurrent]
         for name, there in (("cpu", plan.cpus), ("gpu", plan.gpus)):
             if bundle[name] > there:
                 raise input_error(
@@ -288,12 +303,9 @@ def concurrency(plan: Plan) -> int:
                     f"{bundle[name]:g} asked for one trial, and the search has {there}",
                     f"use at most {there}, or raise `{name}s`",
                 )
-            if bundle[name]:
-                side_by_side.append(math.floor(there / bundle[name]))
-        if plan.cluster:
-            side_by_side.append(plan.cluster.places(bundle))
-        fits = max(fits, min(limit for limit in side_by_side if limit is not None))
-    return fits
+    fits = side_by_side(plan.bundles(), plan.room(), plan.cluster)
+    limits = [plan.trials, plan.space.search.max_concurrent]
+    return min([fits, *(limit for limit in limits if limit is not None)])
 
 
 def with_engine(plan: Plan, data: Dataset, machine: Machine) -> Plan:

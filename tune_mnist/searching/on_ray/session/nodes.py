@@ -24,6 +24,9 @@ LOOKED_AT_WITHIN_S = 120.0
 
 ANSWERS_WITHIN_S = 2.0
 
+_NODE_ID = "ray.io/node-id"
+"""Ray's label of each node."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -76,6 +79,19 @@ def nodes_for(plan: Plan) -> list[dict[str, Any]]:
             for bundle in plan.bundles()
         )
     ]
+
+
+def away_from_gpus(cores: float) -> dict[str, str]:
+    """Return the labels of nodes without a GPU; {} if none of these has so many cores.
+
+    They exclude the nodes with GPUs, so that a node which joins later may take the trial too.
+    """
+    alive = [one for one in ray.nodes() if one["Alive"]]
+    with_gpu = [one["NodeID"] for one in alive if one["Resources"].get("GPU", 0)]
+    others = [one for one in alive if one["NodeID"] not in with_gpu]
+    if not with_gpu or not any(one["Resources"].get("CPU", 0) >= cores for one in others):
+        return {}
+    return {_NODE_ID: f"!in({','.join(sorted(with_gpu))})"}
 
 
 @ray.remote(num_cpus=0, max_retries=0)
