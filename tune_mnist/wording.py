@@ -68,7 +68,8 @@ def config_text(config: str, *, exact: bool = False) -> str:
         exact: whether to write all digits of a number, not just four.
     """
     values = json.loads(config)
-    families = [str(values.pop(family)) for family in FAMILY if family in values]
+    first = ("model", *FAMILY)  # of a search over several models
+    families = [str(values.pop(family)) for family in first if family in values]
     written = str if exact else value_text
     return " ".join([*families, *(f"{key}={written(value)}" for key, value in values.items())])
 

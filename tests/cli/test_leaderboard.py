@@ -34,8 +34,8 @@ def test_within_prints_the_cheapest_after_the_table(
 ) -> None:
     text = printed(capsys, store, "--within", 0.002)
     assert text.splitlines()[-1] == (
-        "digits on cpu: rbf C=2 (96.90%, 8.00 s) is the cheapest of 2 within 0.2 points of the"
-        " best (97.00%, rbf C=1)"
+        "digits on cpu: svm rbf C=2 (96.90%, 8.00 s) is the cheapest of 2 within 0.2 points of the"
+        " best (97.00%, svm rbf C=1)"
     )
 
 

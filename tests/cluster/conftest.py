@@ -65,14 +65,15 @@ def environment(**changed: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_nodes(*processors: str) -> Iterator[Nodes]:
-    """Give a cluster with a head and a node for each text, "2" or "2+1": CPUs, and GPUs that it
-    only declares. End it after the block.
+def running_nodes(*processors: int | str) -> Iterator[Nodes]:
+    """Give a cluster with a head, and a node for each number of CPUs; end it after the block.
+
+    A node of "2+1" has 2 CPUs and declares a GPU.
     """
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as at:
         command = [sys.executable, "-W", "ignore", "-m", "tests.cluster.nodes", at]
         with subprocess.Popen(
-            [*command, *processors],
+            [*command, *map(str, processors)],
             env=environment(),
             cwd=ROOT,
             stdin=subprocess.PIPE,
@@ -89,7 +90,7 @@ def running_nodes(*processors: str) -> Iterator[Nodes]:
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     """A head without CPUs and nodes with 1 and 2; the second declares a GPU."""
-    with running_nodes("1", "2+1") as running:
+    with running_nodes(1, "2+1") as running:
         yield running
 
 

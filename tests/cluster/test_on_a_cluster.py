@@ -186,7 +186,7 @@ def test_a_killed_head_is_one_line_and_the_search_is_resumed_on_another_cluster(
     assert time.monotonic() - began < 50
     assert f"the Ray cluster at {nodes.address}: does not answer any more" in errors
     assert "resume head" in errors
-    with running_nodes("1") as others:
+    with running_nodes(1) as others:
         ended(driver(folder, "resume", "head", "--address", others.address))
     check_each_once(folder, "head")
     assert winning(folder, "head") == winning(folder, "undisturbed")

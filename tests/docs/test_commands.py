@@ -153,6 +153,19 @@ def test_the_guide_shows_the_network_as_it_is(language: str, file: str) -> None:
     assert shown == (ROOT / "docs" / "guide" / "models" / file).read_text("utf-8")
 
 
+def shown_spaces() -> list[str]:
+    """The space files that the guide shows."""
+    found = [text for page in GUIDE for text in blocks(page, "yaml") if text.startswith("model:")]
+    assert len(found) >= 3
+    return found
+
+
+@pytest.mark.parametrize("text", shown_spaces(), ids=lambda text: text.splitlines()[0])
+def test_every_space_in_the_guide_can_be_searched(text: str, tmp_path: Path) -> None:
+    (tmp_path / "shown.yaml").write_text(text)
+    assert read_space(tmp_path / "shown.yaml").parameters
+
+
 def test_the_example_request_is_json() -> None:
     assert json.loads(Path("request.json").read_text())["space"] == "svm"
 

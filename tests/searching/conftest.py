@@ -112,14 +112,14 @@ def search(
         plan = plan_text(tmp_path, text, **{"max_concurrent": 1, **settings})
         plan = replace(plan, engine=(engine, "so says the test") if engine else None)
         request = SearchRequest(
-            space=plan.space.model,
+            space=plan.space.models[0],
             name=name,
             results=tmp_path / "results",
             rerun=not remember,
             resume=name if resume else None,
             allow_change=True,
         )
-        data = few_digits if plan.space.model == "svm" else fewer_digits
+        data = fewer_digits if "resnet" in plan.space.models else few_digits
         prepared = prepare_plan(plan, data, request)
         prepared = replace(prepared, known=replace(prepared.known, warm=warm))
         outcome = run_prepared(prepared, observer).outcome

@@ -20,7 +20,20 @@ SCALARS = st.one_of(
     st.sampled_from([1, 2, 0.5, 16, "rbf", "poly", "scale", "grid", "tpe", "gpu", "svm", ""]),
     st.text(max_size=3),
 )
-PARAMETERS = ["kernel", "C", "gamma", "degree", "device", "pin_memory", "epochs", "train_fraction"]
+SEVERAL = {"choice": ["svm", "logistic", "resnet"]}
+PARAMETERS = [
+    "model",
+    "svm.C",
+    "resnet.epochs",
+    "kernel",
+    "C",
+    "gamma",
+    "degree",
+    "device",
+    "pin_memory",
+    "epochs",
+    "train_fraction",
+]
 KINDS = ["choice", "uniform", "log_uniform", "int_uniform", "int_log_uniform", "when"]
 
 
@@ -31,14 +44,15 @@ def mappings(keys: list[str], values: st.SearchStrategy[Any]) -> st.SearchStrate
 LISTS = st.lists(SCALARS, max_size=3)
 WHENS = mappings(PARAMETERS, SCALARS | LISTS)
 DOMAINS = SCALARS | mappings(KINDS, SCALARS | LISTS | WHENS)
+RESOURCES = mappings(["cpu", "gpu", "when"], SCALARS | WHENS)
 SECTIONS = {
-    "model": st.sampled_from(["svm", "resnet"]) | SCALARS,
+    "model": st.sampled_from(["svm", "resnet", SEVERAL]) | SCALARS | mappings(["choice"], LISTS),
     "dataset": st.just("digits") | SCALARS,
     "parameters": mappings(PARAMETERS, DOMAINS) | SCALARS,
     "points": st.lists(mappings(PARAMETERS, SCALARS | LISTS), max_size=3) | SCALARS,
     "search": mappings(["sampler", "trials", "seed", "target"], SCALARS) | SCALARS,
     "objective": mappings(["metric", "mode"], SCALARS) | SCALARS,
-    "resources": mappings(["cpu", "gpu"], SCALARS) | SCALARS,
+    "resources": RESOURCES | st.lists(RESOURCES, max_size=3) | SCALARS,
 }
 FILES = st.fixed_dictionaries(
     {"model": SECTIONS["model"], "dataset": SECTIONS["dataset"]},

@@ -9,6 +9,7 @@ from tune_mnist.errors import InputError
 from tune_mnist.spaces import (
     Fidelity,
     Overrides,
+    Resources,
     Space,
     find_space,
     override,
@@ -329,6 +330,14 @@ def test_a_stored_space_of_one_objective_is_still_read(read: Read) -> None:
     space = read(CONSTANT)
     stored = space.model_dump(mode="json", exclude={"objectives", "constraints", "fidelity"})
     assert Space.model_validate({**stored, "objective": {"metric": "val_accuracy"}}) == space
+
+
+@pytest.mark.parametrize(("stored", "gpu"), [(0.0, 1.0), (0.25, 0.25)])
+def test_a_stored_space_of_one_bundle_is_still_read(read: Read, stored: float, gpu: float) -> None:
+    """Then 0 GPUs meant a whole one for a trial on a GPU."""
+    space = read(CONSTANT)
+    dumped = space.model_dump(mode="json") | {"resources": {"cpu": 2.0, "gpu": stored}}
+    assert Space.model_validate(dumped).resources == (Resources(cpu=2.0, gpu=gpu),)
 
 
 def test_a_files_own_name_is_its_stem(read: Read) -> None:

@@ -20,6 +20,7 @@ SIZES: dict[str, tuple[int | None, int | None]] = {  # on a CPU, on a GPU
     "resnet-wide": (None, None),
     "resnet": (None, None),
     "svm": (None, None),
+    "which": (None, None),
 }
 
 

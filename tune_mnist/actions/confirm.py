@@ -110,7 +110,7 @@ def run_confirmation(prepared: PreparedConfirmation, observer: Observer | None =
     def standing(rows: Sequence[Sequence[Row]]) -> Standings:
         return standings([repeats(of_one) for of_one in rows], resolution=resolution)
 
-    columns = parameter_types(plan.space.model)
+    columns = parameter_types(*plan.space.models)
     with Writer(root, chosen.name, columns, resume=True) as writer:
         _check_unchanged(prepared)
         added = {

@@ -39,6 +39,8 @@ class DryRun:
 def dry_run(space: Space) -> DryRun:
     """Train one random configuration of the space on 64 digits, on the CPU, for two epochs at most.
 
+    The space is of one model.
+
     Raises: InputError: it fails, or does not measure what the space's goal needs.
     """
     model, config = find_model(space.model), _some_config(space)

@@ -187,7 +187,9 @@ def machine_for(
     Raises: InputError: no such cluster, or it refuses us.
     """
     if request.address in (None, "local"):
-        return this_machine(ask_torch=bool(gpus) or find_model(space.model).on_gpu)
+        return this_machine(
+            ask_torch=bool(gpus) or any(find_model(model).on_gpu for model in space.models)
+        )
     return find_machine(request.address)
 
 
@@ -245,9 +247,9 @@ def asked_space(request: SearchRequest) -> Space:
     )
     file = request.space_file or find_space(request.space)
     space = read_space(file, own)
-    if request.space_file and request.space not in (space.model, space.name):
-        problem = f"is a space for {space.model}, not for {request.space}"
-        raise input_error(file, problem, f"search {space.model} with it")
+    if request.space_file and request.space not in (*space.models, space.name):
+        problem = f"is a space for {' and '.join(space.models)}, not for {request.space}"
+        raise input_error(file, problem, f"search {space.models[0]} with it")
     return space
 
 

@@ -56,7 +56,7 @@ def stored_side(space: Space) -> int:
 
     It is the largest `image_size` of the space, at least 64.
     """
-    sizes = possible_values(space, "image_size")
+    sizes = [size for part in space.parts() for size in possible_values(part, "image_size")]
     return max([LARGEST_KEPT, *(size for size in sizes if isinstance(size, int))])
 
 

@@ -126,7 +126,7 @@ def run(prepared: Prepared, observer: Observer | None = None) -> Searched:
     plan, data, known = prepared.plan, prepared.data, prepared.known
     results, resumed = Path(prepared.request.results), known.earlier is not None
     check_running_ray(plan)
-    columns = parameter_types(plan.space.model)
+    columns = parameter_types(*plan.space.models)
     check_columns(results, columns)
     with Writer(results, prepared.name, columns, resume=resumed) as writer:
         if known.earlier is not None:

@@ -100,9 +100,9 @@ def submit(request: SearchRequest) -> Job:
     job = f"{name}-{len(earlier) + 1}"
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(file, folder)
-        _copy(own_modules(space.model), Path(folder))
+        _copy(own_modules(*space.models), Path(folder))
         sent = {**request.model_dump(mode="json", exclude_defaults=True), "address": "auto"}
-        sent |= {"name": name, "space": space.model, "space_file": file.name}
+        sent |= {"name": name, "space": space.models[0], "space_file": file.name}
         sent.pop("resume", None)
         (Path(folder) / REQUEST).write_text(json.dumps(sent), "utf-8")
         how = {

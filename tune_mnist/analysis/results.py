@@ -120,7 +120,7 @@ class Results:
         return {
             "search": name,
             "space": record.space.get("name"),
-            "model": record.space.get("model"),
+            "model": ", ".join(record.models) or None,
             "dataset": record.dataset or None,
             "data_hash": record.data_hash or None,
             "sampler": search.get("sampler"),

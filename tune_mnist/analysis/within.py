@@ -26,7 +26,7 @@ import pyarrow as pa
 from tune_mnist.analysis.configurations import by_configuration, place_names
 from tune_mnist.errors import input_error
 from tune_mnist.models.registry import find_model, model_names
-from tune_mnist.wording import config_text, duration, percent
+from tune_mnist.wording import duration, model_text, percent
 
 _DATA = ["dataset", "data_hash", "split"]
 
@@ -40,7 +40,7 @@ class Cheapest:
         device, cpus, host: the place; host and cpus are None in old rows.
         place: the place for people: the device, and what tells it apart from others.
         tolerance: how far below the best a validation accuracy may be, a fraction.
-        best_config: the best configuration on the data set, in any place, as JSON.
+        best_model, best_config: the best configuration on the data set, in any place; as JSON.
         best_accuracy: its validation accuracy, the mean over its seeds.
         tied: how many configurations in this place are within the tolerance. If 0, all that
             follows is None.
@@ -59,6 +59,7 @@ class Cheapest:
     host: str | None
     place: str
     tolerance: float
+    best_model: str
     best_config: str
     best_accuracy: float
     tied: int
@@ -139,6 +140,7 @@ def _cheapest(rows: pd.DataFrame, place: str, tolerance: float) -> Cheapest:
         host=None if pd.isna(at["host"]) else at["host"],
         place=place,
         tolerance=tolerance,
+        best_model=top["model"],
         best_config=top["config"],
         best_accuracy=float(top["val_accuracy"]),
         tied=0,
@@ -168,12 +170,13 @@ def sentence(answer: Cheapest) -> str:
     if answer.config is None or answer.val_accuracy is None or answer.wall_time_s is None:
         return f"{where}: {among(answer)}"
     cost = f"{percent(answer.val_accuracy)}, {duration(answer.wall_time_s)}"
-    return f"{where}: {config_text(answer.config)} ({cost}) is {among(answer)}"
+    text = model_text(answer.model or "", answer.config)
+    return f"{where}: {text} ({cost}) is {among(answer)}"
 
 
 def among(answer: Cheapest) -> str:
     """Return how many it is the cheapest of, what the best is, and what is known about noise."""
-    best = f"{percent(answer.best_accuracy)}, {config_text(answer.best_config)}"
+    best = f"{percent(answer.best_accuracy)}, {model_text(answer.best_model, answer.best_config)}"
     points = f"within {100 * answer.tolerance:g} points of the best ({best})"
     if not answer.tied:
         return f"none is {points}"

@@ -21,7 +21,7 @@ from tune_mnist.cli.shown import print_notes
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.session.ray_start import token_file
 from tune_mnist.winner import better, winner
-from tune_mnist.wording import config_text, duration, percent
+from tune_mnist.wording import config_text, duration, model_text, percent
 
 _SHOWN = 12
 """Running trials shown at most: the rest is counted in one line."""
@@ -122,7 +122,7 @@ class LiveView(Observer):
     def trial_finished(self, row: dict[str, Any]) -> None:
         """Count the trial; show it as the best if it is; say why if it failed."""
         trial, status = row["trial"], row["status"]
-        never_ran = config_text(json.dumps(row["config"])), time.monotonic(), dict[str, Any]()
+        never_ran = self._text(row), time.monotonic(), dict[str, Any]()
         text, _, _ = self._running.pop(trial, never_ran)
         self._count(row)
         self._show_best(better(row, self._best, self._plan.space.goal))
@@ -142,7 +142,12 @@ class LiveView(Observer):
 
     def _show_best(self, best: dict[str, Any] | None) -> None:
         if best is not None and best is not self._best:
-            self._best, self._best_text = best, config_text(json.dumps(best["config"]))
+            self._best, self._best_text = best, self._text(best)
+
+    def _text(self, row: dict[str, Any]) -> str:
+        config = json.dumps(row["config"])
+        several = self._plan.space.several
+        return model_text(row["model"], config) if several else config_text(config)
 
     def _render(self) -> Group:
         table = Table(box=None, pad_edge=False, header_style="dim")

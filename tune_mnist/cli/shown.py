@@ -22,7 +22,7 @@ from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.spaces import Space, config_key, configurations
 from tune_mnist.store.files.place import given
 from tune_mnist.store.schema import TRIALS
-from tune_mnist.wording import cell_text, config_text, duration, heading
+from tune_mnist.wording import cell_text, config_text, duration, heading, model_text
 
 _LISTED = 100
 """Configurations of a grid that a plan lists."""
@@ -51,7 +51,7 @@ def print_plan(plan: Plan, expected: Forecast | None, to: Console) -> None:
     table.add_column(style="dim")
     table.add_column()
     for key, value in (
-        ("space", f"{plan.space.name} ({plan.space.model}) on {plan.space.dataset}"),
+        ("space", f"{plan.space.name} ({', '.join(plan.space.models)}) on {plan.space.dataset}"),
         ("configurations", count),
         ("sampler, scheduler", f"{search.sampler}, {search.scheduler}"),
         ("ends after", ", ".join(f"{v:g} {k}" for k, v in ends.items() if v is not None)),
@@ -110,7 +110,8 @@ def print_outcome(searched: Searched, plan: Plan, addresses: Sequence[str], to: 
 
     print_line(f"search {name}: {counts or 'no trial finished'}{notes}{unfinished}{ended}")
     if (row := outcome.best) is not None:
-        winner = config_text(config_key(row["config"]))
+        text = config_key(row["config"])
+        winner = model_text(row["model"], text) if plan.space.several else config_text(text)
         to.print(Text.assemble(("winner", "bold"), f" {winner}"), soft_wrap=True)
         print_line(f"  {scores(row)}; chosen by {_chosen_by(row, plan.space.objective.metric)}")
     if outcome.reason == "interrupted":

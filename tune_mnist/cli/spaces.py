@@ -30,7 +30,7 @@ def spaces(context: typer.Context) -> None:
     for name, path in shipped_spaces().items():
         space = read_space(path)
         count = _count(path)
-        table.add_row(name, space.model, space.dataset, count, space.search.sampler)
+        table.add_row(name, ", ".join(space.models), space.dataset, count, space.search.sampler)
     console().print(table)
 
 
@@ -69,21 +69,22 @@ def _try_out(file: Path) -> None:
     from tune_mnist.spaces import config_key, read_space
     from tune_mnist.wording import config_text, duration, percent
 
-    space = read_space(file)
-    if not find_model(space.model).file:
+    own = [part for part in read_space(file).parts() if find_model(part.model).file]
+    if not own:
         return
     from tune_mnist.actions.dry_run import IMAGES, dry_run
 
-    try:
-        tried = dry_run(space)
-    except InputError as error:
-        raise error.located(file) from error
-    config, accuracy = config_text(config_key(tried.config)), tried.measurement["val_accuracy"]
-    say(f"# {space.model}: the code in {find_model(space.model).file}")
-    say(
-        f"# tried out on {IMAGES} digits: {config}: validation {percent(accuracy)},"
-        f" {duration(tried.seconds)}"
-    )
+    for part in own:
+        try:
+            tried = dry_run(part)
+        except InputError as error:
+            raise error.located(file) from error
+        config, accuracy = config_text(config_key(tried.config)), tried.measurement["val_accuracy"]
+        say(f"# {part.model}: the code in {find_model(part.model).file}")
+        say(
+            f"# tried out on {IMAGES} digits: {config}: validation {percent(accuracy)},"
+            f" {duration(tried.seconds)}"
+        )
 
 
 def _print_facts(path: Path) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -26,6 +26,7 @@ from tune_mnist.models.registry import Definition, ModelDescription, find_model
 
 __all__ = [
     "code_hash",
+    "code_hash_of",
     "hash_of",
     "libraries_of",
     "own_modules",
@@ -50,6 +51,14 @@ def code_hash(model: str) -> str:
     for name, version in libraries_of(model).items():
         digest.update(f"{name}={version}\0".encode())
     return digest.hexdigest()[:16]
+
+
+def code_hash_of(models: Sequence[str]) -> str:
+    """Return one hash for all models of a search: that of the model, if there is one."""
+    if len(models) == 1:
+        return code_hash(models[0])
+    text = "\0".join(f"{model}={code_hash(model)}" for model in models)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def roots_of(model: str) -> tuple[Definition, ...]:

@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from tune_mnist.errors import input_error, nearest
 from tune_mnist.models import own
-from tune_mnist.models.hyperparameters import Hyperparameter, shown
+from tune_mnist.models.hyperparameters import Device, Hyperparameter, shown
 
 _DECLARED_IN = "tune_mnist.training.models"
 
@@ -124,6 +124,11 @@ def _shipped(name: str) -> ModelDescription:
 def hyperparameters_of(model: str) -> Mapping[str, Hyperparameter]:
     """Return what a model's configurations are made of. Raises: as `find_model`."""
     return find_model(model).hyperparameters
+
+
+def usual_device(model: str, device: Device) -> Device:
+    """Return where a model trains in a search on this device, unless its configuration says it."""
+    return device if find_model(model).on_gpu else "cpu"
 
 
 def parameter_types(*models: str) -> dict[str, type]:

@@ -15,6 +15,7 @@ from tune_mnist.spaces.choices import (
 )
 from tune_mnist.spaces.configurations import (
     always_searched,
+    as_asked,
     collapsed,
     config_key,
     configurations,
@@ -70,6 +71,7 @@ __all__ = [
     "Space",
     "Uniform",
     "always_searched",
+    "as_asked",
     "changeable",
     "collapsed",
     "config_key",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import graphlib
 import math
+import re
 from collections.abc import Iterable, Iterator
-from typing import get_args
+from dataclasses import replace
+from typing import Any, get_args
 
 from tune_mnist.errors import Fault
 from tune_mnist.models.hyperparameters import Config, Device, Scalar, shown
@@ -13,7 +15,7 @@ from tune_mnist.models.registry import find_model, hyperparameters_of
 from tune_mnist.spaces.configurations import drafts, matters, order, possible_values
 from tune_mnist.spaces.domains import Domain
 from tune_mnist.spaces.pairs import wrong_pairs
-from tune_mnist.spaces.space import Space
+from tune_mnist.spaces.space import MODEL, Space
 
 
 def contradictions(space: Space) -> list[Fault]:
@@ -21,11 +23,21 @@ def contradictions(space: Space) -> list[Fault]:
     if not space.parameters and not space.points:
         fix = "add parameters, for example {C: {log_uniform: [0.1, 100.0]}}"
         return [Fault("", "parameters", "the space has no parameters and no points", fix)]
-    if cycle := _cycle(space):
-        return cycle
-    never = [*_conditions_that_never_hold(space), *_bundles_that_nobody_gets(space)]
-    faults = [*never, *_points_outside(space), *_unmeasured(space)]
-    return [*faults, *_fidelity(space), *_target(space), *wrong_pairs(space)]
+    if cycles := [fault for part in space.parts() for fault in _named(_cycle(part), part, space)]:
+        return cycles
+    faults: list[Fault] = []
+    for part in space.parts():
+        outside = _points_outside(part) if space.parameters else []
+        found = [*_conditions_that_never_hold(part), *outside, *_unmeasured(part)]
+        faults += _named([*found, *_fidelity(part)], part, space)
+    more = [*_bundles_that_nobody_gets(space), *_target(space), *wrong_pairs(space)]
+    return [*dict.fromkeys(faults), *more]
+
+
+def _named(faults: Iterable[Fault], part: Space, space: Space) -> list[Fault]:
+    """Return faults in the space of one model, their keys as the whole space writes them."""
+    of_model = f"parameters.{part.model}." if space.several else "parameters."
+    return [replace(fault, key=re.sub(r"^parameters\.", of_model, fault.key)) for fault in faults]
 
 
 def _unmeasured(space: Space) -> Iterator[Fault]:
@@ -91,10 +103,14 @@ def _conditions_that_never_hold(space: Space) -> Iterator[Fault]:
 def _never(parent: str, of_parent: Domain, values: tuple[Scalar, ...], key: str) -> Iterator[Fault]:
     """Yield a fault if a parameter never has a value that a condition names."""
     if math.isinf(of_parent.count()):
-        problem = f"{parent} is continuous, so it is never exactly {shown(values[0])}"
-        yield Fault("", key, problem, f"give {parent} a choice")
+        yield _never_exactly(parent, values[0], key)
     elif never := [shown(value) for value in values if not of_parent.contains(value)]:
         yield Fault("", key, f"{parent} is never {' or '.join(never)}", f"it can be {of_parent}")
+
+
+def _never_exactly(name: str, value: Scalar, key: str) -> Fault:
+    problem = f"{name} is continuous, so it is never exactly {shown(value)}"
+    return Fault("", key, problem, f"give {name} a choice")
 
 
 def _bundles_that_nobody_gets(space: Space) -> Iterator[Fault]:
@@ -102,19 +118,27 @@ def _bundles_that_nobody_gets(space: Space) -> Iterator[Fault]:
         for name, values in one.when.items():
             which = f"[{i}]" if len(space.resources) > 1 else ""
             key = f"resources{which}.when.{name}"
-            if name in space.parameters:
-                yield from _never(name, space.parameters[name], values, key)
-            elif name != "device":  # which the search decides, if not the space
-                had = possible_values(space, name)
-                if never := [shown(value) for value in values if value not in had]:
-                    fix = f"add {name} to parameters" if space.parameters else "leave it out"
-                    yield Fault("", key, f"{name} is never {' or '.join(never)}", fix)
+            if name == MODEL:
+                had: set[Any] = set(space.models)
+            elif name == "device":  # which the search decides, if not the space
+                continue
+            elif any(math.isinf(part.parameters[name].count()) for part in _with(name, space)):
+                yield _never_exactly(name, values[0], key)
+                continue
+            else:
+                having = (one for one in space.parts() if name in hyperparameters_of(one.model))
+                had = set().union(*(possible_values(part, name) for part in having))
+            if never := [shown(value) for value in values if value not in had]:
+                fix = f"add {name} to parameters" if space.parameters else "leave it out"
+                yield Fault("", key, f"{name} is never {' or '.join(never)}", fix)
+
+
+def _with(name: str, space: Space) -> list[Space]:
+    return [part for part in space.parts() if name in part.parameters]
 
 
 def _points_outside(space: Space) -> list[Fault]:
     """Return a fault for each value of a point that `parameters` does not allow."""
-    if not space.parameters:
-        return []
     faults: dict[str, Fault] = {}
     for point in space.points:
         for device in get_args(Device):

@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tune_mnist.models.hyperparameters import Config, Device, Hyperparameter, Scalar
-from tune_mnist.models.registry import hyperparameters_of
+from tune_mnist.models.registry import hyperparameters_of, usual_device
 from tune_mnist.spaces.domains import Choice, Domain
-from tune_mnist.spaces.space import Space
+from tune_mnist.spaces.space import MODEL, Space
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -60,7 +60,11 @@ def configurations(space: Space, device: Device) -> Iterator[Config]:
     if not space.parameters:
         return iter(points)
     seen = {config_key(point) for point in points}
-    grid = (_config(space, draft) for draft in drafts(space, device, _every_value))
+    grid = (
+        _config(space, part, draft)
+        for part in space.parts()
+        for draft in drafts(part, device, _every_value)
+    )
     return itertools.chain(points, (c for c in grid if not seen or config_key(c) not in seen))
 
 
@@ -68,9 +72,10 @@ def point_configurations(space: Space, device: Device) -> list[Config]:
     """Return the distinct configurations that `points` lists, in the file's order."""
     found: dict[str, Config] = {}
     for point in space.points:
-        given = space if space.parameters else _constants(space, point)
-        for draft in drafts(given, device, _values_of(point)):
-            config = _config(space, draft)
+        part, own = space.part(space.model_of(point)), space.hyperparameters(point)
+        given = part if space.parameters else _constants(part, own)
+        for draft in drafts(given, device, _values_of(own)):
+            config = _config(space, part, draft)
             found.setdefault(config_key(config), config)
     return list(found.values())
 
@@ -83,7 +88,9 @@ def size(space: Space, device: Device) -> int | None:
     """
     if not space.parameters:
         return len(point_configurations(space, device))
-    total = sum(draft.stands_for for draft in drafts(space, device, _classes(space)))
+    total = sum(
+        draft.stands_for for part in space.parts() for draft in drafts(part, device, _classes(part))
+    )
     return None if math.isinf(total) else int(total)
 
 
@@ -91,7 +98,9 @@ def suggest(space: Space, trial: BaseTrial, device: Device) -> Config:
     """Return the configuration that an Optuna trial proposes.
 
     It asks the trial only for parameters that are searched under the values drawn so far, and
-    never for constants. In a space of points alone it asks for "point", an index.
+    never for constants. In a space of points alone it asks for "point", an index. In a space of
+    several models it asks for "model", then for that model's parameters by the names that they
+    have in `space.parameters`: "svm.C".
 
     Args:
         space: as read.
@@ -101,20 +110,40 @@ def suggest(space: Space, trial: BaseTrial, device: Device) -> Config:
     if not space.parameters:
         points = point_configurations(space, device)
         return points[trial.suggest_int("point", 0, len(points) - 1)]
-    [draft] = drafts(space, device, lambda name, domain: [(domain.ask(trial, name), 1)])
-    return _config(space, draft)
+    part, of_model = space, ""
+    if space.several:
+        part = space.part(str(trial.suggest_categorical(MODEL, space.models)))
+        of_model = f"{part.model}."
+    [draft] = drafts(part, device, lambda name, domain: [(domain.ask(trial, of_model + name), 1)])
+    return _config(space, part, draft)
+
+
+def as_asked(space: Space, config: Config) -> Config:
+    """Return a configuration by the names that `suggest` asks for."""
+    if not space.several:
+        return dict(config)
+    model = space.model_of(config)
+    own = {f"{model}.{name}": value for name, value in space.hyperparameters(config).items()}
+    return {MODEL: model, **own}
 
 
 def searched_in(space: Space, config: Config, device: Device) -> frozenset[str] | None:
     """Return the parameters whose domain gave this configuration's values.
 
     The other values are the model's defaults; the configuration may leave these out. None if the
-    space does not contain it. In a space of points alone, no domain gives a value.
+    space does not contain it. In a space of points alone, no domain gives a value. The names are
+    those of the model's hyperparameters.
     """
     if not space.parameters:
         known = {config_key(point) for point in point_configurations(space, device)}
         return frozenset() if config_key(config) in known else None
+    if space.several:
+        part = space.part(space.model_of(config))
+        return _searched_in(part, space.hyperparameters(config), device)
+    return _searched_in(space, config, device)
 
+
+def _searched_in(space: Space, config: Config, device: Device) -> frozenset[str] | None:
     def own(name: str, domain: Domain) -> list[tuple[Scalar, int]]:
         held = name in config and domain.contains(config[name])
         return [(config[name], 1)] if held else []
@@ -128,6 +157,14 @@ def searched_in(space: Space, config: Config, device: Device) -> frozenset[str] 
 
 def collapsed(space: Space, device: Device) -> list[str]:
     """Return a line for each parameter that the space searches even where it cannot matter."""
+    return [
+        f"{part.model}.{line}" if space.several else line
+        for part in space.parts()
+        for line in _collapsed(part, device)
+    ]
+
+
+def _collapsed(space: Space, device: Device) -> list[str]:
     names: set[str] = set()
     for draft in drafts(space, device, _classes(space)):
         names |= draft.collapsed
@@ -145,7 +182,12 @@ def collapsed(space: Space, device: Device) -> list[str]:
 
 
 def always_searched(space: Space, device: Device) -> set[str]:
-    """Return the parameters with more than one value that every configuration has."""
+    """Return the parameters with more than one value that every configuration has.
+
+    Several models share none, whatever they call theirs.
+    """
+    if space.several:
+        return set()
     searched = (draft.searched for draft in drafts(space, device, _classes(space)))
     always = next(searched).intersection(*searched)
     return {name for name in always if space.parameters[name].count() > 1}
@@ -155,7 +197,7 @@ def possible_values(space: Space, name: str) -> set[Scalar | None]:
     """Return every value that a hyperparameter has in the space; None where it may be left out.
 
     Args:
-        space: as read.
+        space: of one model.
         name: of a hyperparameter whose domain can be listed; the model need not have it.
     """
     if name not in hyperparameters_of(space.model):
@@ -166,7 +208,7 @@ def possible_values(space: Space, name: str) -> set[Scalar | None]:
         return {*domain.values(), *([default] if domain.when else [])}
     if space.parameters:
         return {default}
-    return {point.get(name, default) for point in space.points}
+    return {point.get(name, default) for point in space.points} or {default}
 
 
 def config_key(config: Mapping[str, Scalar]) -> str:
@@ -175,7 +217,7 @@ def config_key(config: Mapping[str, Scalar]) -> str:
 
 
 def order(space: Space) -> list[str]:
-    """Return the model's hyperparameters, each after the ones that its conditions name.
+    """Return the hyperparameters of a space's only model, each after those its conditions name.
 
     Raises:
         graphlib.CycleError: the conditions form a cycle.
@@ -187,7 +229,14 @@ def order(space: Space) -> list[str]:
 
 
 def drafts(space: Space, device: Device, branches: Branches) -> Iterator[Draft]:
-    """Yield every draft that results from branching on each searched parameter."""
+    """Yield every draft that results from branching on each searched parameter.
+
+    Args:
+        space: of one model.
+        device: of the search; a model that trains on no GPU uses the CPU all the same.
+        branches: what to branch on.
+    """
+    device = usual_device(space.model, device)
     found: Iterator[Draft] = iter([Draft()])
     for name in order(space):
         found = _extended(found, name, space, device, branches)
@@ -273,10 +322,11 @@ def _constants(space: Space, point: Config) -> Space:
     return space.model_copy(update={"parameters": domains, "points": ()})
 
 
-def _config(space: Space, draft: Draft) -> Config:
-    """Return the finished configuration, its keys in the model's order."""
-    in_order = hyperparameters_of(space.model)
-    return {name: draft.config[name] for name in in_order if name in draft.config}
+def _config(space: Space, part: Space, draft: Draft) -> Config:
+    """Return the finished configuration of one of the models, its keys in the model's order."""
+    in_order = hyperparameters_of(part.model)
+    config = {name: draft.config[name] for name in in_order if name in draft.config}
+    return space.proposed(part.model, config)
 
 
 def _condition_text(hyperparameter: Hyperparameter) -> str:

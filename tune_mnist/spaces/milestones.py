@@ -23,9 +23,9 @@ def rungs(space: Space) -> tuple[float, ...]:
         return ()
     if space.fidelity.parameter == "train_fraction":
         return space.fidelity.rungs
-    if "epochs" not in hyperparameters_of(space.model):  # checks.py refuses it
-        return ()
-    most = _most_epochs(space)
+    if not all("epochs" in hyperparameters_of(model) for model in space.models):
+        return ()  # checks.py refuses it
+    most = max(_most_epochs(part) for part in space.parts())
     doubled = [2.0**power for power in range(int(most).bit_length()) if 2**power < most]
     return (*doubled, most)
 
@@ -37,7 +37,7 @@ def trained_rungs(space: Space) -> tuple[float, ...]:
 
 
 def changeable(space: Space) -> dict[str, Domain]:
-    """Return the searched parameters that pbt may change during a training.
+    """Return the searched parameters that pbt may change during a training; of one model.
 
     One that another's `when` names is none of them: with it would change what is searched.
     """

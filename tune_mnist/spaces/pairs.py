@@ -34,8 +34,9 @@ def _scheduler(space: Space) -> list[Fault]:
     if name == "none" or len(levels) > 1:
         return []
     if not levels:
-        noun = find_model(space.model).noun
-        problem = f"{name} stops trials between measurements, and {noun} is measured once"
+        models = [find_model(model) for model in space.models]
+        once = next(one.noun for one in models if "epochs" not in one.hyperparameters)
+        problem = f"{name} stops trials between measurements, and {once} is measured once"
         fix = "use none, or `fidelity=train_fraction`"
     elif space.fidelity is not None and space.fidelity.rungs:
         problem, fix = f"the only rung of {name} is the whole trial", "add a rung below 1.0"
@@ -48,6 +49,9 @@ def _scheduler(space: Space) -> list[Fault]:
 def _population(space: Space) -> Fault | None:
     """Return what keeps pbt from working on this space; None if nothing does."""
     key, trials = "search.scheduler", space.search.trials
+    if space.several:
+        problem = "pbt lets a trial continue from another's state, and these may be two models"
+        return Fault("", key, problem, "use asha with `fidelity=train_fraction`")
     model = find_model(space.model)
     if not model.resumable:
         problem = (

@@ -1,14 +1,15 @@
 """Read `parameters`, `points` and `resources`: each value is checked against the model's
 hyperparameters.
 
-If the file names no known model (None below), only the language itself is checked.
+If the file names no known model, only the language itself is checked.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import PydanticCustomError
@@ -17,7 +18,8 @@ from tune_mnist.errors import Fault, InputError, input_error, nearest
 from tune_mnist.models.hyperparameters import Config, Scalar, accept, shown
 from tune_mnist.models.registry import hyperparameters_of
 from tune_mnist.spaces.domains import DOMAINS, Choice, Domain, distinct
-from tune_mnist.spaces.space import Resources
+from tune_mnist.spaces.several import by_model
+from tune_mnist.spaces.space import MODEL, Resources
 from tune_mnist.spaces.validation import gathering, validated
 
 MAX_POINTS = 10_000
@@ -26,16 +28,43 @@ MAX_POINTS = 10_000
 _Grid = dict[str, tuple[Scalar, ...]]
 
 
-def read_parameters(declared: Mapping[str, Any], model: str | None) -> dict[str, Domain]:
+def read_parameters(declared: Mapping[str, Any], models: Sequence[str]) -> dict[str, Domain]:
     """Return the domain of each parameter, every value in its hyperparameter's type.
 
     Args:
         declared: the file's `parameters`.
-        model: the model that has these hyperparameters.
+        models: that have these hyperparameters; none if the file names no known model. With
+            several, a parameter is one of each model that has it, or of those that its `when`
+            names, or of the one in its own name, as in svm.C.
 
     Raises:
         InputError: every fault of every parameter.
     """
+    if len(models) < 2:
+        return _of_model(declared, models[0] if models else None)
+    faults: list[Fault] = []
+    domains: dict[str, Domain] = {}
+    with gathering(faults):
+        for model, own in by_model(declared, models).items():
+            named = {plain: written for plain, (written, _) in own.items()}
+            try:
+                read = _of_model({plain: raw for plain, (_, raw) in own.items()}, model)
+            except InputError as error:
+                faults += (_as_written(fault, named) for fault in error.faults)
+            else:
+                domains |= {f"{model}.{name}": domain for name, domain in read.items()}
+    if faults:
+        raise InputError(dict.fromkeys(faults))
+    return domains
+
+
+def _as_written(fault: Fault, named: Mapping[str, str]) -> Fault:
+    """Return the fault with the name that the file has for a parameter."""
+    head, plain, *rest = fault.key.split(".", 2)
+    return replace(fault, key=".".join([head, named[plain], *rest]))
+
+
+def _of_model(declared: Mapping[str, Any], model: str | None) -> dict[str, Domain]:
     faults: list[Fault] = []
     domains: dict[str, Domain] = {}
     for name, raw in declared.items():
@@ -121,11 +150,12 @@ def _accepted(name: str, model: str | None, values: Iterable[Any], key: str) -> 
     return tuple(accepted)
 
 
-def read_points(listed: Iterable[Any], model: str | None) -> tuple[Config, ...]:
+def read_points(listed: Iterable[Any], models: Sequence[str]) -> tuple[Config, ...]:
     """Return the configurations that the file's `points` list, in the file's order.
 
     The lists in a point are expanded to their product, the last one varying fastest. Values that
-    cannot matter are still included; `configurations` leaves them out.
+    cannot matter are still included; `configurations` leaves them out. With several models, each
+    point names its own.
 
     Raises:
         InputError: every fault of every point, or more than `MAX_POINTS` configurations.
@@ -134,7 +164,7 @@ def read_points(listed: Iterable[Any], model: str | None) -> tuple[Config, ...]:
     grids: list[_Grid] = []
     for i, raw in enumerate(listed):
         with gathering(faults):
-            grids.append(_point(raw, model, f"points[{i}]"))
+            grids.append(_point(raw, models, f"points[{i}]"))
     total = sum(math.prod(len(values) for values in grid.values()) for grid in grids)
     if total > MAX_POINTS:
         problem = f"list {total} configurations, more than {MAX_POINTS}"
@@ -148,7 +178,17 @@ def read_points(listed: Iterable[Any], model: str | None) -> tuple[Config, ...]:
     )
 
 
-def _point(raw: Any, model: str | None, key: str) -> _Grid:
+def _point(raw: Any, models: Sequence[str], key: str) -> _Grid:
+    if len(models) < 2 or not isinstance(raw, dict):
+        return _values(raw, models[0] if models else None, key)
+    if raw.get(MODEL) not in models:
+        problem = f"names no model of {', '.join(models)}"
+        raise input_error("", problem, f"for example model: {models[0]}", f"{key}.{MODEL}")
+    own = {name: value for name, value in raw.items() if name != MODEL}
+    return {MODEL: (raw[MODEL],), **_values(own, raw[MODEL], key)}
+
+
+def _values(raw: Any, model: str | None, key: str) -> _Grid:
     if not isinstance(raw, dict):
         fix = "for example - {kernel: rbf, C: [0.1, 1.0]}"
         raise input_error("", f"{shown(raw)} is not a mapping", fix, key)
@@ -169,21 +209,21 @@ def _point(raw: Any, model: str | None, key: str) -> _Grid:
     return grid
 
 
-def read_resources(raw: Any, model: str | None) -> tuple[Resources, ...]:
+def read_resources(raw: Any, models: Sequence[str]) -> tuple[Resources, ...]:
     """Return the bundles that a mapping or a list of mappings describes.
 
     Raises:
         InputError: every fault of every bundle; an empty list, or a bundle that no trial gets.
     """
     if not isinstance(raw, list):
-        return (_resources(raw, model, "resources"),)
+        return (_resources(raw, models, "resources"),)
     if not raw:
         raise input_error("", "is empty", "add {cpu: 1}", "resources")
     faults: list[Fault] = []
     found: list[Resources] = []
     for i, one in enumerate(raw):
         with gathering(faults):
-            found.append(_resources(one, model, f"resources[{i}]"))
+            found.append(_resources(one, models, f"resources[{i}]"))
     if faults:
         raise InputError(faults)
     for i, one in enumerate(found[:-1]):
@@ -193,13 +233,16 @@ def read_resources(raw: Any, model: str | None) -> tuple[Resources, ...]:
     return tuple(found)
 
 
-def _resources(raw: Any, model: str | None, key: str) -> Resources:
+def _resources(raw: Any, models: Sequence[str], key: str) -> Resources:
     read = validated(Resources, raw, key)
     faults: list[Fault] = []
     when: dict[str, tuple[Scalar, ...]] = {}
     for name, wanted in read.when.items():
+        having = [model for model in models if name in hyperparameters_of(model)]
+        model = next(iter([*having, *models]), None)
         with gathering(faults):
-            _check_name(name, model, f"{key}.when.{name}")
+            if not (name == MODEL and len(models) > 1):
+                _check_name(name, model, f"{key}.when.{name}")
             when[name] = _accepted(name, model, wanted, f"{key}.when.{name}")
     if faults:
         raise InputError(faults)

@@ -11,17 +11,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
 from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.models.hyperparameters import shown
-from tune_mnist.models.registry import find_model, import_model, is_model
+from tune_mnist.models.registry import find_model, import_model
 from tune_mnist.spaces.checks import contradictions
 from tune_mnist.spaces.domains import Section
 from tune_mnist.spaces.goals import read_constraints, read_objectives
 from tune_mnist.spaces.parameters import read_parameters, read_points, read_resources
 from tune_mnist.spaces.shipped import space_name
-from tune_mnist.spaces.space import Fidelity, ModelName, Resources, Search, Space
+from tune_mnist.spaces.space import Fidelity, Models, Resources, Search, Space
 from tune_mnist.spaces.strict_yaml import read_yaml
 from tune_mnist.spaces.validation import gathering, validated
 
@@ -39,7 +39,7 @@ _FIELDS = {
 class _File(Section):
     """The top level of a space file, before its parts are read."""
 
-    model: ModelName = Field(description="a model", examples=["svm"])
+    model: Models = Field(description="a model", examples=["svm"])
     dataset: str = Field(min_length=1, description="the name of a data set", examples=["mnist"])
     parameters: dict[str, Any] = Field(
         default={},
@@ -155,15 +155,28 @@ def _changed(space: Space, own: Overrides) -> Space:
     return space.model_copy(update=parts)
 
 
-def _known_model(named: Any, folder: Path) -> str | None:
-    """Return the model's name, if it is one; a model of your own is imported.
+def _known_models(named: Any, folder: Path) -> tuple[str, ...]:
+    """Return the models' names, if they are any; a model of your own is imported.
 
     Raises: InputError: it cannot be.
     """
-    if not isinstance(named, str) or not is_model(named):
-        return None
-    import_model(named, [folder])
-    return named
+    try:
+        models = TypeAdapter(Models).validate_python(named)
+    except ValidationError:  # the file's own check names its faults
+        return ()
+    for model in models:
+        import_model(model, [folder])
+    return models
+
+
+def _searched(models: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters of a file that has none: what each model says of itself."""
+    several = len(models) > 1
+    return {
+        f"{model}.{name}" if several else name: domain
+        for model in models
+        for name, domain in find_model(model).searched.items()
+    }
 
 
 def _with(section: Section, own: Mapping[str, object]) -> dict[str, object]:
@@ -193,19 +206,19 @@ def _space(tree: Any, name: str, folder: Path) -> Space:
     faults: list[Fault] = []
     with gathering(faults):
         validated(_File, tree, "")
-    model: str | None = None
+    models: tuple[str, ...] = ()
     with gathering(faults):
-        model = _known_model(tree.get("model"), folder)
+        models = _known_models(tree.get("model"), folder)
     parameters, points = tree.get("parameters", {}), tree.get("points", [])
-    if model is not None and not {"parameters", "points"} & tree.keys():
-        parameters = dict(find_model(model).searched)
-    parts: dict[str, Any] = {"name": name, "model": model, "dataset": tree.get("dataset")}
+    if models and not {"parameters", "points"} & tree.keys():
+        parameters = _searched(models)
+    parts: dict[str, Any] = {"name": name, "models": models, "dataset": tree.get("dataset")}
     with gathering(faults):
         if isinstance(parameters, dict):
-            parts["parameters"] = read_parameters(parameters, model)
+            parts["parameters"] = read_parameters(parameters, models)
     with gathering(faults):
         if isinstance(points, list):
-            parts["points"] = read_points(points, model)
+            parts["points"] = read_points(points, models)
     with gathering(faults):
         parts["objectives"] = read_objectives(tree.get("objective", {}))
     with gathering(faults):
@@ -216,7 +229,7 @@ def _space(tree: Any, name: str, folder: Path) -> Space:
     with gathering(faults):
         parts["search"] = validated(Search, tree.get("search", {}), "search")
     with gathering(faults):
-        parts["resources"] = read_resources(tree.get("resources", {}), model)
+        parts["resources"] = read_resources(tree.get("resources", {}), models)
     if faults:
         raise InputError(faults)
     space = Space.model_validate(parts)

@@ -10,12 +10,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PlainSerializer,
     PlainValidator,
+    SerializerFunctionWrapHandler,
     Strict,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -30,10 +33,16 @@ from tune_mnist.metrics import (
     parse_constraint,
 )
 from tune_mnist.models.hyperparameters import Config, Device
-from tune_mnist.models.registry import hyperparameters_of, is_at_hand, is_model, no_model
+from tune_mnist.models.registry import (
+    hyperparameters_of,
+    is_at_hand,
+    is_model,
+    no_model,
+    usual_device,
+)
 from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
-from tune_mnist.spaces.domains import Domain, Section, When, broken_rule
+from tune_mnist.spaces.domains import Domain, Section, When, as_list, broken_rule, distinct
 
 FidelityName = Literal["epochs", "train_fraction"]
 
@@ -62,8 +71,24 @@ def _constraint(given: Any) -> Constraint:
     return given if isinstance(given, Constraint) else parse_constraint(given, MEASURED)
 
 
+def _chosen(given: Any) -> Any:
+    """Return the models that `model` names: one, or those of {choice: [...]}."""
+    if isinstance(given, dict) and given.keys() == {"choice"}:
+        return given["choice"]
+    return as_list(given)
+
+
+MODEL = "model"
+"""The key of a configuration that says its model, where a space names several."""
+
 Limit = Annotated[Constraint, PlainValidator(_constraint), PlainSerializer(str)]
 ModelName = Annotated[str, AfterValidator(_model)]
+Models = Annotated[
+    tuple[ModelName, ...],
+    Strict(False),
+    BeforeValidator(_chosen),
+    AfterValidator(distinct),
+]
 Amount = Annotated[float, AfterValidator(_grantable)]
 
 
@@ -186,9 +211,14 @@ class Resources(Section):
 class Space(Section):
     """What to search, on which data set, by which method, with which resources.
 
+    A space of several models is the union of one space a model (`parts`). A configuration of it
+    says its model under the key "model", and holds that model's hyperparameters beside it.
+
     Args:
         name: "svm", "report/svm", or the stem of your own file.
-        parameters: the domain of each hyperparameter that the file searches or fixes.
+        models: what is trained, one or several.
+        parameters: the domain of each hyperparameter that the file searches or fixes; with several
+            models under the name of both: "svm.C".
         points: explicit configurations in the file's order, with lists expanded. They are tried
             first, or are the whole space if there are no parameters. They may hold values that
             cannot matter; `configurations` leaves those out.
@@ -199,7 +229,7 @@ class Space(Section):
     """
 
     name: str
-    model: ModelName
+    models: Models
     dataset: str
     parameters: dict[str, Domain] = Field(default={})
     points: Annotated[tuple[Config, ...], Strict(False)] = ()
@@ -218,8 +248,12 @@ class Space(Section):
     def _fill(cls, given: Any) -> Any:
         if not isinstance(given, dict):
             return given
-        filled, model = dict(given), given.get("model")
-        if is_at_hand(model) and "epochs" in hyperparameters_of(filled["model"]):
+        filled = dict(given)
+        if MODEL in filled:  # as files and stored plans write it
+            filled["models"] = _chosen(filled.pop(MODEL))
+        models = filled.get("models")
+        known = isinstance(models, (list, tuple)) and all(map(is_at_hand, models))
+        if known and models and all("epochs" in hyperparameters_of(one) for one in models):
             filled.setdefault("fidelity", Fidelity())
         if "objective" in filled:  # a stored plan from when there could be only one
             filled["objectives"] = [filled.pop("objective")]
@@ -239,6 +273,56 @@ class Space(Section):
         followed = [one.metric for one in self.objectives]
         return tuple(dict.fromkeys([*followed, *(one.metric for one in self.constraints)]))
 
+    @model_serializer(mode="wrap")
+    def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write `model` as a file does: a stored plan of one model is what it always was."""
+        dumped = dump(self)
+        if models := dumped.pop("models", None):
+            dumped[MODEL] = models[0] if len(models) == 1 else {"choice": list(models)}
+        return dict(dumped)
+
+    @property
+    def several(self) -> bool:
+        """Whether the space names several models."""
+        return len(self.models) > 1
+
+    @property
+    def model(self) -> str:
+        """The only model. Raises: ValueError: the space names several."""
+        (model,) = self.models
+        return model
+
+    def model_of(self, config: Config) -> str:
+        """Return the model that a configuration of this space is for."""
+        return str(config[MODEL]) if self.several else self.model
+
+    def hyperparameters(self, config: Config) -> Config:
+        """Return a configuration as its model knows it."""
+        return {n: value for n, value in config.items() if not (self.several and n == MODEL)}
+
+    def proposed(self, model: str, hyperparameters: Config) -> Config:
+        """Return a model's hyperparameters as a configuration of this space."""
+        return {MODEL: model, **hyperparameters} if self.several else hyperparameters
+
+    def parts(self) -> list[Space]:
+        """Return the space of each model; only itself if it names one."""
+        return [self.part(model) for model in self.models] if self.several else [self]
+
+    def part(self, model: str) -> Space:
+        """Return the space of one of the models, its parameters and points in the model's names."""
+        if not self.several:
+            return self
+        own = {
+            name.removeprefix(f"{model}."): domain
+            for name, domain in self.parameters.items()
+            if name.rpartition(".")[0] == model
+        }
+        points = [self.hyperparameters(one) for one in self.points if one[MODEL] == model]
+        if self.parameters and not own and not points:
+            points = [{}]  # its defaults
+        change = {"models": (model,), "parameters": own, "points": tuple(points)}
+        return self.model_copy(update=change)
+
     def resources_of(self, config: Config, device: Device) -> Resources:
         """Return what a trial gets.
 
@@ -246,7 +330,8 @@ class Space(Section):
             config: its hyperparameters.
             device: where it runs unless they name a device.
         """
-        known = {"device": device, **config}
+        model = self.model_of(config)
+        known = {"device": usual_device(model, device), MODEL: model, **config}
         return next((one for one in self.resources if one.holds(known)), Resources())
 
     @property

@@ -131,11 +131,17 @@ class Sought(Part):
     retries: int = 0
 
 
+class Several(Part):
+    """The models of a space that names several."""
+
+    choice: tuple[str, ...]
+
+
 class Searched(Part):
     """What we read of a recorded space; another version may have more."""
 
     name: str = ""
-    model: str = ""
+    model: str | Several = ""
     search: Sought = Sought()
 
 
@@ -198,6 +204,23 @@ class SearchRecord(Part):
     confirms: Confirms | None = Field(
         default=None, description="of a confirmation: what it confirms; null: it is none"
     )
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that the search trains; none where the record has no space."""
+        named = Searched.model_validate(self.space).model
+        if isinstance(named, Several):
+            return named.choice
+        return (named,) if named else ()
+
+    def proposed(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the configuration of a trial as the sampler proposed it.
+
+        A row has a column for the model, so its configuration does not name it; a proposal of a
+        search over several models does.
+        """
+        config: dict[str, Any] = json.loads(row["config"])
+        return {"model": row["model"], **config} if len(self.models) > 1 else config
 
     @model_validator(mode="before")
     @classmethod

@@ -86,6 +86,11 @@ class Model(ModelDescription):
     side: Callable[[npt.NDArray[np.uint8]], int | None] = _as_stored
 
     @property
+    def has_engines(self) -> bool:
+        """Whether there is more than one implementation."""
+        return self.choose_engine is not _no_choice
+
+    @property
     def roots(self) -> tuple[Definition, ...]:
         """Where the code that can change its results begins, for the code hash."""
         begin = (self.train, self.choose_engine)

@@ -16,6 +16,7 @@ from tune_mnist.errors import SkippedWarning
 from tune_mnist.searching.history.contradictions import contradictions
 from tune_mnist.searching.history.proposed import Proposed, proposed
 from tune_mnist.store.layout import checkpoints_folder, proposals_file
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.proposals import Proposal, ProposalList, read_list
 from tune_mnist.store.reader import read_trials
 
@@ -95,8 +96,10 @@ def test_nobody_continues_from_the_state_of_a_lost_proposal(
 def test_without_a_checksum_the_trial_knows_better_what_was_proposed() -> None:
     changed, kept = Proposal(0, {"C": 3.0}, 0), Proposal(1, {"C": 5.0}, 1)
     row = {"trial": "00000", "config": '{"C": 1.0}', "proposed_after": 0, "schedule": None}
-    found, notes = proposed(ProposalList((changed, kept), unsealed=frozenset({0, 1})), [row])
+    found, notes = proposed(
+        ProposalList((changed, kept), unsealed=frozenset({0, 1})), [row], SearchRecord()
+    )
     assert found == [Proposed(0, {"C": 1.0}, 0), Proposed(1, {"C": 5.0}, 1)]
     assert notes == ("proposals 0: damaged in the store; taken from their trials",)
-    found, notes = proposed(ProposalList((changed, kept)), [row])
+    found, notes = proposed(ProposalList((changed, kept)), [row], SearchRecord())
     assert ([one.config for one in found], notes) == ([{"C": 3.0}, {"C": 5.0}], ())

@@ -61,7 +61,7 @@ def found(
     """Write a trial as this plan would, but for what is changed; return whether it is found."""
     model = plan.space.model
     config = RBF if model == "svm" else NET
-    alike = same_training(plan, data) | {"cpus": 1.0, "gpus": 0.0, "engine": "scikit-learn"}
+    alike = same_training(plan, data, model) | {"cpus": 1.0, "gpus": 0.0, "engine": "scikit-learn"}
     row = trial("00000", dataset="digits", config=config, device=cpu_name(), host=host())
     measured = fidelities or ((1.0,) if model == "svm" else (1.0, 2.0))
     curve = [{"step": i, "fidelity": f, "val_accuracy": 0.9} for i, f in enumerate(measured, 1)]

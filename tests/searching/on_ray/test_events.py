@@ -68,7 +68,11 @@ def test_a_late_trial_is_killed_but_not_while_it_waits_for_what_all_share(
     events._running["1"] = attempt
     events.late_s = math.inf
     events.look()
-    events.restart_clocks(waited_s=10)
+    other = Attempt(trial, {"C": 1.0}, turn=attempt.turn)
+    events._running["2"] = other
+    events.restart_clocks(waited_s=10, waited=lambda config: "C" not in config)
+    assert attempt.turn > other.turn
+    del events._running["2"]
     events.look()
     attempt.turn = time.monotonic() - (5 + LATE_S + 20) + 1
     events.look()

@@ -84,7 +84,7 @@ def dies_once(trial: dict[str, Any], shared: Shared) -> None:
 
 def shared_by(data: Dataset, *configs: Config, model: str = "resnet", **rest: Any) -> Shared:
     """What the trials of a space of these configurations share; of `NET` if none is given."""
-    space = Space(name="test", model=model, dataset="digits", points=configs or (NET,))
+    space = Space(name="test", models=(model,), dataset="digits", points=configs or (NET,))
     return Shared(data, space, "cpu", None, **rest)
 
 

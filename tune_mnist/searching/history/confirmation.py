@@ -8,13 +8,11 @@ have. A confirmation that has ended, or died, can be resumed.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
-from tune_mnist.metrics import Goal
 from tune_mnist.searching.history.resume import searched_space
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.planning.machine import Machine
@@ -81,7 +79,7 @@ def confirmation_of(root: Path, search: str, *, top: int | None, seeds: int) -> 
         raise input_error("confirm", f"{search!r} is still being written by {writer}", fix)
     if name in known:
         return _earlier(root, name, record, top, seeds)
-    best = _best_configurations(root, search, record.goal, top or 3)
+    best = _best_configurations(root, record, top or 3)
     trials, configs = tuple(trial for trial, _ in best), tuple(config for _, config in best)
     fresh = _fresh(record.seed, seeds)
     return Confirmation(search, name, record, top or 3, trials, configs, fresh)
@@ -119,9 +117,10 @@ def _fresh(seed: int, count: int) -> tuple[int, ...]:
     return tuple((seed + i) % 2**32 for i in range(1, count + 1))
 
 
-def _best_configurations(root: Path, search: str, goal: Goal, top: int) -> list[tuple[str, Config]]:
+def _best_configurations(root: Path, record: SearchRecord, top: int) -> list[tuple[str, Config]]:
     """Return the trials that can win with their configurations, each once, best first."""
-    columns = [*columns_that_decide(goal), "config"]
+    search, goal = record.search, record.goal
+    columns = [*columns_that_decide(goal), "model", "config"]
     trials = best_first(read_trials(root, search=search, columns=columns), goal)
     able = trials.filter(trials["can_win"])
     if not len(able):
@@ -129,10 +128,11 @@ def _best_configurations(root: Path, search: str, goal: Goal, top: int) -> list[
         which = f"completed trial that satisfies {limits}" if limits else "completed trial"
         problem = f"{search!r} has no {which}"
         raise input_error("confirm", problem, "run a search that completes one")
-    best: dict[str, str] = {}
+    best: dict[str, tuple[str, Config]] = {}
     for row in able.to_pylist():
-        best.setdefault(row["config"], row["trial"])
-    return [(trial, json.loads(config)) for config, trial in list(best.items())[:top]]
+        config = record.proposed(row)
+        best.setdefault(config_key(config), (row["trial"], config))
+    return list(best.values())[:top]
 
 
 def plan_confirmation(
@@ -181,4 +181,5 @@ def finished_rows(root: Path, confirmation: Confirmation) -> list[list[Row]]:
     """Return the stored rows of each configuration, oldest first."""
     rows = read_trials(root, search=confirmation.name).to_pylist()
     keys = [config_key(config) for config in confirmation.configs]
-    return [[row for row in rows if row["config"] == key] for key in keys]
+    own = [config_key(confirmation.record.proposed(row)) for row in rows]
+    return [[row for row, of in zip(rows, own, strict=True) if of == key] for key in keys]

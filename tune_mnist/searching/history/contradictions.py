@@ -18,7 +18,7 @@ from tune_mnist.store.plans import SearchRecord, read_search
 from tune_mnist.store.proposals import Proposal, ProposalList, number_of, read_list
 from tune_mnist.store.reader import read_trials
 
-_COLUMNS = ("trial", "attempt", "status", "config", "seed", "schedule", "proposed_after")
+_COLUMNS = ("trial", "attempt", "status", "model", "config", "seed", "schedule", "proposed_after")
 _ENDED = ("completed", "stopped")
 
 
@@ -66,7 +66,7 @@ def _of_rows(rows: Sequence[Row], record: SearchRecord) -> Iterator[str]:
             ended[row["trial"]].add(row["attempt"])
             if row["schedule"] is None:  # trials of a population may become the same
                 seed = row["seed"] if record.confirms else None
-                trials[row["config"], seed].add(row["trial"])
+                trials[config_key(record.proposed(row)), seed].add(row["trial"])
     for trial, attempts in ended.items():
         if len(attempts) > 1:
             yield f"trial {trial} finished {len(attempts)} times"
@@ -103,8 +103,10 @@ def _between(listed: ProposalList, rows: Sequence[Row], record: SearchRecord) ->
     for number, row in sorted(started.items()):
         if number not in configs:
             yield f"trial {row['trial']} was never proposed"
-        elif row["schedule"] is None and configs[number] != row["config"]:
-            yield f"trial {row['trial']} ran {row['config']}, but {configs[number]} was proposed"
+        elif row["schedule"] is None:
+            ran = config_key(record.proposed(row))
+            if configs[number] != ran:
+                yield f"trial {row['trial']} ran {ran}, but {configs[number]} was proposed"
     ended = record.ended is not None and record.ended.reason == "done"
     if ended and len(started) < (record.trials or len(configs)):
         for number in sorted(configs.keys() - started.keys()):

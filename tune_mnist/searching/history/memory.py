@@ -69,12 +69,12 @@ class Memory:
         twin = _twin(root, plan, rows)
         steps = [row for row in rows if row["search"] == twin and row["status"] != "failed"]
         self.order: list[Config] = [
-            json.loads(row["config"]) for row in sorted(steps, key=lambda row: str(row["trial"]))
+            _proposed(row, plan) for row in sorted(steps, key=lambda row: str(row["trial"]))
         ]
         # When a trial is stopped depends on the others, so only a twin's stopped trials count.
         for row in sorted(rows, key=_trust):
             if row["status"] == "completed" or (row["status"], row["search"]) == ("stopped", twin):
-                self._rows[row["config"]].append(row)
+                self._rows[config_key(_proposed(row, plan))].append(row)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -106,14 +106,19 @@ def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
         return []
     if plan.space.search.scheduler == "pbt":  # its trials need each other's saved states
         return []
-    rows: list[Row] = read_trials(root, equal=same_training(plan, data)).to_pylist()
     return [
         row
-        for row in rows
+        for model in plan.space.models
+        for row in read_trials(root, equal=same_training(plan, data, model)).to_pylist()
         if row["schedule"] is None  # config alone does not repeat a population's trial
         and all(row[name] is not None for name in plan.space.metrics)
-        and in_same_place(row, plan, json.loads(row["config"]))
+        and in_same_place(row, plan, _proposed(row, plan))
     ]
+
+
+def _proposed(row: Row, plan: Plan) -> Config:
+    """Return a row's configuration as the plan's sampler would propose it."""
+    return plan.space.proposed(row["model"], json.loads(row["config"]))
 
 
 def _trust(row: Row) -> tuple[bool, bool, str]:

@@ -6,12 +6,12 @@ proposed; else the sampler proposes something under that number again (`resume.r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tune_mnist.searching.observer import Row
 from tune_mnist.spaces import Config, config_key
+from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.proposals import ProposalList
 
 
@@ -31,12 +31,15 @@ class Proposed:
     seen: int
 
 
-def proposed(listed: ProposalList, rows: Iterable[Row]) -> tuple[list[Proposed], tuple[str, ...]]:
+def proposed(
+    listed: ProposalList, rows: Iterable[Row], record: SearchRecord
+) -> tuple[list[Proposed], tuple[str, ...]]:
     """Return what was proposed under each number, and a line on what the list has lost.
 
     Args:
         listed: from the store.
         rows: of the search's trials, all attempts.
+        record: of the search.
     """
     known: dict[int, tuple[Config, int | None]] = {
         one.number: (one.config, one.seen) for one in listed.proposals
@@ -47,7 +50,7 @@ def proposed(listed: ProposalList, rows: Iterable[Row]) -> tuple[list[Proposed],
         number = int(row["trial"])
         if number in certain or row["schedule"] is not None:  # a population changes its trials
             continue
-        config = json.loads(row["config"])
+        config = record.proposed(row)
         if number not in known or config_key(known[number][0]) != config_key(config):
             known[number] = config, row["proposed_after"]
             by_row.add(number)

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, create_trial
 from pydantic import ValidationError
 from pydantic.main import IncEx
 
-from tune_mnist.code_hash import code_hash
+from tune_mnist.code_hash import code_hash_of
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError, input_error, warn_skipped
 from tune_mnist.models.registry import import_model
@@ -136,15 +136,16 @@ def searched_space(record: SearchRecord) -> Space:
     except ValidationError as error:
         problem = f"its space cannot be read by this version: {error.errors()[0]['msg']}"
         raise input_error(record.search, problem, "run the search again") from None
-    try:
-        import_model(space.model)
-    except InputError as error:
-        file = record.model_files.get(space.model)
-        was = f"; its code was in {file}" if file else ""
-        raise InputError(
-            replace(fault, where=record.search, key="", problem=f"{fault.problem}{was}")
-            for fault in error.faults
-        ) from None
+    for model in space.models:
+        try:
+            import_model(model)
+        except InputError as error:
+            file = record.model_files.get(model)
+            was = f"; its code was in {file}" if file else ""
+            raise InputError(
+                replace(fault, where=record.search, key="", problem=f"{fault.problem}{was}")
+                for fault in error.faults
+            ) from None
     return space
 
 
@@ -176,7 +177,7 @@ def earlier_of(root: Path, name: str, record: SearchRecord) -> Earlier:
         fix = "run the search again under another name; what is finished is reused"
         raise input_error("resume", problem, fix)
     name_damaged(root, name, listed)
-    proposals, notes = proposed(listed, rows)
+    proposals, notes = proposed(listed, rows, record)
     if len(rows) > ROW_GROUP:  # its best come first in a compacted file
         rows.sort(key=lambda row: row["finished"])
     reports: dict[str, list[Row]] = defaultdict(list)
@@ -269,7 +270,7 @@ def differences(earlier: Earlier, plan: Plan, data: Dataset) -> list[str]:
         ("device", recorded.device, plan.device),
         ("images", recorded.data_hash, data.content_hash),
         ("split", recorded.split, data.split),
-        ("code that can change a result", recorded.code_hash, code_hash(plan.space.model)),
+        ("code that can change a result", recorded.code_hash, code_hash_of(plan.space.models)),
     ):
         if old != new:
             found.append(f"{what}: was {old}, is {new}")

@@ -28,14 +28,20 @@ from tune_mnist.spaces.milestones import trained_rungs
 from tune_mnist.training.model import find_model
 
 
-def same_training(plan: Plan, data: Dataset) -> dict[str, Any]:
-    """Return the columns of a past trial that must be equal, whatever its configuration."""
+def same_training(plan: Plan, data: Dataset, model: str) -> dict[str, Any]:
+    """Return the columns of a past trial that must be equal, whatever its configuration.
+
+    Args:
+        plan: of the new search.
+        data: that it runs on.
+        model: one of those that it trains.
+    """
     return {
-        "model": plan.space.model,
+        "model": model,
         "data_hash": data.content_hash,
         "split": data.split,
         "seed": plan.space.search.seed,
-        "code_hash": code_hash(plan.space.model),
+        "code_hash": code_hash(model),
     }
 
 
@@ -53,7 +59,7 @@ def in_same_place(row: Row, plan: Plan, config: Config) -> bool:
         and _same_engine(row, plan, config)
     ):
         return False
-    if find_model(plan.space.model).exact and not timed:
+    if find_model(row["model"]).exact and not timed:
         return True
     same_cores = on_gpu or row["cpus"] == bundle["cpu"]
     return bool(same_cores and row["device"] == (gpu_name() if on_gpu else cpu_name()))
@@ -75,6 +81,9 @@ def on_same_rungs(row: Row, fidelities: Sequence[float], plan: Plan) -> bool:
 
 
 def _same_engine(row: Row, plan: Plan, config: Config) -> bool:
-    if plan.engine is None:
+    model = find_model(row["model"])
+    if plan.engine is None or not model.has_engines:
         return True
-    return bool(row["engine"] == find_model(plan.space.model).engine_of(config, plan.engine[0]))
+    return bool(
+        row["engine"] == model.engine_of(plan.space.hyperparameters(config), plan.engine[0])
+    )

@@ -22,10 +22,12 @@ from optuna.trial import FixedTrial, FrozenTrial, create_trial
 
 from tune_mnist.data_identity import data_names, matching, written
 from tune_mnist.errors import input_error, nearest
-from tune_mnist.models.registry import hyperparameters_of
+from tune_mnist.models.registry import hyperparameters_of, usual_device
 from tune_mnist.searching.observer import Row
+from tune_mnist.searching.proposing.samplers import distributions
 from tune_mnist.spaces import Config, Device, Scalar, Space, config_key, suggest
 from tune_mnist.spaces.configurations import matters
+from tune_mnist.spaces.space import MODEL
 from tune_mnist.store.plans import Observation, WarmStarted
 from tune_mnist.store.reader import list_searches, read_trials
 
@@ -62,7 +64,7 @@ class WarmStart:
 
 
 def past_rows(root: Path, source: str, space: Space) -> list[Row]:
-    """Return the trials that a source stands for, completed ones of the space's model.
+    """Return the trials that a source stands for, completed ones of the space's models.
 
     Args:
         root: the store's folder.
@@ -72,7 +74,7 @@ def past_rows(root: Path, source: str, space: Space) -> list[Row]:
 
     Raises:
         InputError: neither a search nor a data set of the store, or without a completed trial of
-            the model; a sampler that cannot learn. With "auto" it is no error to find nothing.
+            these models; a sampler that cannot learn. With "auto" it is no error to find nothing.
     """
     if space.search.sampler == "grid" or not space.parameters:
         fix = "use the sampler tpe, or leave it out"
@@ -94,10 +96,11 @@ def past_rows(root: Path, source: str, space: Space) -> list[Row]:
             for row in rows
             if row["search"] == source or (row["dataset"], row["data_hash"] or None) in meant
         ]
-    ours = [row for row in rows if row["model"] == space.model and row["status"] == "completed"]
+    ours = [row for row in rows if row["model"] in space.models and row["status"] == "completed"]
     if not ours and source != AUTO:
         others = ", ".join(sorted({row["model"] for row in rows})) or "none"
-        problem = f"{source!r} has no completed trial of {space.model} (it has: {others})"
+        wanted = " or ".join(space.models)
+        problem = f"{source!r} has no completed trial of {wanted} (it has: {others})"
         raise input_error(_FIELD, problem, f"name another, or use {AUTO}")
     return ours
 
@@ -106,7 +109,7 @@ def warm_start(rows: Iterable[Row], space: Space, device: Device, data_hash: str
     """Sort past trials into observations, configurations to try first, and what does not fit.
 
     Args:
-        rows: completed trials of the space's model, from `past_rows`.
+        rows: completed trials of the space's models, from `past_rows`.
         space: what is to be searched, as overridden; it may have changed since.
         device: where trials will run, unless a configuration names its own.
         data_hash: of the images and split that will be searched on.
@@ -164,14 +167,25 @@ def _fitting(
         values = tuple(row[name] for name in space.metrics)
         if any(value is None for value in values):
             continue
-        fit = _fit(json.loads(row["config"]), space, device)
+        part = space.part(row["model"]) if space.several else space
+        fit = _fit(json.loads(row["config"]), part, usual_device(part.model, device))
         if isinstance(fit, str):
             outside[fit] += 1
             continue
+        if space.several:
+            fit = _of_several(fit, space, part.model)
         key = config_key(fit.config)
         fits[key] = fit
         runs[row["data_hash"] or row["dataset"], key].append(values)
     return fits, runs, outside
+
+
+def _of_several(fit: _Fit, space: Space, model: str) -> _Fit:
+    """Return what fits the space of one model in the names of the whole space."""
+    config = space.proposed(model, fit.config)
+    params = {MODEL: model} | {f"{model}.{name}": value for name, value in fit.params.items()}
+    known = distributions(space)
+    return _Fit(config, params, {name: known[name] for name in params})
 
 
 def _fit(past: Config, space: Space, device: Device) -> _Fit | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,7 @@ from tune_mnist.searching.on_ray.session.room import Waiting
 from tune_mnist.searching.on_ray.session.watching import check_alive
 from tune_mnist.searching.on_ray.trainings import MOVES, Trainings
 from tune_mnist.searching.on_ray.watching.metrics import SearchMetrics
+from tune_mnist.spaces import Config
 from tune_mnist.store.proposals import Proposal
 
 STALLED_S = 60.0
@@ -88,14 +89,16 @@ class TrialEvents(Callback):
             self._metrics = None
             metrics.running(0)
 
-    def restart_clocks(self, waited_s: float) -> None:
-        """Begin the time of the running trials now: they have waited for what all of them share.
+    def restart_clocks(self, waited_s: float, waited: Callable[[Config], bool]) -> None:
+        """Begin the time of the running trials now that have waited for what they share.
 
         Args:
             waited_s: so many seconds; a trial on another node may wait longer.
+            waited: whether a trial of this configuration has.
         """
         for attempt in list(self._running.values()):
-            attempt.restart_clock()
+            if waited(attempt.config):
+                attempt.restart_clock()
         self.late_s = LATE_S + 2 * waited_s
 
     def look(self) -> None:

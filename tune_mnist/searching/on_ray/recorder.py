@@ -84,11 +84,16 @@ class Recorder:
             "data_hash": data.content_hash,
             "split": data.split,
             "space": plan.space.name,
-            "model": plan.space.model,
             "seed": plan.space.search.seed,
-            "versions": json.dumps(versions() | libraries_of(plan.space.model), sort_keys=True),
             "git_commit": git_commit(),
-            "code_hash": code_hash(plan.space.model),
+        }
+        self._of_model = {
+            model: {
+                "model": model,
+                "versions": json.dumps(versions() | libraries_of(model), sort_keys=True),
+                "code_hash": code_hash(model),
+            }
+            for model in plan.space.models
         }
 
     def finished(self, attempt: Attempt) -> Row:
@@ -115,7 +120,7 @@ class Recorder:
             **past.row,
             **{name: self._facts[name] for name in ("dataset", "space")},
             "trial": f"{proposal.number:05d}",
-            "config": proposal.config,
+            "config": self._plan.space.hyperparameters(proposal.config),
             "shared_with": past.name,
             "proposed_after": proposal.seen,
             "attempt": 1,
@@ -134,14 +139,16 @@ class Recorder:
         last = attempt.measurements[-1] if attempt.measurements and status != "failed" else {}
         bundle = self._plan.bundle(attempt.config, given.get("share", 1))
         schedule = given.get("schedule")
+        space = self._plan.space
         return {
             **self._facts,
+            **self._of_model[space.model_of(attempt.config)],
             **_measured(last),
             "trial": trial_name(attempt.trial),
             "attempt": given.get("attempt", 1),
             "proposed_after": given.get("seen"),
             "seed": given.get("seed", self._facts["seed"]),
-            "config": attempt.config,
+            "config": space.hyperparameters(attempt.config),
             "schedule": json.dumps(schedule) if schedule else None,
             "status": status,
             "error": None,

@@ -15,7 +15,6 @@ from typing import Any
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError, input_error
-from tune_mnist.models.registry import find_model
 from tune_mnist.provenance import versions
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.memory import Past
@@ -41,11 +40,12 @@ from tune_mnist.searching.on_ray.trainings import Hooks, Trainings
 from tune_mnist.searching.on_ray.tuner import TuneParts, tuner
 from tune_mnist.searching.on_ray.watching.metrics import SearchMetrics
 from tune_mnist.searching.on_ray.watching.sign_in import signing_in
-from tune_mnist.searching.planning.plan import Plan, views
+from tune_mnist.searching.planning.plan import Plan, views, with_engines
 from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.spaces import Space, trained_rungs
 from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.writer import Writer
+from tune_mnist.training.model import find_model
 from tune_mnist.training.saved_state import is_whole
 
 SAVE_EVERY_S = 15.0
@@ -133,7 +133,7 @@ class SearchRun:
 
     def _state(self, number: int) -> str | None:
         """Return the newest whole state that a trial has saved; None if it saves none."""
-        if not find_model(self._plan.space.model).resumable:
+        if not _saves(self._plan.space):
             return None
         states = saved_states(self._writer.checkpoints).get(number, ())
         return next((str(state) for state in states if is_whole(state)), None)
@@ -178,7 +178,7 @@ class SearchRun:
         from tune_mnist.searching.on_ray.session.nodes import check_nodes
 
         folder = None
-        if find_model(self._plan.space.model).resumable:
+        if _saves(self._plan.space):
             folder = self._writer.checkpoints
             folder.mkdir(parents=True, exist_ok=True)
         check_nodes(self._plan, folder)
@@ -232,13 +232,13 @@ class SearchRun:
             lengths=self._plan.lengths,
             save_every_s=_save_every_s(space),
             versions=versions() if self._plan.cluster else None,
-            code=own_code(space.model),
+            code=own_code(*space.models),
         )
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
         """Give Tune a folder: in the store where trials save states for a later run."""
-        if find_model(self._plan.space.model).resumable:
+        if _saves(self._plan.space):
             self._writer.checkpoints.mkdir(parents=True, exist_ok=True)
             yield self._writer.checkpoints
             return
@@ -253,7 +253,9 @@ class SearchRun:
             yield None
             return
         self._observer.preparing(engine[1])
-        (view,) = views(self._plan.space)  # with several, the plan has another engine
+        part = with_engines(self._plan.space)
+        assert part is not None
+        (view,) = views(part)  # with several, the plan has another engine
         if self._plan.cluster:
             with node_grams(self._plan, self._data, view, self._ending.reached) as gram:
                 yield gram
@@ -265,7 +267,10 @@ class SearchRun:
         """Start the clocks of the trials that waited, or end the search: called in its thread."""
         error = built.exception()
         if error is None:
-            self._events.restart_clocks(built.result())
+            model_of = self._plan.space.model_of
+            self._events.restart_clocks(
+                built.result(), lambda config: find_model(model_of(config)).has_engines
+            )
         elif isinstance(error, InputError):
             self._ending.lose(error)
 
@@ -274,7 +279,12 @@ def _save_every_s(space: Space) -> float | None:
     """Return the least seconds between two saved states; None where there is nothing to save."""
     if space.search.scheduler == "pbt":
         return 0.0  # a trial may take over another's state at each measurement
-    return SAVE_EVERY_S if find_model(space.model).resumable else None
+    return SAVE_EVERY_S if _saves(space) else None
+
+
+def _saves(space: Space) -> bool:
+    """Return whether trials of the space save states to continue from."""
+    return any(find_model(model).resumable for model in space.models)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any
 
 from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
+from tune_mnist.models.registry import usual_device
 from tune_mnist.provenance import cpu_name, gpu_name, host, versions
 from tune_mnist.searching.on_ray.own_code import OwnCode, arrive
 from tune_mnist.searching.on_ray.scratch import scratch_folder
@@ -77,12 +78,14 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     from ray import tune
 
     arrive(shared.code)
-    config = dict(trial["hyperparameters"])
-    if searched_in(shared.space, config, shared.device) is None:
-        raise ValueError(f"{config} is not in the search space")
-    device = config.pop("device", shared.device)
+    given, space = trial["hyperparameters"], shared.space
+    if searched_in(space, given, shared.device) is None:
+        raise ValueError(f"{given} is not in the search space")
+    model, config = space.model_of(given), space.hyperparameters(given)
+    on: Any = config.pop("device", usual_device(model, shared.device))
+    device: Device = on
     cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
-    where = _where(shared, device)
+    where = _where(shared, model, device)
 
     due = time.monotonic() + (shared.save_every_s or 0)
 
@@ -106,11 +109,11 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     )
 
     def train(config: Config, report: Report, restore: Path | None) -> Measurement:
-        return find_model(shared.space.model).train(
+        return find_model(model).train(
             config, shared.data, report, replace(options, gram_dir=gram_dir, restore=restore)
         )
 
-    gram_dir = _shared_gram(shared, threads)
+    gram_dir = _shared_gram(shared, model, threads)
     with _ends_within(trial.get("seconds")), _saved_state(trial) as restore, _told_errors():
         if shared.rungs:
             train_ladder(
@@ -122,30 +125,30 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
             train(config, report, restore)
 
 
-def _where(shared: Shared, device: Device) -> dict[str, str]:
+def _where(shared: Shared, model: str, device: Device) -> dict[str, str]:
     """Return what the row says of the machine that trains, as far as it is not the driver's."""
     where = {"device": gpu_name() if device == "gpu" else cpu_name(), "host": host()}
     if shared.versions not in (None, versions()):
         # The code is the driver's, which has sent it here; the libraries are this machine's.
         where["versions"] = json.dumps(versions(), sort_keys=True)
-        where["code_hash"] = code_hash(shared.space.model)
+        where["code_hash"] = code_hash(model)
     return where
 
 
-def _shared_gram(shared: Shared, threads: int) -> Path | None:
+def _shared_gram(shared: Shared, model: str, threads: int) -> Path | None:
     """Return the folder of the matrix that SVMs share, once this node has it; no trial's time
     counts this.
 
     Meanwhile, load the compiled code that the first training needs.
     """
-    if shared.gram is None:
+    if shared.gram is None or not find_model(model).has_engines:
         return None
     from tune_mnist.training.svm.gram import build_gram
     from tune_mnist.training.svm.train import load_engine
 
     load_engine()
     folder = shared.gram if isinstance(shared.gram, Path) else shared.gram.here()
-    for view in views(shared.space):
+    for view in views(shared.space.part(model)):
         build_gram(shared.data, folder, threads, view=view)
     return folder
 

@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tune_mnist.code_hash import code_hash
+from tune_mnist.code_hash import code_hash_of
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
+from tune_mnist.models.registry import usual_device
 from tune_mnist.provenance import git_commit, host, versions
 from tune_mnist.searching.planning.machine import Cluster, Machine
 from tune_mnist.searching.planning.places import Room, room_for, side_by_side
 from tune_mnist.searching.proposing.prefixes import MAX_LISTED, shared_lengths, trainings
 from tune_mnist.searching.proposing.samplers import helper
 from tune_mnist.spaces import Config, Device, Resources, Space, collapsed, possible_values, size
+from tune_mnist.spaces.space import MODEL
 from tune_mnist.store.plans import Granted, SearchRecord
 from tune_mnist.training.images import LARGEST_KEPT, View
 from tune_mnist.training.model import Engine, Planned, find_model
@@ -42,7 +44,8 @@ class Plan:
         configurations: distinct configurations in the space; None if it is infinite.
         trials: trials to run at most; None if only time or a target ends the search.
         lengths: epochs at which a longer training also measures a shorter trial (`prefixes.py`).
-        engine: the implementation that trains, and why it was chosen; None if there is one only.
+        engine: the implementation that trains the model which has several, and why it was chosen;
+            None if there is one only.
         notes: a line for each thing that was collapsed, capped or ignored.
         cluster: that it runs on; None for a Ray of its own on this machine.
     """
@@ -67,7 +70,8 @@ class Plan:
             share: how many bundles it gets, as far as the search has as much.
         """
         one = self.space.resources_of(config, self.device)
-        on_gpu = config.get("device", self.device) == "gpu"
+        usual = usual_device(self.space.model_of(config), self.device)
+        on_gpu = config.get("device", usual) == "gpu"
         cpus = max(one.cpu, min(share * one.cpu, self.cpus))
         gpus = max(one.gpu, min(share * one.gpu, self.gpus))
         return {"cpu": cpus, "gpu": gpus if on_gpu else 0.0}
@@ -76,8 +80,9 @@ class Plan:
         """Return each kind of bundle that the plan's trials may ask for."""
         found = [
             {"cpu": one.cpu, "gpu": one.gpu if device == "gpu" else 0.0}
-            for device in devices(self.space, self.device)
-            for one in resources_on(self.space, device)
+            for part in self.space.parts()
+            for device in devices(part, self.device)
+            for one in resources_on(part, device)
         ]
         return [one for i, one in enumerate(found) if one not in found[:i]]
 
@@ -110,8 +115,8 @@ class Plan:
             host=host(),
             versions=versions(),
             git_commit=git_commit(),
-            code_hash=code_hash(self.space.model),
-            model_files=own_files([self.space.model]),
+            code_hash=code_hash_of(self.space.models),
+            model_files=own_files(self.space.models),
             started=datetime.now(timezone.utc).isoformat(),
         )
 
@@ -123,19 +128,20 @@ def own_files(models: Iterable[str]) -> dict[str, str]:
 
 
 def devices(space: Space, default: Device) -> list[Device]:
-    """Return the devices that the space's trials run on."""
+    """Return the devices that the trials of a space of one model run on."""
     named: set[Any] = {config["device"] for config in space.points if "device" in config}
     if "device" in space.parameters:
         named |= set(space.parameters["device"].values())
-    return sorted(named) or [default]
+    return sorted(named) or [usual_device(space.model, default)]
 
 
 def resources_on(space: Space, device: Device) -> list[Resources]:
-    """Return what trials on this device may get."""
+    """Return what trials on this device may get, in a space of one model."""
     found = []
+    known = {"device": device, MODEL: space.model}
     for one in space.resources:
-        others = {name: values for name, values in one.when.items() if name != "device"}
-        if device in one.when.get("device", (device,)):
+        others = {name: values for name, values in one.when.items() if name not in known}
+        if all(value in one.when.get(name, (value,)) for name, value in known.items()):
             found.append(one)
             if not others:
                 return found
@@ -156,12 +162,13 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int | None, machine: Ma
             that never fits, a search without an end, a sampler or scheduler that cannot work on
             the space.
     """
-    notes = [f"{model}: the code in {file}" for model, file in own_files([space.model]).items()]
+    notes = [f"{model}: the code in {file}" for model, file in own_files(space.models).items()]
     gpus = _usable_gpus(space, gpus, machine, notes)
     cores = _usable_cpus(cpus, machine, notes)
     device: Device = "gpu" if gpus else "cpu"
-    _check_devices(space, device)
-    _check_precision(space, device, machine)
+    for part in space.parts():
+        _check_devices(part, device)
+        _check_precision(part, device, machine)
     notes += collapsed(space, device)
     if left_to_another := helper(space, device):
         notes.append(left_to_another)
@@ -195,7 +202,7 @@ def _sharing(space: Space, device: Device, lengths: tuple[int, ...]) -> list[str
         f"epochs: {many} trainings cover {count} configurations; the shorter ones are read off "
         f"after {at} epochs (`share=false` trains each by itself)"
     ]
-    if device == "gpu" and "pin_memory" in space.parameters:
+    if device == "gpu" and any("pin_memory" in part.parameters for part in space.parts()):
         lines.append("pin_memory: changes only the time, so each of its trials runs")
     return lines
 
@@ -217,9 +224,10 @@ def _check_scheduler(space: Space, count: int | None) -> None:
 
 
 def _usable_gpus(space: Space, asked: int | None, machine: Machine, notes: list[str]) -> int:
-    model = find_model(space.model)
+    models = [find_model(model) for model in space.models]
+    on_gpu = any(model.on_gpu for model in models)
     if asked is None:
-        asked = machine.gpus if machine.cluster and model.on_gpu else 0
+        asked = machine.gpus if machine.cluster and on_gpu else 0
     if asked < 0:
         raise input_error("`gpus`", f"{asked} is negative", "use 0 or more")
     if asked > machine.gpus:
@@ -229,10 +237,13 @@ def _usable_gpus(space: Space, asked: int | None, machine: Machine, notes: list[
             seen = f"the cluster at {machine.cluster.address} has {machine.gpus}"
             fix = f"use `gpus={machine.gpus}`, or add nodes with GPUs"
         raise input_error("`gpus`", f"{asked} asked for, but {seen}", fix)
-    if asked and not model.on_gpu:
-        notes.append(f"`gpus`: {model.noun} trains on the CPU; the GPUs stay free")
+    for model in models:
+        if asked and not model.on_gpu:
+            free = "" if on_gpu else "; the GPUs stay free"
+            notes.append(f"`gpus`: {model.noun} trains on the CPU{free}")
+    if not on_gpu:
         return 0
-    if not asked and machine.gpus and model.on_gpu:
+    if not asked and machine.gpus:
         notes.append(f"{_named(machine)} has {machine.gpus} GPU(s); `gpus=1` would use one")
     return asked
 
@@ -310,28 +321,37 @@ def concurrency(plan: Plan) -> int:
 
 def with_engine(plan: Plan, data: Dataset, machine: Machine) -> Plan:
     """Return the plan with the engine that trains its model on this data, if there are several."""
-    space = plan.space
+    part = with_engines(plan.space)
+    if part is None:
+        return plan
     planned = Planned(
-        values=partial(possible_values, space),
-        views=views(space),
+        values=partial(possible_values, part),
+        views=views(part),
         train=len(data.train),
         evaluated=len(data.val) + len(data.test),
         classes=len(data.classes),
         memory_bytes=machine.memory_bytes,
     )
-    return replace(plan, engine=find_model(space.model).choose_engine(planned))
+    return replace(plan, engine=find_model(part.model).choose_engine(planned))
+
+
+def with_engines(space: Space) -> Space | None:
+    """Return the part of the space whose model has several engines; None if none has."""
+    return next((part for part in space.parts() if find_model(part.model).has_engines), None)
 
 
 def notes_before(plan: Plan, data: Dataset) -> tuple[str, ...]:
     """Return what a person should read before it runs: of the data, then of the plan."""
-    return (*data.described(), *seen_note(plan.space, data.train.images), *plan.notes)
+    images = data.train.images
+    seen = (line for part in plan.space.parts() for line in seen_note(part, images))
+    return (*data.described(), *seen, *plan.notes)
 
 
 def seen_note(space: Space, images: npt.NDArray[np.uint8]) -> tuple[str, ...]:
     """Return a line on how the models see the images; none if they see them as they are stored.
 
     Args:
-        space: whose configurations are trained.
+        space: of one model, whose configurations are trained.
         images: (n, h, w) or (n, h, w, 3), as stored.
     """
     height, width = images.shape[1:3]
@@ -349,7 +369,7 @@ def seen_note(space: Space, images: npt.NDArray[np.uint8]) -> tuple[str, ...]:
 
 
 def views(space: Space) -> set[View]:
-    """Return the ways in which configurations of the space see the images."""
+    """Return the ways in which configurations of a space of one model see the images."""
     sides, colours = possible_values(space, "image_size"), possible_values(space, "colour")
     return {
         View(side if isinstance(side, int) else None, "grey" if colour == "grey" else "keep")

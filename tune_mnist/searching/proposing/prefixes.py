@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from tune_mnist.models.registry import find_model
+from tune_mnist.models.registry import find_model, hyperparameters_of
 from tune_mnist.spaces import Config, Device, Space, config_key, configurations, size, trained_rungs
 
 LENGTH = "epochs"
@@ -36,7 +36,9 @@ def shared_lengths(space: Space, device: Device) -> tuple[int, ...]:
         device: where trials run.
     """
     changing = space.search.scheduler == "pbt" or trained_rungs(space)
-    if not find_model(space.model).contains_shorter or not space.search.share or changing:
+    with_epochs = [model for model in space.models if LENGTH in hyperparameters_of(model)]
+    able = with_epochs and all(find_model(model).contains_shorter for model in with_epochs)
+    if not able or not space.search.share or changing:
         return ()
     count = size(space, device)
     if count is None or count > MAX_LISTED:
@@ -76,5 +78,5 @@ def prefix_key(config: Config) -> str:
 
 
 def length_of(config: Config) -> int:
-    """Return the configuration's epochs."""
-    return int(config[LENGTH])
+    """Return the configuration's epochs; 1 of a model without epochs."""
+    return int(config.get(LENGTH, 1))

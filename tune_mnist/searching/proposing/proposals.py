@@ -26,6 +26,7 @@ from tune_mnist.spaces import (
     Device,
     Objective,
     Space,
+    as_asked,
     config_key,
     configurations,
     point_configurations,
@@ -125,7 +126,7 @@ class Proposals:
                 self._withdraw(self._asked.pop(own.number, None))
                 self._number = number
         if self._study is not None:
-            self._study.enqueue_trial(dict(config))
+            self._study.enqueue_trial(as_asked(self._space, config))
             asked = self._study.ask()
             suggest(self._space, asked, self._device)
         return self._proposal(config, asked), False
@@ -167,7 +168,7 @@ class Proposals:
             if listed is None:
                 return None, None
         if listed is not None:
-            self._study.enqueue_trial(dict(listed))
+            self._study.enqueue_trial(as_asked(self._space, listed))
         asked = self._study.ask()
         return suggest(self._space, asked, self._device), asked
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import (
     BaseSampler,
     CmaEsSampler,
@@ -29,6 +29,7 @@ from optuna.samplers import (
 from optuna.trial import FixedTrial, TrialState
 
 from tune_mnist.spaces import Choice, Device, SamplerName, Space, always_searched
+from tune_mnist.spaces.space import MODEL
 
 _STARTUP = 6  # finished trials before TPE's model takes over: docs/decisions/010
 _GENERATIONS = 5
@@ -119,6 +120,8 @@ def _starting(study: Any) -> bool:
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Return the Optuna distribution of each parameter that has more than one value."""
     found: dict[str, BaseDistribution] = {}
+    if space.several:
+        found[MODEL] = CategoricalDistribution(space.models)
     for name, domain in space.parameters.items():
         value = domain.values()[0] if isinstance(domain, Choice) else domain.bounds[0]
         trial = FixedTrial({name: value})

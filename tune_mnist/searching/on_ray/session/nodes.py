@@ -111,7 +111,7 @@ def check_nodes(plan: Plan, folder: Path | None) -> None:
     Raises: InputError: a node lacks a library or does not see the folder, or cannot run our code.
     """
     nodes = nodes_for(plan)
-    code = own_code(plan.space.model)
+    code = own_code(*plan.space.models)
     looks = [
         _look.options(scheduling_strategy=on_node(one["NodeID"])).remote(folder, code)
         for one in nodes
@@ -141,7 +141,8 @@ def _problem(plan: Plan, folder: Path | None, look: Any) -> tuple[str, str] | No
     except Exception as error:
         return f"cannot run our code: {_first(error)}", "look at its logs"
     ours = versions()
-    needed = [name for name in libraries_of(plan.space.model) if name in ours]
+    wanted = {name for model in plan.space.models for name in libraries_of(model)}
+    needed = sorted(name for name in wanted if name in ours)
     if missing := [name for name in needed if name not in found]:
         return f"lacks {', '.join(missing)}", _INSTALL
     if not sees:

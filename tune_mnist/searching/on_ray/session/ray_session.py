@@ -53,7 +53,7 @@ def ray_session(
     if ray.is_initialized():
         yield
     elif plan.cluster:
-        with _cluster_session(plan.cluster, own_modules(plan.space.model), on_dashboard):
+        with _cluster_session(plan.cluster, own_modules(*plan.space.models), on_dashboard):
             yield
     else:
         with _own_session(plan, data, on_dashboard):
