@@ -16,10 +16,13 @@ from ray.tune.search import Searcher
 from ray.tune.trainable.function_trainable import wrap_function
 
 from tune_mnist.searching.on_ray.recorder import trial_name
-from tune_mnist.searching.on_ray.session.nodes import away_from_gpus
+from tune_mnist.searching.on_ray.session.nodes import avoided
 from tune_mnist.searching.on_ray.session.ray_session import TURN
 from tune_mnist.searching.on_ray.trainable import Shared, run_trial
 from tune_mnist.searching.planning.plan import Plan
+
+_NODE_ID = "ray.io/node-id"
+"""Ray's label of each node."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,6 @@ def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory
     cluster, trials without a GPU keep away from nodes with one, if others of the search use them.
     """
     turns = []
-    mixed = plan.cluster and len({one["gpu"] > 0 for one in plan.bundles()}) > 1
     if plan.space.search.scheduler == "pbt":
         # A bundle by itself, for the turn may lie on another node than the trial.
         turns = [{TURN: math.floor(1e4 / plan.concurrency) / 1e4}]  # Ray counts ten thousandths
@@ -103,11 +105,12 @@ def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory
     def bundle(trial: dict[str, Any]) -> tune.PlacementGroupFactory:
         amounts = plan.bundle(trial["hyperparameters"], trial.get("share", 1))
         own = {key.upper(): n for key, n in amounts.items() if n}
-        apart = mixed and not amounts["gpu"]
-        labels = [away_from_gpus(amounts["cpu"]) if apart else {}, *({} for _ in turns)]
-        if not any(labels):
+        closed = avoided(plan, amounts) if plan.cluster else []
+        if not closed:
             return tune.PlacementGroupFactory([own, *turns])
-        where: Any = {"bundle_label_selector": labels}  # Ray's own annotation is narrower
+        # By what is excluded, so that a node which joins later may take the trial too.
+        elsewhere = {_NODE_ID: f"!in({','.join(closed)})"}
+        where: Any = {"bundle_label_selector": [elsewhere, *({} for _ in turns)]}
         return tune.PlacementGroupFactory([own, *turns], **where)
 
     return bundle

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,6 @@ LOOKED_AT_WITHIN_S = 120.0
 """A node has so many seconds to unpack our package and to start a process."""
 
 ANSWERS_WITHIN_S = 2.0
-
-_NODE_ID = "ray.io/node-id"
-"""Ray's label of each node."""
 
 
 @dataclass(frozen=True)
@@ -81,17 +78,18 @@ def nodes_for(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def away_from_gpus(cores: float) -> dict[str, str]:
-    """Return the labels of nodes without a GPU; {} if none of these has so many cores.
+def avoided(plan: Plan, bundle: Mapping[str, float]) -> list[str]:
+    """Return the nodes that are closed to trials with this bundle: those with GPUs, or none.
 
-    They exclude the nodes with GPUs, so that a node which joins later may take the trial too.
+    They are closed to a trial that needs no GPU if other trials of its search do, and if another
+    node has as many cores.
     """
+    if bundle["gpu"] or not any(one["gpu"] for one in plan.bundles()):
+        return []
     alive = [one for one in ray.nodes() if one["Alive"]]
-    with_gpu = [one["NodeID"] for one in alive if one["Resources"].get("GPU", 0)]
-    others = [one for one in alive if one["NodeID"] not in with_gpu]
-    if not with_gpu or not any(one["Resources"].get("CPU", 0) >= cores for one in others):
-        return {}
-    return {_NODE_ID: f"!in({','.join(sorted(with_gpu))})"}
+    with_gpu = sorted(one["NodeID"] for one in alive if one["Resources"].get("GPU", 0))
+    others = [one["Resources"] for one in alive if one["NodeID"] not in with_gpu]
+    return with_gpu if any(one.get("CPU", 0) >= bundle["cpu"] for one in others) else []
 
 
 @ray.remote(num_cpus=0, max_retries=0)

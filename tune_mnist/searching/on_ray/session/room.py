@@ -9,6 +9,7 @@ import ray
 from ray._private import state
 
 from tune_mnist.errors import input_error
+from tune_mnist.searching.on_ray.session.nodes import avoided
 from tune_mnist.searching.planning.machine import amounts
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.wording import duration
@@ -28,9 +29,8 @@ class Waiting:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._bundles = [
-            {name.upper(): n for name, n in bundle.items() if n} for bundle in plan.bundles()
-        ]
+        self._plan = plan
+        self._bundles = [_in_ray(bundle) for bundle in plan.bundles()]
         self._since: float | None = None  # on the monotonic clock
         self.said = ""
 
@@ -60,11 +60,15 @@ class Waiting:
     def _reason(self) -> str | None:
         """Return what is missing; None if a node has room, so that a trial is about to start."""
         groups = ray.util.placement_group_table().values()
-        free = list(state.available_resources_per_node().values())
+        by_node = state.available_resources_per_node()
+        free = list(by_node.values())
         if not any(group["state"] == "PENDING" for group in groups):
             return None  # ours has its place, and its process is being started
-        if any(_fits(bundle, node) for bundle in self._bundles for node in free):
-            return None
+        for bundle in self._plan.bundles():
+            closed = avoided(self._plan, bundle)
+            open_to = [node for name, node in by_node.items() if name not in closed]
+            if any(_fits(_in_ray(bundle), node) for node in open_to):
+                return None
         total = ray.cluster_resources()
         wanted = " or ".join(amounts(bundle) for bundle in self._bundles)
         has = {name: total.get(name, 0) for bundle in self._bundles for name in bundle}
@@ -73,6 +77,10 @@ class Waiting:
         if any(left.values()):
             in_use = f"{amounts(left)} of them free, on no single node together"
         return f"waiting for {wanted}; the cluster has {amounts(has)}, {in_use}"
+
+
+def _in_ray(bundle: Mapping[str, float]) -> dict[str, float]:
+    return {name.upper(): n for name, n in bundle.items() if n}
 
 
 def _fits(bundle: Mapping[str, float], node: Mapping[str, float]) -> bool:
