@@ -78,12 +78,7 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     from ray import tune
 
     arrive(shared.code)
-    given, space = trial["hyperparameters"], shared.space
-    if searched_in(space, given, shared.device) is None:
-        raise ValueError(f"{given} is not in the search space")
-    model, config = space.model_of(given), space.hyperparameters(given)
-    on: Any = config.pop("device", usual_device(model, shared.device))
-    device: Device = on
+    model, device, config = _asked(trial["hyperparameters"], shared)
     cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
     where = _where(shared, model, device)
 
@@ -123,6 +118,19 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
             )
         else:
             train(config, report, restore)
+
+
+def _asked(given: Config, shared: Shared) -> tuple[str, Device, Config]:
+    """Return the model and the device of a configuration, and the rest of it.
+
+    Raises: ValueError: the space does not contain it.
+    """
+    space = shared.space
+    if searched_in(space, given, shared.device) is None:
+        raise ValueError(f"{given} is not in the search space")
+    model, config = space.model_of(given), space.hyperparameters(given)
+    device: Any = config.pop("device", usual_device(model, shared.device))
+    return model, device, config
 
 
 def _where(shared: Shared, model: str, device: Device) -> dict[str, str]:
