@@ -89,8 +89,8 @@ def running_nodes(*processors: int | str) -> Iterator[Nodes]:
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    """A head without CPUs and nodes with 1 and 2; the second declares a GPU."""
-    with running_nodes(1, "2+1") as running:
+    """A head without CPUs and two nodes with one each; the second declares a GPU."""
+    with running_nodes(1, "1+1") as running:
         yield running
 
 
