@@ -222,7 +222,8 @@ def _type(parameter: Any) -> str:
         return ", ".join(str(one.value) for one in kind)
     if parameter.multiple:
         return "text, repeatable"
-    return {bool: "flag", Path: "path", str: "text", int: "int", float: "float"}[kind]
+    names = {bool: "flag", Path: "path", str: "text", int: "int", float: "float"}
+    return f"{names[get_args(kind)[0]]}, one or more" if get_args(kind) else names[kind]
 
 
 def _default(parameter: Any) -> str:

@@ -8,12 +8,14 @@ import sys
 import tune_mnist
 
 PUBLIC = {
+    "ExportRequest",
     "InputError",
     "Range",
     "Reporter",
     "ResumeRequest",
     "SearchRequest",
     "TrainingData",
+    "export_model",
     "figures",
     "leaderboard",
     "load_results",

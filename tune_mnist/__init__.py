@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tune_mnist import figures as figures
+    from tune_mnist.actions.requests import ExportRequest as ExportRequest
     from tune_mnist.actions.requests import ResumeRequest as ResumeRequest
     from tune_mnist.actions.requests import SearchRequest as SearchRequest
     from tune_mnist.analysis.results import leaderboard as leaderboard
     from tune_mnist.analysis.results import load_results as load_results
+    from tune_mnist.api import export_model as export_model
     from tune_mnist.api import resume as resume
     from tune_mnist.api import search as search
     from tune_mnist.errors import InputError as InputError
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
     from tune_mnist.training.own.reporter import trainer as trainer
 
 _WHERE = {
+    "ExportRequest": "actions.requests",
     "InputError": "errors",
     "Range": "training.own.parameters",
     "Reporter": "training.own.reporter",
     "ResumeRequest": "actions.requests",
     "SearchRequest": "actions.requests",
     "TrainingData": "training.own.reporter",
+    "export_model": "api",
     "leaderboard": "analysis.results",
     "load_results": "analysis.results",
     "resume": "api",
@@ -43,12 +47,14 @@ _WHERE = {
 }
 
 __all__ = [
+    "ExportRequest",
     "InputError",
     "Range",
     "Reporter",
     "ResumeRequest",
     "SearchRequest",
     "TrainingData",
+    "export_model",
     "figures",
     "leaderboard",
     "load_results",

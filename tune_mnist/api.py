@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tune_mnist.actions.requests import ResumeRequest, SearchRequest
+from tune_mnist.actions.exporting.export import Exported, export
+from tune_mnist.actions.requests import ExportRequest, ResumeRequest, SearchRequest
 from tune_mnist.actions.search import Searched
 from tune_mnist.actions.search import resume as resume_search
 from tune_mnist.actions.search import search as run_search
@@ -48,6 +49,23 @@ def resume(
     """
     with _watching(progress) as observer:
         return resume_search(request, observer, data)
+
+
+def export_model(
+    request: ExportRequest, *, data: PythonData | None = None, progress: bool = True
+) -> Exported:
+    """Write a search's saved model into a folder that works without tune_mnist, and check it.
+
+    Args:
+        request: whose model, where to, and in which form.
+        data: the search's images, where they came from Python.
+        progress: whether to show a progress bar while images are read.
+
+    Returns: the folder, the trial, and how many predictions were checked in a fresh process.
+    Raises: InputError: what is asked for cannot be done, or the check fails; nothing is left then.
+    """
+    with _watching(progress) as observer:
+        return export(request, observer, data)
 
 
 @contextmanager

@@ -130,6 +130,18 @@ def check_metric(field: str, metric: str, known: Sequence[str]) -> None:
         raise input_error(field, f"{metric!r} is not a metric here", nearest(metric, known))
 
 
+def accuracy_interval(accuracy: float, images: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of an accuracy that was measured on so many images, >= 1.
+
+    Source: Wilson, Journal of the American Statistical Association 22, 1927.
+    """
+    z = 1.959964
+    middle = (accuracy + z * z / (2 * images)) / (1 + z * z / images)
+    spread = accuracy * (1 - accuracy) / images + z * z / (4 * images * images)
+    half = z * math.sqrt(spread) / (1 + z * z / images)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 @dataclass(frozen=True)
 class Goal:
     """What a search is after.

@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tune_mnist.dominance import unbeaten
 from tune_mnist.metrics import BETTER, Constraint, Goal
 
 _COMPARE: dict[str, Callable[..., pa.ChunkedArray]] = {
@@ -90,6 +92,21 @@ def winner(rows: Sequence[Row], goal: Goal) -> Row | None:
     return min(able, key=lambda row: _place(row, goal), default=None)
 
 
+def leaders(rows: Sequence[Row], goal: Goal, most: int) -> list[Row]:
+    """Return the best rows, and with several objectives all that no other row dominates.
+
+    Args:
+        rows: as for `winner`.
+        goal: of the search.
+        most: how many of the best; 0 returns none at all.
+    """
+    able = sorted((row for row in rows if _row_can_win(row, goal)), key=lambda r: _place(r, goal))
+    if not most or not able or len(goal.objectives) == 1:
+        return able[:most]
+    in_front = unbeaten(np.array([_costs(row, goal) for row in able], np.float64))
+    return [row for place, row in enumerate(able) if place < most or in_front[place]]
+
+
 def _row_can_win(row: Row, goal: Goal) -> bool:
     return (
         row.get("status") == "completed"
@@ -100,10 +117,13 @@ def _row_can_win(row: Row, goal: Goal) -> bool:
 
 def _place(row: Row, goal: Goal) -> tuple[Any, ...]:
     """Return what sorts the rows that can win, the best first."""
-    costs = [-row[name] if BETTER[name] == "max" else row[name] for name in goal.objectives]
     seconds = row.get("wall_time_s")
     texts = [(row.get(name) is None, row.get(name)) for name in ("search", "trial")]
-    return (*costs, seconds if _is_finite(seconds) else math.inf, *texts)
+    return (*_costs(row, goal), seconds if _is_finite(seconds) else math.inf, *texts)
+
+
+def _costs(row: Row, goal: Goal) -> list[float]:
+    return [-row[name] if BETTER[name] == "max" else row[name] for name in goal.objectives]
 
 
 def _is_finite(value: float | None) -> bool:

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from tests.datasets.written import cyclic_labels, small_images
-from tune_mnist import InputError, ResumeRequest, SearchRequest, load_results, search
+from tune_mnist import (
+    ExportRequest,
+    InputError,
+    ResumeRequest,
+    SearchRequest,
+    export_model,
+    load_results,
+    search,
+)
 from tune_mnist.actions.preparing import prepare, prepare_resumed
 from tune_mnist.store.plans import read_search
 
@@ -55,6 +63,17 @@ def test_a_search_is_not_resumed_on_other_arrays(results: Path) -> None:
 def test_a_search_is_not_resumed_without_the_arrays(results: Path) -> None:
     with pytest.raises(InputError, match=r"dataset rows: was given from Python, .* as `data`"):
         prepare_resumed(ResumeRequest(search="py", results=results))
+
+
+def test_the_model_of_a_confirmed_winner_is_exported_with_the_same_arrays(
+    results: Path, tmp_path: Path
+) -> None:
+    request = ExportRequest(search="py-confirm", out=tmp_path / "winner", results=results)
+    with pytest.raises(InputError, match="was given from Python"):
+        export_model(request)
+    exported = export_model(request, data=(IMAGES, LABELS), progress=False)
+    assert exported.check.images == exported.check.equal > 0
+    assert "confirms the search | py" in (tmp_path / "winner" / "README.md").read_text("utf-8")
 
 
 def test_data_without_a_name_is_called_data() -> None:

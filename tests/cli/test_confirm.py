@@ -41,6 +41,13 @@ def test_a_deterministic_configuration_runs_twice_and_no_more(confirmed: tuple[P
     assert sorted(row["seed"] for row in rows) == [1, 1, 2, 2]
 
 
+def test_a_model_of_each_confirmed_configuration_is_kept(confirmed: tuple[Path, str]) -> None:
+    rows = read_trials(confirmed[0] / "results", search="s-confirm").to_pylist()
+    kept = (confirmed[0] / "results" / "models" / "search=s-confirm").iterdir()
+    of_trial = {row["trial"]: row["config"] for row in rows}
+    assert sorted(of_trial[one.name] for one in kept) == sorted({row["config"] for row in rows})
+
+
 def test_a_confirmation_that_has_ended_runs_nothing_again(confirmed: tuple[Path, str]) -> None:
     command(confirmed[0], "confirm", "s", "--seeds", "4")
     assert len(read_trials(confirmed[0] / "results", search="s-confirm")) == 4

@@ -24,6 +24,9 @@ from tests.cluster.conftest import (
     winning,
 )
 from tests.models.written import HEAD
+from tune_mnist.metrics import ACCURACY
+from tune_mnist.store.files.place import bring_model, saved_models
+from tune_mnist.winner import winner
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +85,7 @@ resources: [{gpu: 0.5, when: {device: gpu}}, {cpu: 1}]
 """
 
 
-def test_two_searches_at_once_end_and_each_trial_runs_where_it_belongs(
+def test_two_searches_at_once_end_each_trial_where_it_belongs_and_keep_their_models(
     nodes: Nodes, folder: Path
 ) -> None:
     """One has trials for the GPU, which fail, since it is only declared, and trials without."""
@@ -97,6 +100,10 @@ def test_two_searches_at_once_end_and_each_trial_runs_where_it_belongs(
     got = Counter((row["cpus"], row["gpus"], row["status"]) for row in rows)
     assert got == {(1.0, 0.5, "failed"): 2, (1.0, 0.0, "completed"): 2}
     assert all("CUDA" in row["error"] or "NVIDIA" in row["error"] for row in rows if row["error"])
+    best = winner(rows_of(folder, "undisturbed"), ACCURACY)
+    assert best is not None
+    assert saved_models(folder / "results", "undisturbed") == {best["trial"]}
+    assert bring_model(folder / "results", "undisturbed", best["trial"]).is_dir()
     if os.geteuid() == 0:
         assert {row["host"] for row in rows if row["gpus"]} == {"node-2"}
         assert {row["host"] for row in rows if not row["gpus"]} == {"node-1"}

@@ -29,7 +29,7 @@ FILE = re.compile(r"`([\w./-]+\.(?:py|yaml|toml|txt|md|csv|sh))`")
 THE_READERS_OWN = (
     *("my_space.yaml", "request.json", "leaderboard.html", "report.html"),
     *("train.csv", "test.csv", "sign_mnist_train.csv"),
-    "metadata.csv",
+    *("metadata.csv", "predict.py", "requirements.txt"),
 )
 
 

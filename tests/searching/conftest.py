@@ -107,6 +107,7 @@ def search(
         engine: Engine | None = None,
         warm: WarmStart | None = None,
         resume: bool = False,
+        keep_models: int = 1,
         **settings: object,
     ) -> Searched:
         plan = plan_text(tmp_path, text, **{"max_concurrent": 1, **settings})
@@ -118,6 +119,7 @@ def search(
             rerun=not remember,
             resume=name if resume else None,
             allow_change=True,
+            keep_models=keep_models,
         )
         data = fewer_digits if "resnet" in plan.space.models else few_digits
         prepared = prepare_plan(plan, data, request)

@@ -124,6 +124,7 @@ def prepare_plan(plan: Plan, data: Dataset, request: SearchRequest) -> Prepared:
         warm = warm_start(rows, space, plan.device, data.content_hash)
     learned = warm.notes if warm else ()
     memory = None if request.rerun else Memory(root, plan, data)
+    plan = replace(plan, keep_models=request.keep_models)
     name = request.name or new_name(space, data.name)
     expected = plan_forecast(root, plan, data, memory)
     notes = (*notes_before(plan, data), *learned)
@@ -162,6 +163,8 @@ def _resumed(
     There is no forecast: the search has measured a part of itself already.
     """
     changed = _checked(earlier, plan, data, request.allow_change)
+    kept = earlier.record.request.get("keep_models", 1)
+    plan = replace(plan, keep_models=kept if isinstance(kept, int) else 1)
     rerun = earlier.record.request.get("rerun") or getattr(request, "rerun", False)
     memory = None if rerun else Memory(Path(request.results), plan, data)
     finished = len(earlier.rows)

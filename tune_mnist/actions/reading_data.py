@@ -14,6 +14,7 @@ from typing import get_args
 from tune_mnist.actions.requests import (
     ConfirmRequest,
     DataRequest,
+    ExportRequest,
     ResumeRequest,
     SearchRequest,
 )
@@ -133,7 +134,7 @@ def recorded_place(root: Path, search: str, typed: str) -> str:
 
 def read_again(
     record: SearchRecord,
-    request: ResumeRequest | ConfirmRequest,
+    request: ResumeRequest | ConfirmRequest | ExportRequest,
     observer: Observer | None,
     given: PythonData | None,
 ) -> tuple[Dataset, str]:

@@ -108,6 +108,9 @@ class SearchRequest(Request):
         True,
         description="Train trials that differ only in epochs once; read the shorter ones off.",
     )
+    keep_models: int = Field(
+        1, ge=0, le=1000, description="Keep the models of this many of the best trials."
+    )
     seed: Seed = Field(None, description="Seed of the sampler and of every trial.")
     name: str | None = Field(None, description="Name of this search in the store.")
     results: str | Path = Field("results", description=RESULTS)
@@ -170,6 +173,23 @@ class ConfirmRequest(Request):
     results: str | Path = Field("results", description=RESULTS)
     s3_endpoint: str | None = Field(None, description=S3_ENDPOINT)
     address: str | None = Field(None, description=_ADDRESS)
+
+
+class ExportRequest(Request):
+    """Everything that may be asked when a saved model is exported."""
+
+    search: str = Field(description="A search of the store.")
+    out: Path = Field(description="Folder to write; it must not exist yet.")
+    trial: str | None = Field(None, description="Trial whose model to export; default the winner.")
+    format: str | None = Field(
+        None, description="onnx or pt2; default safetensors for a ResNet, skops for the others."
+    )
+    dataset: str | None = Field(
+        None, description="Where the folder of images is now, if it has moved."
+    )
+    data_dir: Path | None = Field(None, description=_DATA_DIR)
+    results: str | Path = Field("results", description=RESULTS)
+    s3_endpoint: str | None = Field(None, description=S3_ENDPOINT)
 
 
 class DataRequest(Request):

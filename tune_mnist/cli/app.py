@@ -12,6 +12,7 @@ from tune_mnist.cli.data import data
 from tune_mnist.cli.importance import importance
 from tune_mnist.cli.jobs import jobs_app, submit
 from tune_mnist.cli.leaderboard import leaderboard
+from tune_mnist.cli.model import model_app
 from tune_mnist.cli.report import report_app
 from tune_mnist.cli.search import resume, search
 from tune_mnist.cli.spaces import spaces_app
@@ -46,6 +47,7 @@ def app_for(words: Container[str]) -> typer.Typer:
     for command in (search, resume, data, status, leaderboard, importance, confirm, replay, submit):
         called = command.__name__ in _TAKE_A_REQUEST and command.__name__ in words
         app.command()(_with_request(command) if called else command)
+    app.add_typer(model_app, name="model")
     app.add_typer(jobs_app, name="jobs")
     app.add_typer(report_app, name="report")
     app.add_typer(spaces_app, name="spaces")

@@ -50,6 +50,7 @@ class LiveView(Observer):
         self._counts: dict[str, int] = {}
         self._best: dict[str, Any] | None = None
         self._best_text = ""
+        self._said: set[str] = set()  # why models could not be saved
         self._began = time.monotonic()
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=4, transient=True
@@ -109,6 +110,13 @@ class LiveView(Observer):
         why = f"its node died ({host})" if host else "its process died before it began"
         text = f"{trial} runs again: {why}"
         self._console.print(text, style="yellow", soft_wrap=True)
+
+    def model_not_kept(self, trial: str, problem: str) -> None:
+        """Say once for each reason that a model could not be saved."""
+        if problem not in self._said:
+            self._said.add(problem)
+            text = f"{trial}: its model could not be saved, the trial counts: {problem}"
+            self._console.print(text, style="yellow", soft_wrap=True, markup=False)
 
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:
         """Show the trial as running."""

@@ -20,7 +20,7 @@ from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.plan import Plan
 from tune_mnist.spaces import Space, config_key, configurations
-from tune_mnist.store.files.place import given
+from tune_mnist.store.files.place import given, saved_models
 from tune_mnist.store.schema import TRIALS
 from tune_mnist.wording import cell_text, config_text, duration, heading, model_text
 
@@ -116,6 +116,9 @@ def print_outcome(searched: Searched, plan: Plan, addresses: Sequence[str], to: 
         print_line(f"  {scores(row)}; chosen by {_chosen_by(row, plan.space.objective.metric)}")
     if outcome.reason == "interrupted":
         print_line(f"resume it with: {resume_command(name, searched.results)}")
+    if outcome.best is not None and outcome.best["trial"] in saved_models(searched.results, name):
+        export = command("model", "export", name, *_results_option(searched.results))
+        print_line(f"take its model home: {export} --out winner")
     page = command("leaderboard", "--search", name, *_results_option(searched.results))
     print_line(f"export the leaderboard: {page} --html leaderboard.html")
     for address in addresses if plan.cluster is None else ():

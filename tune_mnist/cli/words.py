@@ -52,11 +52,16 @@ def _option(match: re.Match[str]) -> str:
 
 @cache
 def _options() -> dict[str, str]:
-    from tune_mnist.actions.requests import ConfirmRequest, ResumeRequest, SearchRequest
+    from tune_mnist.actions.requests import (
+        ConfirmRequest,
+        ExportRequest,
+        ResumeRequest,
+        SearchRequest,
+    )
     from tune_mnist.cli.options import option_name
 
     return {name: option_name(name) for name in _OTHER} | {
         name: option_name(name, field.default)
-        for kind in (ConfirmRequest, ResumeRequest, SearchRequest)
+        for kind in (ConfirmRequest, ExportRequest, ResumeRequest, SearchRequest)
         for name, field in kind.model_fields.items()
     }

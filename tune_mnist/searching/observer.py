@@ -52,6 +52,9 @@ class Observer:
     def trial_moved(self, trial: str, host: str | None) -> None:
         """The trial will run again, since its node has died; None: its process, before it began."""
 
+    def model_not_kept(self, trial: str, problem: str) -> None:
+        """A trial's model could not be saved; its row is a result all the same."""
+
     def trial_started(self, trial: str, config: Config) -> None:
         """A trial began to run."""
 

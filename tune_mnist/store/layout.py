@@ -6,6 +6,8 @@
     <root>/searches/<id>.json                                                 the record
     <root>/searches/<id>.proposals.jsonl           the sampler's proposals, in order
     <root>/searches/<id>.proposals/00000000-00000063.jsonl    the same, on an object store
+    <root>/models/search=<id>/<trial>/             saved models of the best trials
+    <root>/.models/<id>/                           models that may still come there
     <root>/.checkpoints/<id>/                      saved states of running trials
     <root>/.writers/<id>/                          a writer's lock and its half-written file
     <root>/.quarantine/<id>/trials-<name>          a torn file that the search's writer found
@@ -53,6 +55,7 @@ _PATIENCE_S = 60.0
 
 Result = TypeVar("Result")
 _SEARCH = re.compile(rf"[A-Za-z][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
+_TRIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _DATES = ("epoch", "infinity")  # DuckDB reads a folder of this name as a date
 
 
@@ -98,6 +101,11 @@ def is_search_name(name: str) -> bool:
     return _SEARCH.fullmatch(name) is not None and name.lower() not in _DATES
 
 
+def is_trial_name(name: str) -> bool:
+    """Return whether a trial's name is safe in a path."""
+    return _TRIAL.fullmatch(name) is not None
+
+
 def kind_folder(root: Path, kind: RowKind) -> Path:
     """Return the folder that has one folder of Parquet files for each search."""
     return below(root, kind)
@@ -131,6 +139,27 @@ def proposals_folder(root: Path, search: str) -> Path:
 def checkpoints_folder(root: Path, search: str) -> Path:
     """Return the folder where a search's trials save their states, to resume from."""
     return below(root, ".checkpoints", search)
+
+
+def models_folder(root: Path, search: str) -> Path:
+    """Return the folder of a search's saved models, one folder each."""
+    return below(root, "models", f"search={search}")
+
+
+def model_folder(root: Path, search: str, trial: str) -> Path:
+    """Return the folder of a trial's saved model.
+
+    Raises: InputError: the trial's name is not safe in a path.
+    """
+    if not is_trial_name(trial):
+        fix = "name one of its trials, for example 00012"
+        raise input_error("`trial`", f"{trial[:100]!r} is no trial's name", fix)
+    return below(root, "models", f"search={search}", trial)
+
+
+def candidates_folder(root: Path, search: str) -> Path:
+    """Return the folder where trials write models, which the search keeps or removes."""
+    return below(root, ".models", search)
 
 
 def writers_folder(root: Path) -> Path:

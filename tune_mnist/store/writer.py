@@ -42,6 +42,7 @@ from tune_mnist.store.files.place import copy_of
 from tune_mnist.store.layout import (
     ROW_KINDS,
     RowKind,
+    candidates_folder,
     checkpoints_folder,
     file_name,
     is_search_name,
@@ -147,9 +148,41 @@ class Writer:
         return self._search
 
     @property
+    def root(self) -> Path:
+        """The store's folder."""
+        return self._root
+
+    @property
     def checkpoints(self) -> Path:
         """The folder for the states that the search's trials save; the caller creates it."""
         return checkpoints_folder(self._root, self._search)
+
+    @property
+    def candidates(self) -> Path:
+        """The folder where trials write models that may be kept; the caller creates it."""
+        return candidates_folder(self._root, self._search)
+
+    def models(self) -> set[str]:
+        """Return the trials whose models are there."""
+        with self._writing("the saved models"):
+            return self._files.models()
+
+    def keep_model(self, trial: str, candidate: Path) -> None:
+        """Let a model become the one of a trial, before the trial's row is stored.
+
+        Args:
+            trial: the trial's id.
+            candidate: a sealed folder below `candidates`, which moves.
+
+        Raises: StoreError: the disk refuses it.
+        """
+        with self._writing(f"the model of trial {trial}"):
+            self._files.keep_model(candidate, trial)
+
+    def drop_models(self, trials: Iterable[str]) -> None:
+        """Remove the models of some trials. Raises: StoreError: the disk refuses it."""
+        with self._writing("the saved models"):
+            self._files.drop_models(trials)
 
     def write_search(self, record: SearchRecord) -> None:
         """Write the record; the search is in the store from here on.

@@ -51,15 +51,25 @@ def seen(data: Dataset, view: View) -> Dataset:
 
 
 def _seen(images: Images, view: View) -> Images:
-    pixels = grey(images.images) if view.colour == "grey" else images.images
-    height, width = pixels.shape[1:3]
-    side = LARGEST_KEPT if view.side is None and max(height, width) > LARGEST_KEPT else view.side
-    if side is not None and (height, width) != (side, side):
-        planes = resize(pixels, side).permute(0, 2, 3, 1).contiguous().numpy()
-        pixels = planes[..., 0] if pixels.ndim == 3 else planes
+    pixels = as_seen(images.images, view)
     return (
         images if pixels is images.images else Images(np.ascontiguousarray(pixels), images.labels)
     )
+
+
+def as_seen(images: Pixels, view: View) -> Pixels:
+    """Return images as the view has them; the array itself if that changes nothing.
+
+    Args:
+        images: (n, h, w) grey or (n, h, w, 3) RGB, uint8.
+    """
+    pixels = grey(images) if view.colour == "grey" else images
+    height, width = pixels.shape[1:3]
+    side = LARGEST_KEPT if view.side is None and max(height, width) > LARGEST_KEPT else view.side
+    if side is None or (height, width) == (side, side):
+        return pixels
+    planes = resize(pixels, side).permute(0, 2, 3, 1).contiguous().numpy()
+    return planes[..., 0] if pixels.ndim == 3 else planes
 
 
 def grey(images: Pixels) -> Pixels:
@@ -77,26 +87,28 @@ def grey(images: Pixels) -> Pixels:
     return luma
 
 
-def resize(images: Pixels, side: int) -> Tensor:
+def resize(images: Pixels, side: int, width: int | None = None) -> Tensor:
     """Return a copy of all images at another size; the given array may be read-only.
 
     Args:
         images: (n, h, w) grey or (n, h, w, 3) RGB, uint8.
         side: pixels per side of the result, at least 1.
+        width: of the result, if it is not square; `side` is its height then.
 
     Returns:
-        (n, 1, side, side) or (n, 3, side, side), uint8, contiguous.
+        (n, 1, side, width) or (n, 3, side, width), uint8, contiguous.
     """
+    size = (side, side if width is None else width)
     import torch  # here, because an SVM search without a resize does not load it
     from torch.nn.functional import interpolate
 
     channels = 1 if images.ndim == 3 else images.shape[3]
-    resized = torch.empty((len(images), channels, side, side), dtype=torch.uint8)
+    resized = torch.empty((len(images), channels, *size), dtype=torch.uint8)
     for start in range(0, len(images), _CHUNK):
         # The chunk is copied because torch cannot wrap a read-only array.
         chunk = torch.from_numpy(images[start : start + _CHUNK].copy())
         planes = chunk[:, None] if images.ndim == 3 else chunk.permute(0, 3, 1, 2)
         resized[start : start + _CHUNK] = interpolate(
-            planes, size=(side, side), mode="bilinear", antialias=True
+            planes, size=size, mode="bilinear", antialias=True
         )
     return resized

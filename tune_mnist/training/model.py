@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from tune_mnist.models import registry
@@ -19,9 +20,11 @@ if TYPE_CHECKING:  # spaces are read without NumPy
     import numpy.typing as npt
 
     from tune_mnist.datasets import Dataset
+    from tune_mnist.training.fitted import Fitted
     from tune_mnist.training.images import View
     from tune_mnist.training.measurement import Measurement, Report
     from tune_mnist.training.options import TrainOptions
+    from tune_mnist.training.saved.exported import SavedModel
 
 Trainer: TypeAlias = "Callable[[Mapping[str, Scalar], Dataset, Report, TrainOptions], Measurement]"
 """Trains one configuration, reports each measurement and returns the last one.
@@ -77,6 +80,9 @@ class Model(ModelDescription):
         engine_of: the implementation that trains a configuration, given the one of the search.
         side: pixels per side at which it sees these images unless the configuration says so, None
             as they are stored; (n, h, w) or (n, h, w, 3) images.
+        save: writes what its trainer hands to `TrainOptions.keep` into an empty folder, without
+            pickle; None if its models cannot be saved.
+        load: reads such a folder, which may come from a stranger; None if only `save` is there.
         (The others are `ModelDescription`'s.)
     """
 
@@ -84,6 +90,8 @@ class Model(ModelDescription):
     choose_engine: Callable[[Planned], Engine | None] = _no_choice
     engine_of: Callable[[Config, str], str] = _the_chosen
     side: Callable[[npt.NDArray[np.uint8]], int | None] = _as_stored
+    save: Callable[[Fitted, Path], None] | None = None
+    load: Callable[[Path], SavedModel] | None = None
 
     @property
     def has_engines(self) -> bool:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from tune_mnist.training.fitted import Fitted
+    from tune_mnist.training.measurement import Measurement
 
 TorchDevice = Literal["cpu", "cuda"]
 """A device as torch names it; the search spaces call the second one "gpu"."""
+
+
+Keep: TypeAlias = "Callable[[Measurement, Fitted], None]"
+"""Takes a finished measurement, before it is reported, and the model that it is of.
+
+It may write the model, and says in the measurement's `saved` where. It calls nothing of the model
+later: the training may go on with it.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,7 @@ class TrainOptions:
             epochs may differ from the saved training's; the times continue from the saved ones.
         gram_dir: folder in which SVM trials share one matrix of inner products; None trains
             each SVM on its own.
+        keep: receives each model that is fitted; None: nobody wants it.
     """
 
     device: TorchDevice = "cpu"
@@ -35,3 +48,4 @@ class TrainOptions:
     lengths: Collection[int] = ()
     restore: Path | None = None
     gram_dir: Path | None = None
+    keep: Keep | None = None

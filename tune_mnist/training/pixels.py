@@ -11,6 +11,8 @@ Ray starts on the same one), and half the passes over memory.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,6 +23,18 @@ Float32 = npt.NDArray[np.float32]
 _CHUNK = 4096  # rows that are in float64 at a time
 
 
+class Scale(NamedTuple):
+    """What standardises pixels in [-1, 1]: they lose `mean`, then are divided by `deviation`.
+
+    Args:
+        mean: (d,) float32.
+        deviation: (d,) float32, 1 for a pixel that is constant in the training images.
+    """
+
+    mean: Float32
+    deviation: Float32
+
+
 def standardised(data: Dataset) -> tuple[Float32, Float32, Float32]:
     """Return the rows of training, validation and test images.
 
@@ -28,16 +42,21 @@ def standardised(data: Dataset) -> tuple[Float32, Float32, Float32]:
         then to mean 0 and standard deviation 1 over the training images. A pixel that is constant
         there is only centred.
     """
-    train, val, test = (_pixels(part.images) for part in (data.train, data.val, data.test))
-    mean, deviation = _moments(train)
+    return standardised_by(data)[0]
+
+
+def standardised_by(data: Dataset) -> tuple[tuple[Float32, Float32, Float32], Scale]:
+    """Return what `standardised` returns, and what standardised it."""
+    train, val, test = (in_unit_range(part.images) for part in (data.train, data.val, data.test))
+    scale = _moments(train)
     for rows in (train, val, test):
-        rows -= mean
-        rows /= deviation
-    return train, val, test
+        rows -= scale.mean
+        rows /= scale.deviation
+    return (train, val, test), scale
 
 
-def _moments(rows: Float32) -> tuple[Float32, Float32]:
-    """Return each column's mean (d,) and standard deviation (d,), or 1 if that is only rounding."""
+def _moments(rows: Float32) -> Scale:
+    """Return each column's mean and standard deviation, or 1 where that is only rounding."""
     n = len(rows)
     mean = rows.mean(axis=0, dtype=np.float64)
     squares = np.zeros_like(mean)
@@ -49,10 +68,10 @@ def _moments(rows: Float32) -> tuple[Float32, Float32]:
     # Chan, Golub and LeVeque (1983) give this bound on the rounding error of a variance.
     constant = variance <= n * eps * variance + (n * mean * eps) ** 2
     deviation = np.where(constant, 1.0, np.sqrt(variance))
-    return mean.astype(np.float32), deviation.astype(np.float32)
+    return Scale(mean.astype(np.float32), deviation.astype(np.float32))
 
 
-def _pixels(images: npt.NDArray[np.uint8]) -> Float32:
+def in_unit_range(images: npt.NDArray[np.uint8]) -> Float32:
     """Return new float32 rows in [-1, 1], rounded as torchvision's Normalize rounds."""
     rows = images.reshape(len(images), -1).astype(np.float32)
     rows /= 255

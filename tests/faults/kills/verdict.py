@@ -6,12 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tests.faults.kills.searches import Calm, Search, curves
+from tune_mnist.errors import InputError
+from tune_mnist.metrics import ACCURACY
 from tune_mnist.searching.history.contradictions import contradictions
+from tune_mnist.store.files.place import bring_model, saved_models
+from tune_mnist.winner import winner
 from tune_mnist.wording import config_text
 
 
 def differences(calm: Calm, search: Search) -> list[str]:
-    """Return what is wrong: lost, duplicate or different trials, another winner, a traceback.
+    """Return what is wrong: lost, duplicate or different trials, another winner or model, a
+    traceback.
 
     What asha and hyperband stop depends on the order in which trials arrive. So there each
     configuration must have ended once, completed or stopped, and at each step that it reached it
@@ -21,6 +26,7 @@ def differences(calm: Calm, search: Search) -> list[str]:
         *_of_trials(calm, search),
         *_of_reports(calm, search),
         *_of_the_winner(calm, search),
+        *_of_the_models(search),
         *contradictions(search.results, "s")[0],
         *(["traceback"] if "Traceback" in search.log() else []),
     ]
@@ -68,3 +74,16 @@ def _of_the_winner(calm: Calm, search: Search) -> Iterator[str]:
     winners = [config_text(row["config"]) for row in completed if row["val_accuracy"] == best]
     if not named or named[-1].removeprefix("winner ").strip() not in winners:
         yield f"it named {named[-1:]}, but the best is {winners[0]}"
+
+
+def _of_the_models(search: Search) -> Iterator[str]:
+    """The winner's model is there, whole, and no other."""
+    best = winner(search.rows(), ACCURACY)
+    kept = saved_models(search.results, "s")
+    if best is not None and kept != {best["trial"]}:
+        yield f"the models of {sorted(kept)} are kept, and the winner is {best['trial']}"
+    for trial in kept:
+        try:
+            bring_model(search.results, "s", trial)
+        except InputError as error:
+            yield str(error)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import ray
@@ -16,13 +17,16 @@ from ray import tune
 from ray.air.execution._internal.actor_manager import RayActorManager
 
 from tests.searching.conftest import RESNET, SVM, Searched
+from tune_mnist.datasets import Dataset
 from tune_mnist.errors import Fault, InputError
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.on_ray import events, tuner
 from tune_mnist.searching.on_ray.events import TrialEvents
 from tune_mnist.spaces import Config
+from tune_mnist.store.files.place import bring_model
 from tune_mnist.store.reader import read_reports, read_trials
 from tune_mnist.store.writer import StoreError, Writer
+from tune_mnist.training.saved.files import read_facts
 
 Search = Callable[..., Searched]
 
@@ -37,10 +41,40 @@ def test_every_configuration_becomes_one_completed_row(search: Search) -> None:
     )
 
 
-def test_the_winner_has_the_best_validation_accuracy(search: Search) -> None:
+def test_the_winner_has_the_best_validation_accuracy_and_alone_keeps_its_model(
+    search: Search, few_digits: Dataset, tmp_path: Path
+) -> None:
     outcome, rows = search(SVM)
     assert outcome.best is not None
     assert outcome.best["val_accuracy"] == max(row["val_accuracy"] for row in rows)
+    saved = saved_accuracies(tmp_path / "results", few_digits)
+    assert saved == {outcome.best["trial"]: outcome.best["val_accuracy"]}
+    assert not any((tmp_path / "results" / ".models").iterdir())
+
+
+def saved_accuracies(root: Path, data: Dataset, search: str = "s") -> dict[str, float]:
+    """Return the validation accuracy of each saved model of a search, by trial."""
+    found = {}
+    for folder in (root / "models" / f"search={search}").iterdir():
+        facts = read_facts(bring_model(root, search, folder.name))
+        found[folder.name] = float(np.mean(np.array(facts.predicted) == data.val.labels))
+    return found
+
+
+def test_a_trial_that_another_training_measured_has_its_model_too(
+    search: Search, fewer_digits: Dataset, tmp_path: Path
+) -> None:
+    """Two trials are one training; another search reuses both and trains nothing."""
+    text = RESNET.replace("{choice: [0.01, 0.001]}", "0.01")
+    text = text.replace("epochs: 2", "epochs: {choice: [1, 2]}")
+    outcome, rows = search(text, keep_models=2)
+    assert outcome.shared == 1
+    expected = {row["trial"]: row["val_accuracy"] for row in rows}
+    assert saved_accuracies(tmp_path / "results", fewer_digits) == expected
+    again, rows = search(text, "again", remember=True, keep_models=2)
+    assert again.reused == 2
+    expected = {row["trial"]: row["val_accuracy"] for row in rows}
+    assert saved_accuracies(tmp_path / "results", fewer_digits, "again") == expected
 
 
 def test_a_row_says_where_and_with_what_it_was_measured(search: Search) -> None:

@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from ray import tune
 
 from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import versions
+from tune_mnist.searching.observer import Row
+from tune_mnist.searching.on_ray.saving import writing
+from tune_mnist.searching.on_ray.saving.fetching import _fetched, bring_models
+from tune_mnist.searching.on_ray.saving.writing import keep_of
+from tune_mnist.searching.on_ray.session.nodes import Node
 from tune_mnist.searching.on_ray.trainable import Shared, run_trial
 from tune_mnist.spaces import Config, Space
+from tune_mnist.store.files.models import check_model
 from tune_mnist.training.measurement import Measurement, Save
 from tune_mnist.training.model import find_model
 from tune_mnist.training.options import TrainOptions
@@ -188,3 +195,58 @@ def test_a_node_with_other_libraries_says_so(
     alike = shared_by(fewer_digits, {**NET, "epochs": 1}, versions=versions())
     reports, _ = fit(run_trial, {"hyperparameters": {**NET, "epochs": 1}}, alike, tmp_path / "b")
     assert "versions" not in reports[0]
+
+
+LOGISTIC: Config = {"C": 1.0, "max_iter": 50}
+
+
+def offered(data: Dataset, candidates: Path, bar: list[Row] | None = None) -> Measurement:
+    """Train a logistic regression as a trial with this bar does; return its measurement."""
+    space = shared_by(data, LOGISTIC, model="logistic").space
+    trial = {"number": 7, "bar": [] if bar is None else bar}
+    options = TrainOptions(threads=1, keep=keep_of(trial, space, candidates, 1))
+    return find_model("logistic").train(LOGISTIC, data, lambda *_: None, options)
+
+
+def test_a_trial_writes_its_model_only_if_it_may_be_the_best(
+    fewer_digits: Dataset, tmp_path: Path
+) -> None:
+    best = {"trial": "00001", "status": "completed", "val_accuracy": 1.0, "wall_time_s": 0.0}
+    assert "saved" not in offered(fewer_digits, tmp_path, [best])
+    assert list(tmp_path.iterdir()) == []
+    assert Path(offered(fewer_digits, tmp_path)["saved"]).parent == tmp_path
+
+
+def test_a_model_that_cannot_be_saved_costs_no_trial(
+    fewer_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writing, "seal", full)
+    measured = offered(fewer_digits, tmp_path)
+    assert measured["val_accuracy"] > 0
+    assert "saved" not in measured
+    [problem] = bring_models([{**measured}], tmp_path, None)
+    assert "No space left on device" in problem
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_is_fetched_from_a_node_that_does_not_see_the_store(
+    fewer_digits: Dataset, tmp_path: Path
+) -> None:
+    measured: Row = {**offered(fewer_digits, tmp_path / "on another machine")}
+    there = Path(measured["saved"])
+    here = Node("this machine", "", ray.get_runtime_context().get_node_id())
+    found = _fetched(there, tmp_path / "here", here)
+    assert {file.name for file in check_model(found).iterdir()} == {
+        *("files.json", "model.json", "model.safetensors"),
+    }
+
+
+def test_a_model_on_a_node_that_has_died_is_said_to_be_lost(tmp_path: Path) -> None:
+    gone = Node("gone", "", "f" * 56)
+    measured: Row = {"saved": str(tmp_path / "there")}
+    [problem] = bring_models([measured], tmp_path, gone)
+    assert problem
+    assert "saved" not in measured

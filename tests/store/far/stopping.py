@@ -10,7 +10,7 @@ import pytest
 
 from tune_mnist.store.files.bucket import Bucket
 
-CHANGING = ("put", "create", "replace", "delete")
+CHANGING = ("put", "upload", "create", "replace", "delete")
 
 
 class Killed(BaseException):

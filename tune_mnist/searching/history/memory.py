@@ -42,11 +42,13 @@ class Past:
         name: "search/trial" of the row that was measured.
         row: its columns of `TRIALS`.
         reports: its measurements in the order of their steps, without trial and attempt.
+        saved: the folder of its model, where that is not in the store.
     """
 
     name: str
     row: Row
     reports: list[Row]
+    saved: Path | None = None
 
 
 class Memory:

@@ -10,6 +10,7 @@ from ray.tune.search import Searcher
 from tune_mnist.searching.history.confirmation import Confirmation
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.on_ray.trainings import MOVES
+from tune_mnist.spaces import Config
 from tune_mnist.store.proposals import number_of
 
 Wanted = Callable[[Sequence[Sequence[Row]]], Sequence[int]]
@@ -23,6 +24,9 @@ class ConfirmSearcher(Searcher):
         confirmation: what to run.
         done: rows of trials that have finished already, by configuration.
         wanted: asked before every trial.
+
+    Attributes:
+        bar: as `ProposalSearcher`'s.
     """
 
     def __init__(
@@ -32,6 +36,7 @@ class ConfirmSearcher(Searcher):
         self._confirmation = confirmation
         self._done = [list(rows) for rows in done]
         self._wanted = wanted
+        self.bar: Callable[[Config], list[Row] | None] = lambda _: None
         self._running: dict[str, tuple[int, int]] = {}  # trial to configuration and seed
         self._failed: dict[str, tuple[int, Row]] = {}  # trial to configuration and what it left
         self._moves: dict[tuple[int, int], int] = {}  # of nodes that died under it
@@ -42,6 +47,11 @@ class ConfirmSearcher(Searcher):
     def __getstate__(self) -> dict[str, Any]:
         """Return nothing: Tune pickles its searcher for a restore that we never do."""
         return {}
+
+    def finished(self) -> list[Row]:
+        """Return the rows of trials that have finished already, each with its configuration."""
+        of_each = zip(self._confirmation.configs, self._done, strict=True)
+        return [{**row, "config": config} for config, rows in of_each for row in rows]
 
     def left(self) -> bool:
         """Return whether anything is to be run."""
@@ -58,7 +68,8 @@ class ConfirmSearcher(Searcher):
         self._running[trial_id] = index, seed
         self._next += 1
         config = dict(self._confirmation.configs[index])
-        return {"number": self._next - 1, "hyperparameters": config, "seed": seed}
+        number, bar = self._next - 1, self.bar(config)
+        return {"number": number, "hyperparameters": config, "seed": seed, "bar": bar}
 
     def _short(self) -> list[int]:
         wanted = self._wanted(self._done)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -14,6 +16,7 @@ from ray.tune.experiment import Trial
 from tune_mnist.code_hash import code_hash, libraries_of
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import git_commit, host, versions
+from tune_mnist.searching.history.keeping import KeptModels
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.on_ray.failure import Failure
@@ -68,6 +71,7 @@ class Recorder:
         plan: of the search.
         data: what it runs on.
         writer: of the search.
+        models: those of its best trials.
 
     Attributes:
         stored: how many rows it has put there.
@@ -75,9 +79,10 @@ class Recorder:
     Raises, in every method: InputError: the store takes no more rows.
     """
 
-    def __init__(self, plan: Plan, data: Dataset, writer: Writer) -> None:
+    def __init__(self, plan: Plan, data: Dataset, writer: Writer, models: KeptModels) -> None:
         self._plan = plan
         self._writer = writer
+        self._models = models
         self.stored = 0
         self._facts = {
             "dataset": data.name,
@@ -96,11 +101,19 @@ class Recorder:
             for model in plan.space.models
         }
 
+    @property
+    def candidates(self) -> Path:
+        """The folder for models that may be kept."""
+        return self._writer.candidates
+
     def finished(self, attempt: Attempt) -> Row:
         """Store a trial that completed, or that the scheduler stopped; return its row."""
         completed = attempt.measurements[-1].get("test_accuracy") is not None
         row = self._row(attempt, "completed" if completed else "stopped")
-        self._store(row, _stored(attempt.measurements))
+        saved = _saved(attempt.measurements[-1])
+        self._store(row, _stored(attempt.measurements), lambda: saved)
+        if saved is not None:  # it may have been kept, and moved
+            shutil.rmtree(saved, ignore_errors=True)
         return row
 
     def failed(self, attempt: Attempt, failure: Failure) -> Row:
@@ -127,11 +140,18 @@ class Recorder:
             "started": now,
             "finished": now,
         }
-        self._store(row, past.reports)
+        self._store(row, past.reports, lambda: past.saved or self._models.reused(past.name))
         return row
 
-    def _store(self, row: Row, reports: Sequence[Mapping[str, Any]]) -> None:
+    def _store(
+        self,
+        row: Row,
+        reports: Sequence[Mapping[str, Any]],
+        model: Callable[[], Path | None] = lambda: None,
+    ) -> None:
+        self._models.place(row, model)
         self._writer.append_trial(row, reports)
+        self._models.settle()
         self.stored += 1
 
     def _row(self, attempt: Attempt, status: str) -> Row:
@@ -173,7 +193,8 @@ def contained(row: Row, attempt: Attempt) -> list[tuple[int, Past]]:
         if (prefix := measurement.get("prefix")) is not None:
             short = {**row, **_measured(prefix), "status": "completed"}
             curve = _stored([*attempt.measurements[:index], {**measurement, **prefix}])
-            found.append((int(prefix["fidelity"]), Past(row["trial"], short, curve)))
+            past = Past(row["trial"], short, curve, _saved(prefix))
+            found.append((int(prefix["fidelity"]), past))
     return found
 
 
@@ -189,6 +210,11 @@ _MEASURED = (
     *("wall_time_s", "setup_s", "fit_s", "eval_s"),
     *("fidelity", "parameters", "multiply_adds", "converged", "engine", "device"),
 )
+
+
+def _saved(measurement: Row) -> Path | None:
+    """Return the folder of the model that was measured; None if it has not been saved."""
+    return Path(measurement["saved"]) if "saved" in measurement else None
 
 
 def _measured(last: Row) -> Row:

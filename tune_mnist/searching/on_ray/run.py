@@ -16,6 +16,7 @@ from typing import Any
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError, input_error
 from tune_mnist.provenance import versions
+from tune_mnist.searching.history.keeping import KeptModels
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.history.resume import replay, saved_states
@@ -87,7 +88,8 @@ class SearchRun:
         self._dashboard = dashboard
         self._scheduler = SCHEDULERS[plan.space.search.scheduler](plan.space, plan.device)
         self._ending = Ending(plan.space, time.monotonic() if began is None else began)
-        self._recorder = Recorder(plan, data, writer)
+        self._models = KeptModels(writer, plan.space.goal, plan.keep_models)
+        self._recorder = Recorder(plan, data, writer, self._models)
         limit_s = plan.space.search.trial_timeout_s
         waits = Waiting(plan) if plan.cluster else None
         self._events = TrialEvents(self._recorder, self._ending, observer, limit_s, waits)
@@ -102,8 +104,13 @@ class SearchRun:
         return self._run(ProposalSearcher(trainings, space, seconds_left))
 
     def confirm(self, searcher: ConfirmSearcher) -> Outcome:
-        """Run what the searcher of a confirmation hands out. Raises: as `search`."""
+        """Run what the searcher of a confirmation hands out. Raises: as `search`.
+
+        It keeps a model of each configuration, since it compares these.
+        """
         self._events.confirmation = searcher
+        self._models.apart()
+        self._models.remember(searcher.finished())
         return self._run(searcher)
 
     def _trainings(self, known: Known) -> Trainings:
@@ -125,6 +132,7 @@ class SearchRun:
                 self._writer.repair_proposals(again)
             for folder in earlier.strays:
                 shutil.rmtree(folder, ignore_errors=True)
+            self._models.remember(earlier.rows)
             for row in earlier.rows:
                 self._ending.add(row)
                 remember(self._scheduler, space, int(row["trial"]), earlier.past(row))
@@ -144,6 +152,7 @@ class SearchRun:
 
     def _run(self, searcher: ProposalSearcher | ConfirmSearcher) -> Outcome:
         outcome = self._ending.outcome
+        searcher.bar = self._models.bar
         with _on_signals(self._ending.interrupt):
             if searcher.left():
                 remove_leftovers()
@@ -155,6 +164,7 @@ class SearchRun:
         if self._ending.lost:
             raise self._ending.lost
         self._writer.compact()
+        shutil.rmtree(self._writer.candidates, ignore_errors=True)
         if not outcome.unfinished:
             shutil.rmtree(self._writer.checkpoints, ignore_errors=True)
         return outcome
@@ -233,7 +243,17 @@ class SearchRun:
             save_every_s=_save_every_s(space),
             versions=versions() if self._plan.cluster else None,
             code=own_code(*space.models),
+            candidates=self._candidates(),
+            keep_models=self._plan.keep_models,
         )
+
+    def _candidates(self) -> Path | None:
+        """Return the folder for models that may be kept; None where none is."""
+        models = map(find_model, self._plan.space.models)
+        if not self._plan.keep_models or all(model.save is None for model in models):
+            return None
+        self._writer.candidates.mkdir(parents=True, exist_ok=True)
+        return self._writer.candidates
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:

@@ -12,8 +12,9 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from tune_mnist.searching.observer import Row
 from tune_mnist.searching.on_ray.trainings import Trainings
-from tune_mnist.spaces import Space
+from tune_mnist.spaces import Config, Space
 
 GRACE_S = 0.5
 """A trial ends itself this many seconds after the time budget if the search has not ended it."""
@@ -26,6 +27,9 @@ class ProposalSearcher(Searcher):
         trainings: what there is to train.
         space: whose objective is followed and whose time limit per trial applies.
         seconds_left: of the search's time budget; None without one.
+
+    Attributes:
+        bar: returns the best trials that one of a configuration competes with; None keeps no model.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class ProposalSearcher(Searcher):
         self._trainings = trainings
         self._timeout_s = space.search.trial_timeout_s
         self._seconds_left = seconds_left
+        self.bar: Callable[[Config], list[Row] | None] = lambda _: None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return nothing: Tune pickles its searcher for a restore that we never do."""
@@ -48,7 +53,8 @@ class ProposalSearcher(Searcher):
         """Return the next training; None while a running one may fail or answer another."""
         training = self._trainings.next()
         if training is not None:
-            return {**training.as_dict(), "seconds": self._seconds()}
+            bar = self.bar(training.proposal.config)
+            return {**training.as_dict(), "seconds": self._seconds(), "bar": bar}
         return None if self._trainings.running else str(Searcher.FINISHED)
 
     def _seconds(self) -> float | None:

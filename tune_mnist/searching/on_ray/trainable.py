@@ -21,6 +21,7 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.models.registry import usual_device
 from tune_mnist.provenance import cpu_name, gpu_name, host, versions
 from tune_mnist.searching.on_ray.own_code import OwnCode, arrive
+from tune_mnist.searching.on_ray.saving.writing import keep_of
 from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.searching.on_ray.shared_gram import NodeFolder
 from tune_mnist.searching.planning.plan import views
@@ -48,6 +49,8 @@ class Shared:
             measurement, None saves none.
         versions: of the driver's libraries, on a cluster, whose nodes may have others; else None.
         code: of models of your own.
+        candidates: the folder for models that may be kept; None keeps none.
+        keep_models: how many of the best trials keep their models.
     """
 
     data: Dataset
@@ -59,6 +62,8 @@ class Shared:
     save_every_s: float | None = None
     versions: dict[str, str] | None = None
     code: tuple[OwnCode, ...] = ()
+    candidates: Path | None = None
+    keep_models: int = 0
 
 
 def run_trial(trial: dict[str, Any], shared: Shared) -> None:
@@ -69,7 +74,8 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     Args:
         trial: what a searcher suggested: "number", "hyperparameters", "seed" where a
             configuration runs on several, "restore", the folder of a saved state, if it was
-            interrupted, and "seconds", after which its process ends, whatever it is doing.
+            interrupted, "seconds", after which its process ends, whatever it is doing, and "bar",
+            the best trials so far, which its model has to beat.
         shared: put once into Ray's object store by `tune.with_parameters`.
 
     Raises: ValueError: the space does not contain the configuration, whoever made it.
@@ -101,23 +107,22 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         seed=trial.get("seed", shared.space.search.seed),
         threads=threads,
         lengths=shared.lengths,
+        gram_dir=_shared_gram(shared, model, threads),
+        keep=keep_of(trial, shared.space, shared.candidates, shared.keep_models),
     )
 
-    def train(config: Config, report: Report, restore: Path | None) -> Measurement:
-        return find_model(model).train(
-            config, shared.data, report, replace(options, gram_dir=gram_dir, restore=restore)
-        )
+    def train(config: Config, report: Report, options: TrainOptions) -> Measurement:
+        return find_model(model).train(config, shared.data, report, options)
 
-    gram_dir = _shared_gram(shared, model, threads)
+    def at_rung(rung: float, ignore: Report) -> Measurement:
+        own = options if rung == shared.rungs[-1] else replace(options, keep=None)
+        return train({**config, "train_fraction": rung}, ignore, own)
+
     with _ends_within(trial.get("seconds")), _saved_state(trial) as restore, _told_errors():
         if shared.rungs:
-            train_ladder(
-                lambda rung, ignore: train({**config, "train_fraction": rung}, ignore, None),
-                shared.rungs,
-                report,
-            )
+            train_ladder(at_rung, shared.rungs, report)
         else:
-            train(config, report, restore)
+            train(config, report, replace(options, restore=restore))
 
 
 def _asked(given: Config, shared: Shared) -> tuple[str, Device, Config]:

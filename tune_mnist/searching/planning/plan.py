@@ -48,6 +48,7 @@ class Plan:
             None if there is one only.
         notes: a line for each thing that was collapsed, capped or ignored.
         cluster: that it runs on; None for a Ray of its own on this machine.
+        keep_models: how many of the best trials keep their models.
     """
 
     space: Space
@@ -61,6 +62,7 @@ class Plan:
     engine: Engine | None
     notes: tuple[str, ...]
     cluster: Cluster | None = None
+    keep_models: int = 1
 
     def bundle(self, config: Config, share: int = 1) -> dict[str, float]:
         """Return the Ray resources of a trial of this configuration.
@@ -344,7 +346,17 @@ def notes_before(plan: Plan, data: Dataset) -> tuple[str, ...]:
     """Return what a person should read before it runs: of the data, then of the plan."""
     images = data.train.images
     seen = (line for part in plan.space.parts() for line in seen_note(part, images))
-    return (*data.described(), *seen, *plan.notes)
+    return (*data.described(), *seen, *_no_model_notes(plan), *plan.notes)
+
+
+def _no_model_notes(plan: Plan) -> list[str]:
+    """Return a line for each model that cannot be saved, though its search would keep some."""
+    models = [find_model(name) for name in plan.space.models] if plan.keep_models else []
+    return [
+        f"{model.name}: no model is kept, for it does not say how to save one"
+        for model in models
+        if model.save is None
+    ]
 
 
 def seen_note(space: Space, images: npt.NDArray[np.uint8]) -> tuple[str, ...]:

@@ -7,19 +7,24 @@ or not at all. `objects.py` does the same on an object store.
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO
 
 from tune_mnist.errors import InputError, input_error
+from tune_mnist.store.files.models import models_here
 from tune_mnist.store.layout import (
     ROW_KINDS,
     aside_file,
+    candidates_folder,
     check_tree,
     checkpoints_folder,
     covered,
     live_files,
+    model_folder,
     proposals_file,
     proposals_folder,
     quarantine_folder,
@@ -57,14 +62,17 @@ class Folder:
 
         Raises: InputError: it is being written, or its name is taken. OSError: the disk refuses it.
         """
-        check_tree(checkpoints_folder(self.root, self.search))
+        for ours in (checkpoints_folder, candidates_folder):
+            check_tree(ours(self.root, self.search))
         writers_folder(self.root).mkdir(parents=True, exist_ok=True)
         with doorway(self.root):
             self._check_name(resume)
             for search, lock in dead_writers(self.root):
                 Folder(self.root, search).tidy()
+                Folder(self.root, search).drop_candidates()
                 unlock_search(self.root, search, lock)
             self.lock = lock_search(self.root, self.search)
+        self.drop_candidates()
         self._make_folders()
 
     def close(self) -> None:
@@ -151,6 +159,39 @@ class Folder:
     def _pieces(self) -> list[Path]:
         """Return the pieces of the list: on an object store, or in a copy of one."""
         return live_files(proposals_folder(self.root, self.search), ".jsonl")
+
+    def models(self) -> set[str]:
+        """Return the trials whose models are there, perhaps not whole; what is not ours stays."""
+        return models_here(self.root, self.search)
+
+    def keep_model(self, candidate: Path, trial: str) -> None:
+        """Let a sealed model appear as that of a trial; what was there is removed first."""
+        self.drop_models([trial])
+        target = model_folder(self.root, self.search, trial)
+        for folder in (target.parent.parent, target.parent):
+            folder.mkdir(exist_ok=True)
+            sync_folder(folder.parent)
+        self._share_model(candidate, target)
+        candidate.rename(target)
+        sync_folder(target.parent)
+
+    def drop_models(self, trials: Iterable[str]) -> None:
+        """Remove the models of some trials."""
+        aside = candidates_folder(self.root, self.search)
+        for trial in trials:
+            folder = model_folder(self.root, self.search, trial)
+            if folder.is_dir():
+                aside.mkdir(parents=True, exist_ok=True)
+                gone = folder.rename(aside / f"gone-{trial}-{secrets.token_hex(4)}")
+                sync_folder(folder.parent)
+                shutil.rmtree(gone)
+
+    def drop_candidates(self) -> None:
+        """Remove the models that trials have written and nobody has kept."""
+        shutil.rmtree(candidates_folder(self.root, self.search), ignore_errors=True)
+
+    def _share_model(self, candidate: Path, target: Path) -> None:
+        """Put a model where other machines find it too: here, all of them see the folder."""
 
     def compact_proposals(self) -> None:
         """Merge what the list of proposals is made of: here, one file that grows."""

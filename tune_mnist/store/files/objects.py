@@ -24,11 +24,15 @@ from tune_mnist.store.files.bucket import Version
 from tune_mnist.store.files.copied import LocalCopy
 from tune_mnist.store.files.folder import Folder, Put
 from tune_mnist.store.files.lease import Lease, TakenError
+from tune_mnist.store.files.models import delete_model, put_model, trials_of
 from tune_mnist.store.files.states import States
 from tune_mnist.store.layout import (
+    candidates_folder,
     check_tree,
     checkpoints_folder,
     file_name,
+    model_folder,
+    models_folder,
     numbers,
     proposals_file,
     proposals_folder,
@@ -59,7 +63,8 @@ class Objects(Folder):
 
     def open(self, resume: bool) -> None:
         """Get the right to write the search: on this machine by a lock, elsewhere by a lease."""
-        check_tree(checkpoints_folder(self.root, self.search))
+        for ours in (checkpoints_folder, candidates_folder):
+            check_tree(ours(self.root, self.search))
         writers_folder(self.root).mkdir(parents=True, exist_ok=True)
         with doorway(self.root):
             self.lock = lock_search(self.root, self.search)
@@ -69,6 +74,7 @@ class Objects(Folder):
             undo.callback(self._lease.release, clean=self._lease.was_closed)
             self._copy.refresh()
             self._check_name(resume)
+            self.drop_candidates()
             self._make_folders()
             self._record = self._bucket.version(self._key(record_file(self.root, self.search)))
             self.to_fence = not self._lease.was_closed
@@ -114,6 +120,20 @@ class Objects(Folder):
         self._bucket.put(self._key(target), file.read_bytes())
         self._bucket.delete([self._key(file)])
         return file.rename(target)
+
+    def models(self) -> set[str]:
+        """Return the trials whose models are there, perhaps not whole."""
+        folder = self._key(models_folder(self.root, self.search))
+        return super().models() | trials_of([one.key for one in self._bucket.objects(folder)])
+
+    def drop_models(self, trials: Iterable[str]) -> None:
+        """Remove the models of some trials."""
+        trials = list(trials)
+        if trials:
+            self.check()
+        for trial in trials:
+            delete_model(self._bucket, self._key(model_folder(self.root, self.search, trial)))
+        super().drop_models(trials)
 
     def append_proposal(self, proposal: Proposal) -> None:
         """Append one proposal, as a piece of its own. Raises: as `Folder.append_proposal`."""
@@ -185,6 +205,9 @@ class Objects(Folder):
             self._whole = False
             raise
         aside.replace(target)
+
+    def _share_model(self, candidate: Path, target: Path) -> None:
+        put_model(self._bucket, candidate, self._key(target))
 
     def _change(self, key: str, content: bytes, aside: Path, target: Path) -> None:
         """Replace the record, unless another process has changed it since we know it."""

@@ -16,7 +16,9 @@ from tune_mnist.errors import input_error, say_instead
 from tune_mnist.store.files.bucket import SCHEMES, Bucket
 from tune_mnist.store.files.copied import LocalCopy
 from tune_mnist.store.files.lease import holder_of, is_fresh
+from tune_mnist.store.files.models import check_model, fetch_model, models_here, trials_of
 from tune_mnist.store.files.states import fetch_states
+from tune_mnist.store.layout import model_folder, models_folder
 from tune_mnist.store.lock import living_writer
 from tune_mnist.user_cache import cache_folder
 
@@ -79,6 +81,29 @@ def bring_states(root: Path, search: str) -> None:
     if copy := _OPENED.get(root):
         with _reading(copy):
             fetch_states(copy, search)
+
+
+def saved_models(root: Path, search: str) -> set[str]:
+    """Return the trials of a search whose models are in the store, wherever that is.
+
+    Raises: InputError: the store cannot be read.
+    """
+    if copy := _OPENED.get(root):
+        with _reading(copy):
+            folder = copy.key(models_folder(root, search))
+            return trials_of([one.key for one in copy.bucket.objects(folder)])
+    return models_here(root, search)
+
+
+def bring_model(root: Path, search: str, trial: str) -> Path:
+    """Return the folder of a trial's saved model, checked; of a store far away, brought here.
+
+    Raises: InputError: it is not there or damaged, or the store cannot be read.
+    """
+    if copy := _OPENED.get(root):
+        with _reading(copy):
+            fetch_model(copy, search, trial)
+    return check_model(model_folder(root, search, trial))
 
 
 def writer_of(root: Path, search: str) -> str | None:

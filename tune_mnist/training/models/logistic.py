@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tune_mnist.models.hyperparameters import Hyperparameter
@@ -13,8 +14,10 @@ from tune_mnist.training.usual_hyperparameters import SEEN_AND_WEIGHTED
 
 if TYPE_CHECKING:
     from tune_mnist.datasets import Dataset
+    from tune_mnist.training.fitted import Fitted
     from tune_mnist.training.measurement import Measurement, Report
     from tune_mnist.training.options import TrainOptions
+    from tune_mnist.training.saved.exported import SavedModel
 
 # Defaults: scikit-learn's LogisticRegression.
 HYPERPARAMETERS = {
@@ -32,23 +35,24 @@ def train(
 
     with threadpool_limits(options.threads), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "lbfgs failed to converge")  # `converged` says it
-        measurement = _fit(config, data)
+        measurement = _fit(config, data, options)
         report(measurement, None)
     return measurement
 
 
-def _fit(config: Mapping[str, Any], data: Dataset) -> Measurement:
+def _fit(config: Mapping[str, Any], data: Dataset, options: TrainOptions) -> Measurement:
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
 
     from tune_mnist.datasets import first_rows
+    from tune_mnist.training.fitted import Fitted
     from tune_mnist.training.images import View, seen
     from tune_mnist.training.measurement import of_one_fit
-    from tune_mnist.training.pixels import standardised
+    from tune_mnist.training.pixels import standardised_by
 
     start = time.perf_counter()
     view = View(config.get("image_size"), config.get("colour", "keep"))
-    x_train, x_val, x_test = standardised(seen(data, view))
+    (x_train, x_val, x_test), scale = standardised_by(seen(data, view))
     rows = first_rows(data.train.labels, config.get("train_fraction", 1.0))
     x_train, labels = x_train[rows], data.train.labels[rows]
     weight = {"none": None}.get(config.get("class_weight", "none"), "balanced")
@@ -66,7 +70,23 @@ def _fit(config: Mapping[str, Any], data: Dataset) -> Measurement:
     measurement["train_loss"] = float(log_loss(labels, on_train, labels=model.classes_))
     measurement["val_loss"] = float(log_loss(data.val.labels, on_val, labels=model.classes_))
     measurement["converged"] = bool(model.n_iter_.max() < config["max_iter"])
+    if options.keep is not None:
+        options.keep(measurement, Fitted((model, scale), data, view, predicted[0]))
     return measurement
+
+
+def save(fitted: Fitted, folder: Path) -> None:
+    """Write a trained one; see `training/saved/pixel_models.py`."""
+    from tune_mnist.training.saved.pixel_models import save_logistic
+
+    save_logistic(fitted, folder)
+
+
+def load(folder: Path) -> SavedModel:
+    """Read a saved one; see `training/saved/pipeline.py`."""
+    from tune_mnist.training.saved import pipeline
+
+    return pipeline.load_logistic(folder)
 
 
 MODEL = Model(
@@ -76,4 +96,6 @@ MODEL = Model(
     train=train,
     libraries=("numpy", "scikit-learn", "scipy", "torch"),
     seeded=False,
+    save=save,
+    load=load,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tune_mnist.models.hyperparameters import Hyperparameter
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tune_mnist.datasets import Dataset
+    from tune_mnist.training.fitted import Fitted
     from tune_mnist.training.measurement import Measurement, Report
     from tune_mnist.training.options import TrainOptions
+    from tune_mnist.training.saved.exported import SavedModel
 
 # Defaults: the best ResNet on MNIST in the technical report.
 HYPERPARAMETERS = {
@@ -126,6 +129,20 @@ def side(images: npt.NDArray[np.uint8]) -> int:
     return input_size(images)
 
 
+def save(fitted: Fitted, folder: Path) -> None:
+    """Write a trained one; see `training/saved/network.py`."""
+    from tune_mnist.training.saved import network
+
+    network.save(fitted, folder)
+
+
+def load(folder: Path) -> SavedModel:
+    """Read a saved one; see `training/saved/network.py`."""
+    from tune_mnist.training.saved import network
+
+    return network.load(folder)
+
+
 MODEL = Model(
     name="resnet",
     noun="a ResNet",
@@ -136,4 +153,6 @@ MODEL = Model(
     resumable=True,
     contains_shorter=True,
     side=side,
+    save=save,
+    load=load,
 )

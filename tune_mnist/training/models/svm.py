@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tune_mnist.models.hyperparameters import Config, Hyperparameter
@@ -11,8 +12,10 @@ from tune_mnist.training.usual_hyperparameters import SEEN_AND_WEIGHTED
 
 if TYPE_CHECKING:
     from tune_mnist.datasets import Dataset
+    from tune_mnist.training.fitted import Fitted
     from tune_mnist.training.measurement import Measurement, Report
     from tune_mnist.training.options import TrainOptions
+    from tune_mnist.training.saved.exported import SavedModel
 
 # Defaults: scikit-learn's SVC.
 HYPERPARAMETERS = {
@@ -70,6 +73,20 @@ def engine_of(config: Config, chosen: str) -> str:
     return svm.engine_of(config, chosen)
 
 
+def save(fitted: Fitted, folder: Path) -> None:
+    """Write a trained one; see `training/saved/pixel_models.py`."""
+    from tune_mnist.training.saved.pixel_models import save_svm
+
+    save_svm(fitted, folder)
+
+
+def load(folder: Path) -> SavedModel:
+    """Read a saved one; see `training/saved/pipeline.py`."""
+    from tune_mnist.training.saved import pipeline
+
+    return pipeline.load_svm(folder)
+
+
 MODEL = Model(
     name="svm",
     noun="an SVM",
@@ -92,4 +109,6 @@ MODEL = Model(
     has_loss=False,
     choose_engine=choose_engine,
     engine_of=engine_of,
+    save=save,
+    load=load,
 )

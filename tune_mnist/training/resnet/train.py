@@ -23,10 +23,12 @@ from torch.nn.functional import cross_entropy
 from tune_mnist.datasets import Dataset, Images, first_of_each_class
 from tune_mnist.errors import input_error
 from tune_mnist.training.class_weights import balanced_weights
+from tune_mnist.training.fitted import Fitted
 from tune_mnist.training.images import View, grey, resize
 from tune_mnist.training.learning_rate import learning_rate
 from tune_mnist.training.measurement import (
     PARTS,
+    Int64,
     Measurement,
     Part,
     Report,
@@ -88,7 +90,9 @@ def train(
         data: images of any size, grey or RGB; only read.
         report: called after each epoch; except after the last one, it also receives a function that
             saves the state. An exception that it raises ends the training.
-        options: `device`, `seed`, `lengths` and `restore` are used.
+        options: `device`, `seed`, `lengths`, `restore` and `keep` are used. `keep`
+            receives the network, whose `state_dict` fits torchvision's, its name there, and the
+            number format of its matrix products.
 
     Raises:
         InputError: there are fewer than two training images, the device lacks the precision, or
@@ -99,11 +103,17 @@ def train(
     ready = _set_up(config, data, options, times)
     lengths = options.lengths if config.schedule == "constant" else ()
     for epoch in range(ready.done + 1, config.epochs + 1):
-        measurement = _epoch(epoch, config, data, ready, times)
-        if epoch == config.epochs:
-            measurement = _finished(measurement, ready, data)
-        elif epoch in lengths:
-            measurement["prefix"] = _finished(measurement, ready, data)
+        measurement, predicted = _epoch(epoch, config, data, ready, times)
+        if epoch == config.epochs or epoch in lengths:
+            finished = _finished(measurement, ready, data)
+            if options.keep is not None:
+                precision = str(ready.dtype).removeprefix("torch.")
+                parts = ready.network, config.architecture, precision
+                options.keep(finished, Fitted(parts, data, ready.view, predicted))
+            if epoch == config.epochs:
+                measurement = finished
+            else:
+                measurement["prefix"] = finished
         more = epoch < config.epochs
         report(measurement, partial(save_state, ready.state, epoch, dict(times)) if more else None)
     return measurement
@@ -188,8 +198,11 @@ def _loss(config: ResnetConfig, images: Images, classes: int, device: torch.devi
 
 def _epoch(
     epoch: int, config: ResnetConfig, data: Dataset, ready: _Ready, times: dict[Part, float]
-) -> Measurement:
-    """Train for one epoch and measure it; raise FloatingPointError if a loss is not finite."""
+) -> tuple[Measurement, Int64]:
+    """Train for one epoch and measure it; raise FloatingPointError if a loss is not finite.
+
+    Returns: the measurement, and the predicted class of each validation image.
+    """
     with _timed(times, "fit_s"):
         train_loss, train_accuracy = _fit(epoch, config, ready)
     _check_finite("training", train_loss, epoch, config)
@@ -198,7 +211,8 @@ def _epoch(
             ready.network, *ready.val_set, ready.device, ready.dtype
         )
     _check_finite("validation", val_loss, epoch, config)
-    counts = confusion(data.val.labels, predicted.numpy(), len(data.classes))
+    classes: Int64 = predicted.numpy()
+    counts = confusion(data.val.labels, classes, len(data.classes))
     measurement = Measurement(
         step=epoch,
         fidelity=float(epoch),
@@ -210,7 +224,7 @@ def _epoch(
     )
     measurement.update(ready.facts)
     add_times(measurement, times)
-    return measurement
+    return measurement, classes
 
 
 def _finished(measurement: Measurement, ready: _Ready, data: Dataset) -> Measurement:

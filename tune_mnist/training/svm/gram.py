@@ -28,7 +28,7 @@ from filelock import FileLock
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.training.images import AS_STORED, View, seen
-from tune_mnist.training.pixels import standardised
+from tune_mnist.training.pixels import Scale, standardised_by
 from tune_mnist.training.svm.huge_pages import map_array, new_array
 from tune_mnist.training.svm.products import fill_cross_products, fill_products, squared_norms
 from tune_mnist.training.svm.threads import Over, never
@@ -50,6 +50,7 @@ class Gram:
         cross_norms: (m,) float32, squared norms of validation and test rows.
         features: numbers in a row.
         variance: variance of all numbers in all training rows.
+        scale: what standardised the pixels.
     """
 
     products: Float32
@@ -59,6 +60,7 @@ class Gram:
     cross_norms: Float32
     features: int
     variance: float
+    scale: Scale
 
     @property
     def scale_gamma(self) -> float:
@@ -113,7 +115,7 @@ def build_gram(
 
 def _build(data: Dataset, part: Path, threads: int, over: Over) -> None:
     order = np.argsort(data.train.labels, kind="stable")
-    train_rows, val_rows, test_rows = standardised(data)
+    (train_rows, val_rows, test_rows), scale = standardised_by(data)
     train_rows, eval_rows = train_rows[order], np.concatenate([val_rows, test_rows])
     products = _reserve(part / "products.npy", (len(train_rows), len(train_rows)), threads, over)
     cross = _reserve(part / "cross.npy", (len(eval_rows), len(train_rows)), threads, over)
@@ -129,6 +131,8 @@ def _build(data: Dataset, part: Path, threads: int, over: Over) -> None:
         cross_norms=squared_norms(eval_rows),
         features=train_rows.shape[1],
         variance=train_rows.var(dtype=np.float64),
+        mean=scale.mean,
+        deviation=scale.deviation,
     )
 
 
@@ -155,4 +159,5 @@ def _map(folder: Path) -> Gram:
             cross_norms=rows["cross_norms"],
             features=int(rows["features"]),
             variance=float(rows["variance"]),
+            scale=Scale(rows["mean"], rows["deviation"]),
         )

@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from tune_mnist.training.svm.decisions import decision_values, winners
 from tune_mnist.training.svm.kernel_rows import KERNEL_CODES, Float32, Kernel
 from tune_mnist.training.svm.one_vs_one import CSvc, PairwiseSvm, fit_one_vs_one
+from tune_mnist.training.svm.plain import PlainSvm, to_svc
 from tune_mnist.training.svm.products import fill_products, squared_norms
 from tune_mnist.training.svm.threads import available_threads
 
@@ -165,25 +166,23 @@ class GramSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def to_sklearn(self) -> SVC:
         """Return an ordinary fitted `sklearn.svm.SVC` that predicts the same."""
         check_is_fitted(self)
-        params = self.get_params()
-        if params["gamma"] == "scale":
-            params["gamma"] = self._pairwise.kernel.gamma
-        svc = SVC(**params, coef0=0.0)
-        svc.classes_ = self.classes_
-        svc.class_weight_ = np.ones(len(self.classes_))
-        svc.support_ = self.support_.astype(np.int32)
-        svc.support_vectors_ = self.support_vectors_.astype(np.float64)
-        svc._n_support = self.n_support_.astype(np.int32)
-        svc.dual_coef_, svc._dual_coef_ = self.dual_coef_, self._pairwise.coefficients
-        svc.intercept_, svc._intercept_ = self.intercept_, self._pairwise.biases
-        svc._probA = svc._probB = np.empty(0)
-        svc._effective_probability = False
-        svc._gamma = self._pairwise.kernel.gamma
-        svc._sparse = False
+        pairwise, kernel = self._pairwise, self._pairwise.kernel
+        svm = PlainSvm(
+            kernel=self.kernel,
+            C=self.C,
+            gamma=kernel.gamma if self.gamma == "scale" else float(self.gamma),
+            degree=self.degree,
+            labels=self.classes_,
+            support=self.support_,
+            counts=self.n_support_,
+            coefficients=pairwise.coefficients,
+            biases=pairwise.biases,
+        )
+        shape = self.decision_function_shape
+        vectors = self.support_vectors_.astype(np.float64)
+        svc = to_svc(svm, vectors, tol=self.tol, decision_function_shape=shape)
         svc._num_iter = svc.n_iter_ = self.n_iter_.astype(np.int32)
         svc.fit_status_ = self.fit_status_
-        svc.n_features_in_ = self.n_features_in_
-        svc.shape_fit_ = (len(self.support_), self.n_features_in_)
         return svc
 
     def save(self, path: Path) -> None:

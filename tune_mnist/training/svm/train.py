@@ -29,10 +29,11 @@ import numpy.typing as npt
 
 from tune_mnist.datasets import Dataset, Images, first_rows, kept_of_each_class
 from tune_mnist.training.class_weights import balanced_weights
+from tune_mnist.training.fitted import Fitted
 from tune_mnist.training.images import seen
 from tune_mnist.training.measurement import Measurement, Report, of_one_fit
 from tune_mnist.training.options import TrainOptions
-from tune_mnist.training.pixels import standardised
+from tune_mnist.training.pixels import Scale, standardised_by
 from tune_mnist.training.svm.config import (
     GRAM_KERNELS,
     Engine,
@@ -40,12 +41,14 @@ from tune_mnist.training.svm.config import (
     choose_engine,
     own_engine,
 )
+from tune_mnist.training.svm.plain import PlainSvm, of_svc
 from tune_mnist.training.svm.threads import available_threads
 
 if TYPE_CHECKING:
     from sklearn.svm import SVC
 
     from tune_mnist.training.svm.gram import Gram
+    from tune_mnist.training.svm.one_vs_one import Fitted as FittedPairs
 
 __all__ = ["SvmConfig", "choose_engine", "train"]
 
@@ -63,7 +66,7 @@ def train(config: SvmConfig, data: Dataset, report: Report, options: TrainOption
         options: `seed` is passed to SVC, but its fit is deterministic and the same for every seed.
             With a `gram_dir`, as `choose_engine` advises, trials share one matrix of inner
             products there, and the `setup_s` of the trial that builds it includes the building.
-            The other options are not used.
+            `keep` receives a `PlainSvm` and the `Scale` of its pixels. Other options are not used.
 
     Returns: one complete measurement, step 1; its fidelity is the fraction of the training images.
     Raises:
@@ -71,11 +74,10 @@ def train(config: SvmConfig, data: Dataset, report: Report, options: TrainOption
             kernel values overflow float32.
         InputError: the matrix does not fit into `gram_dir`.
     """
-    gram_dir = options.gram_dir
-    if gram_dir is not None and config.kernel in GRAM_KERNELS:
-        measurement = _train_on_gram(config, data, gram_dir)
+    if options.gram_dir is not None and config.kernel in GRAM_KERNELS:
+        measurement = _train_on_gram(config, data, options, options.gram_dir)
     else:
-        measurement = _train_svc(config, data, options.seed)
+        measurement = _train_svc(config, data, options)
     report(measurement, None)
     return measurement
 
@@ -93,19 +95,21 @@ def load_engine() -> None:
     rows = read_only(np.eye(2, dtype=np.float32))
     others = read_only(np.concatenate([rows, rows]))
     ones = np.ones(4, np.float32)
-    gram = Gram(rows, ones[:2], pair.labels, others, ones, features=1, variance=1.0)
+    scale = Scale(ones[:1], ones[:1])
+    gram = Gram(rows, ones[:2], pair.labels, others, ones, features=1, variance=1.0, scale=scale)
     data = Dataset("pair", pair, pair, pair, ("0", "1"), "", "")
-    _train_on(gram, SvmConfig("rbf", 1.0, 1.0), data, time.perf_counter())
+    _train_on(gram, SvmConfig("rbf", 1.0, 1.0), data, TrainOptions(), time.perf_counter())
 
 
-def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
+def _train_svc(config: SvmConfig, data: Dataset, options: TrainOptions) -> Measurement:
     start = time.perf_counter()
-    x_train, x_val, x_test = standardised(seen(data, config.view))
+    (x_train, x_val, x_test), scale = standardised_by(seen(data, config.view))
     labels = data.train.labels
-    model, engine = _svc(config, seed, own_engine(len(labels), len(data.classes)))
+    model, engine = _svc(config, options.seed, own_engine(len(labels), len(data.classes)))
+    gamma = _scale_gamma(x_train) if config.gamma == "scale" else float(config.gamma)
+    rows = np.arange(len(labels))
     if config.train_fraction < 1:
-        if config.gamma == "scale":
-            model.gamma = _scale_gamma(x_train)
+        model.gamma = gamma
         rows = first_rows(labels, config.train_fraction)
         x_train, labels = x_train[rows], labels[rows]
     fit_start = time.perf_counter()
@@ -119,6 +123,9 @@ def _train_svc(config: SvmConfig, data: Dataset, seed: int) -> Measurement:
     measurement["fidelity"] = config.train_fraction
     if engine == "scikit-learn":  # oneDAL does not say
         measurement["converged"] = model.fit_status_ == 0
+    if options.keep is not None:
+        parts = of_svc(model, gamma, rows), scale
+        options.keep(measurement, Fitted(parts, data, config.view, predicted[0]))
     return measurement
 
 
@@ -154,16 +161,20 @@ def _svc(config: SvmConfig, seed: int, engine: Engine) -> tuple[SVC, str]:
     return intelex.SVC(**arguments, n_jobs=available_threads()), "scikit-learn-intelex"
 
 
-def _train_on_gram(config: SvmConfig, data: Dataset, gram_dir: Path) -> Measurement:
+def _train_on_gram(
+    config: SvmConfig, data: Dataset, options: TrainOptions, gram_dir: Path
+) -> Measurement:
     from tune_mnist.training.svm.gram import open_gram
 
     load_engine()
     start = time.perf_counter()
     gram = open_gram(data, gram_dir, available_threads(), config.view)
-    return _train_on(gram, config, data, start)
+    return _train_on(gram, config, data, options, start)
 
 
-def _train_on(gram: Gram, config: SvmConfig, data: Dataset, start: float) -> Measurement:
+def _train_on(
+    gram: Gram, config: SvmConfig, data: Dataset, options: TrainOptions, start: float
+) -> Measurement:
     # Imported here because numba takes half a second to load; trials on SVC do not need it.
     from tune_mnist.training.svm.decisions import decision_values, winners
     from tune_mnist.training.svm.kernel_rows import KERNEL_CODES, Kernel
@@ -190,8 +201,26 @@ def _train_on(gram: Gram, config: SvmConfig, data: Dataset, start: float) -> Mea
     pairwise, vectors = fitted.pairwise, len(fitted.support)
     parameters = vectors * gram.features + pairwise.coefficients.size + pairwise.biases.size
     train_accuracy = 1 - np.count_nonzero(wrong) / len(train_rows)
-    return {
-        **of_one_fit(data, times, train_accuracy, (val, test), parameters, "shared-gram"),
-        "fidelity": config.train_fraction,
-        "converged": fitted.violation < TOLERANCE,
-    }
+    measurement = of_one_fit(data, times, train_accuracy, (val, test), parameters, "shared-gram")
+    measurement["fidelity"] = config.train_fraction
+    measurement["converged"] = fitted.violation < TOLERANCE
+    if options.keep is not None:
+        parts = _plain(config, data, gram, fitted), gram.scale
+        options.keep(measurement, Fitted(parts, data, config.view, val))
+    return measurement
+
+
+def _plain(config: SvmConfig, data: Dataset, gram: Gram, fitted: FittedPairs) -> PlainSvm:
+    """Return an SVM fitted on a shared matrix, whose rows are sorted by class, by its numbers."""
+    pairwise = fitted.pairwise
+    return PlainSvm(
+        kernel=config.kernel,
+        C=config.C,
+        gamma=pairwise.kernel.gamma,
+        degree=config.degree,
+        labels=np.unique(gram.labels),
+        support=np.argsort(data.train.labels, kind="stable")[fitted.support],
+        counts=np.diff(pairwise.starts),
+        coefficients=pairwise.coefficients,
+        biases=pairwise.biases,
+    )

@@ -1,0 +1,66 @@
+"""In the driver: fetch the models that trials have saved on nodes that do not see the store."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import ray
+
+from tune_mnist.searching.observer import Row
+from tune_mnist.searching.on_ray.session.nodes import Node, on_node
+from tune_mnist.store.files.models import seal
+from tune_mnist.wording import error_text
+
+FETCHED_WITHIN_S = 120.0
+
+
+def bring_models(measurements: Iterable[Row], candidates: Path, node: Node | None) -> list[str]:
+    """Fetch the models that a trial has saved on its node, if they are not here.
+
+    Args:
+        measurements: of the trial; their `saved` says then where the model is here, and is removed
+            if it cannot be fetched.
+        candidates: the folder of this machine for them.
+        node: that the trial ran on; None for this machine.
+
+    Returns: why a model was not saved or cannot be fetched, a line each.
+    """
+    problems = []
+    for one in _with_prefixes(measurements):
+        if "not_saved" in one:
+            problems.append(str(one["not_saved"]))
+        if "saved" not in one or (node is None or Path(one["saved"]).is_dir()):
+            continue
+        try:
+            one["saved"] = str(_fetched(Path(one["saved"]), candidates, node))
+        except Exception as error:  # of Ray, of the node's disk or of ours
+            del one["saved"]
+            problems.append(error_text(error))
+    return problems
+
+
+def _with_prefixes(measurements: Iterable[Row]) -> Iterator[Row]:
+    for one in measurements:
+        yield one
+        if prefix := one.get("prefix"):
+            yield prefix
+
+
+def _fetched(folder: Path, candidates: Path, node: Node) -> Path:
+    wish = on_node(node.id)
+    files = ray.get(
+        _files.options(scheduling_strategy=wish).remote(folder), timeout=FETCHED_WITHIN_S
+    )
+    target = candidates / secrets.token_hex(8)
+    target.mkdir(parents=True)
+    for name, content in files.items():
+        (target / Path(name).name).write_bytes(content)
+    seal(target)
+    return target
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
