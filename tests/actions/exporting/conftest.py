@@ -61,5 +61,5 @@ def write_store(root: Path, model: str, digits: Dataset) -> None:
         folder.mkdir(parents=True)
         save(fitted, folder)
         seal(folder)
-        KeptModels(writer, Goal(), 1).place(row, lambda: folder)
-        writer.append_trial(row, [report(1)])
+        with KeptModels(writer, Goal(), 1).storing(row, lambda: folder):
+            writer.append_trial(row, [report(1)])

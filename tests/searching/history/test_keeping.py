@@ -89,8 +89,8 @@ def test_a_reused_trial_brings_its_model(writer: Writer, tmp_path: Path) -> None
     run(writer, kept_models(writer), 0.9)
     with Writer(writer.root, "again", PARAMETERS) as other:
         models = kept_models(other)
-        models.place(trial("t0"), lambda: models.reused("svm/t0"))
-        assert whole_models(writer.root, "again") == {"t0"}
+        with models.storing(trial("t0"), lambda: models.reused("svm/t0")):
+            assert whole_models(writer.root, "again") == {"t0"}
         other.drop_models(["t0"])
     assert whole_models(writer.root) == {"t0"}  # its own copy is whole
 

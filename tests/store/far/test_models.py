@@ -12,7 +12,7 @@ from tests.store.far.stopping import Killed, dying_at
 from tests.store.models.kept import finish, kept_models
 from tune_mnist.errors import InputError
 from tune_mnist.store.files import lease as lease_module
-from tune_mnist.store.files.place import bring_model, opened
+from tune_mnist.store.files.place import bring_model, opened, saved_models
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer
@@ -28,6 +28,14 @@ def test_a_model_is_brought_to_any_machine_and_goes_when_it_is_replaced(machine:
         bring_model(machine("b"), "svm", "t0")
     with Writer(machine("b"), "svm", PARAMETERS, resume=True) as writer:
         assert writer.models() == {"t1"}
+
+
+def is_whole_or_missing(root: Path, trial: str) -> bool:
+    try:
+        bring_model(root, "svm", trial)
+    except InputError as error:
+        return "is no whole saved model" in str(error)
+    return True
 
 
 def test_a_death_between_any_two_requests_leaves_the_best_model_whole(
@@ -55,6 +63,8 @@ def test_a_death_between_any_two_requests_leaves_the_best_model_whole(
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"second-{step}"))
         best = max(read_trials(opened(address))["trial"].to_pylist())
         assert (bring_model(opened(address), "svm", best) / "model.json").read_text() == best
+        here = opened(address)
+        assert all(is_whole_or_missing(here, one) for one in saved_models(here, "svm"))
         with Writer(opened(address), "svm", PARAMETERS, resume=True) as writer:
             finish(writer, kept_models(writer), trial("t2", 0.99))
             assert writer.models() == {"t2"}

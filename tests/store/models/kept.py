@@ -36,9 +36,8 @@ def kept_models(writer: Writer, most: int = 1, goal: Goal = GOAL) -> KeptModels:
 
 def finish(writer: Writer, models: KeptModels, row: dict[str, Any]) -> None:
     """Write a trial's model, then store its row, as a search does when the trial has ended."""
-    models.place(row, lambda: written(writer.candidates, row["trial"]))
-    writer.append_trial(row, [report(1), report(2)])
-    models.settle()
+    with models.storing(row, lambda: written(writer.candidates, row["trial"])):
+        writer.append_trial(row, [report(1), report(2)])
 
 
 def whole_models(root: Path, search: str = "svm") -> set[str]:

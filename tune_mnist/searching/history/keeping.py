@@ -12,8 +12,8 @@ import os
 import secrets
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,25 +58,23 @@ class KeptModels:
         best = self._best[self._group(config)]
         return [{name: row.get(name) for name in decide} for row in best]
 
-    def place(self, row: Row, model: Callable[[], Path | None]) -> None:
-        """Move a model into the store if its trial is one of the best, before its row is stored.
+    @contextmanager
+    def storing(self, row: Row, model: Callable[[], Path | None]) -> Iterator[None]:
+        """Store a trial's row in the block; its model comes before, and others go after.
+
+        So the best of the stored rows has its model at any moment.
 
         Args:
             row: of the trial.
-            model: asked only then; returns a sealed folder below the writer's `candidates`, or None
-                if the trial has none.
+            model: asked if the trial is one of the best; returns a sealed folder below the writer's
+                `candidates`, or None if the trial has none.
 
         Raises: StoreError: the disk refuses it.
         """
         if self._add(row) and (folder := model()) is not None:
             self._writer.keep_model(row["trial"], folder)
             self._known().add(row["trial"])
-
-    def settle(self) -> None:
-        """Remove the models of trials that are no longer among the best: their rows are stored.
-
-        Raises: StoreError: the disk refuses it.
-        """
+        yield
         best = {row["trial"] for rows in self._best.values() for row in rows}
         if gone := self._known() - best:
             self._writer.drop_models(sorted(gone))

@@ -149,9 +149,8 @@ class Recorder:
         reports: Sequence[Mapping[str, Any]],
         model: Callable[[], Path | None] = lambda: None,
     ) -> None:
-        self._models.place(row, model)
-        self._writer.append_trial(row, reports)
-        self._models.settle()
+        with self._models.storing(row, model):
+            self._writer.append_trial(row, reports)
         self.stored += 1
 
     def _row(self, attempt: Attempt, status: str) -> Row:
