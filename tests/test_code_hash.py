@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import shutil
 import sys
 import threading
@@ -180,6 +181,7 @@ def watched() -> Iterator[set[tuple[str, int]]]:
         if event == "call" and code.co_filename.startswith(str(PACKAGE)):
             called.add((code.co_filename, code.co_firstlineno))
 
+    gc.collect()  # or the block would be seen to close other tests' generators
     threading.setprofile(note)
     sys.setprofile(note)
     try:

@@ -203,7 +203,7 @@ LOGISTIC: Config = {"C": 1.0, "max_iter": 50}
 def offered(data: Dataset, candidates: Path, bar: list[Row] | None = None) -> Measurement:
     """Train a logistic regression as a trial with this bar does; return its measurement."""
     space = shared_by(data, LOGISTIC, model="logistic").space
-    trial = {"number": 7, "bar": [] if bar is None else bar}
+    trial = {"number": 7, "hyperparameters": LOGISTIC, "bar": [] if bar is None else bar}
     options = TrainOptions(threads=1, keep=keep_of(trial, space, candidates, 1))
     return find_model("logistic").train(LOGISTIC, data, lambda *_: None, options)
 
