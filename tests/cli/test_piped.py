@@ -84,3 +84,16 @@ def test_a_trial_that_never_ran_is_printed_with_its_configuration(tmp_path: Path
     with LiveView(prepared, Console(file=printed)) as view:
         view.trial_finished({**row, **times, "val_accuracy": 0.5, "wall_time_s": 2.0})
     assert printed.getvalue().startswith("00001 completed  rbf C=1  50.00%")
+
+
+def test_a_trial_that_runs_again_is_printed_with_the_reason(tmp_path: Path) -> None:
+    printed = StringIO()
+    request = SearchRequest(space="svm", results=tmp_path)
+    prepared = prepare_plan(plan_text(tmp_path, SVM), load_dataset("digits"), request)
+    with LiveView(prepared, Console(file=printed)) as view:
+        view.trial_moved("00001", "node-1")
+        view.trial_moved("00002", None)
+    assert printed.getvalue().splitlines()[:2] == [
+        "00001 runs again: its node died (node-1)",
+        "00002 runs again: its process died before it began",
+    ]

@@ -175,9 +175,7 @@ def test_the_trials_of_a_killed_node_run_on_another(nodes: Nodes, folder: Path) 
     running = search(folder, nodes.address, "node")
     wait_for_rows(running, folder, "node")
     nodes.kill(1)
-    said, errors = running.communicate(timeout=600)
-    assert running.returncode == 0, errors
-    assert "runs again: its node died" in said
+    ended(running)  # no trial has failed: what ran or began there runs again
     check_each_once(folder, "node")
     assert winning(folder, "node") == winning(folder, "undisturbed")
 
