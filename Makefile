@@ -16,7 +16,7 @@ search: $(STAMP) ## the main job on the embedded digits: SVM and ResNet trials, 
 
 # Two processes, each with a Ray of its own; a file's tests share what they set up.
 test: $(STAMP) browser ## the whole test suite, on real Ray, Parquet and Chromium
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
 lint: $(STAMP) ## format, lint, types, the rooms' borders, and pages that are not stale
 	$(BIN)/ruff format --check .

@@ -2,7 +2,7 @@
 
     from tune_mnist import SearchRequest, figures, load_results, search
 
-    search(SearchRequest(space="svm", dataset="digits", trials=20))
+    search(SearchRequest(space="which", dataset="digits", trials=20))
     results = load_results("results")
     figures.tradeoff(results)
 

@@ -246,9 +246,9 @@ def read_request(file: Path) -> dict[str, Any]:
         problem = f"cannot be read ({error.strerror})"
         raise input_error(file, problem, "name a JSON file that can be read") from None
     except (ValueError, RecursionError) as error:
-        raise input_error(file, f"is not JSON: {error}", 'for example {"space": "svm"}') from None
+        raise input_error(file, f"is not JSON: {error}", 'for example {"space": "which"}') from None
     if not isinstance(given, dict):
-        raise input_error(file, "is not a JSON object", 'for example {"space": "svm"}')
+        raise input_error(file, "is not a JSON object", 'for example {"space": "which"}')
     return given
 
 

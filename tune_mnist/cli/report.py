@@ -78,7 +78,7 @@ def run(
     given = {"cpus": cpus, "data_dir": data_dir, "test_set": test_set, "s3_endpoint": s3_endpoint}
     root = opened(results, s3_endpoint)
     request = make_request(SearchRequest, {"space": "report", "results": root, **given})
-    machine = this_machine(ask_torch=wanted.parts != ("svm",))
+    machine = this_machine(ask_torch=wanted.has_networks)
     if "devices" in wanted.parts and not machine.gpus:
         console().print("no GPU here: the CPU half of devices runs", style="yellow")
     for job in jobs(wanted, "gpu" if machine.gpus else "cpu"):

@@ -55,6 +55,11 @@ class GridRequest:
         """The parts to run, in order."""
         return REPORT_PARTS if self.part is None else (self.part,)
 
+    @property
+    def has_networks(self) -> bool:
+        """Whether a ResNet is trained."""
+        return self.parts != ("svm",)
+
 
 @dataclass(frozen=True)
 class Job:

@@ -39,7 +39,7 @@ _FIELDS = {
 class _File(Section):
     """The top level of a space file, before its parts are read."""
 
-    model: Models = Field(description="a model", examples=["svm"])
+    model: Models = Field(description="a model", examples=["logistic"])
     dataset: str = Field(min_length=1, description="the name of a data set", examples=["mnist"])
     parameters: dict[str, Any] = Field(
         default={},

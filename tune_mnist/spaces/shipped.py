@@ -16,7 +16,7 @@ def _root() -> Path:
 
 
 def shipped_spaces() -> dict[str, Path]:
-    """Return the name and file of each space that ships, for example "svm" and "report/svm"."""
+    """Return the name and file of each space that ships, for example `svm` and `report/svm`."""
     return {space_name(path): path for path in sorted(_root().rglob("*.yaml"))}
 
 

@@ -215,7 +215,7 @@ class Space(Section):
     says its model under the key "model", and holds that model's hyperparameters beside it.
 
     Args:
-        name: "svm", "report/svm", or the stem of your own file.
+        name: `svm`, `report/svm`, or the stem of your own file.
         models: what is trained, one or several.
         parameters: the domain of each hyperparameter that the file searches or fixes; with several
             models under the name of both: "svm.C".
