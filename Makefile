@@ -5,6 +5,8 @@ RESULTS ?= results
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SEARCH := $(BIN)/python -m tune_mnist
+# Each of the many processes of a search or a test would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: search test lint docs format bench check browser mutate
 
@@ -56,5 +58,5 @@ browser: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
