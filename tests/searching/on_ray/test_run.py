@@ -340,3 +340,19 @@ def test_no_process_is_killed_while_it_starts(
     _, rows = search(text + "resources: {cpu: 0.5}\n", max_concurrent=4)
     assert len(rows) == 80
     assert len(started) == 4
+
+
+def test_a_free_process_takes_the_trial_whose_own_cannot_start(search: Search) -> None:
+    """Somebody else has one of the two CPUs, so the second trial's process would wait for ever."""
+
+    @ray.remote(num_cpus=1)
+    class Other:
+        def ready(self) -> bool:
+            return True
+
+    other = Other.remote()
+    assert ray.get(other.ready.remote())
+    text = SVM.replace("[0.1, 1.0, 10.0]", "[0.1, 1.0]").replace("[linear, rbf]", "[linear]")
+    outcome, _ = search(text, max_concurrent=2)
+    ray.kill(other)
+    assert outcome.counts == {"completed": 2}
