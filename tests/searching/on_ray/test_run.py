@@ -345,12 +345,11 @@ def test_no_process_is_killed_while_it_starts(
 def test_a_free_process_takes_the_trial_whose_own_cannot_start(search: Search) -> None:
     """Somebody else has one of the two CPUs, so the second trial's process would wait for ever."""
 
-    @ray.remote(num_cpus=1)
     class Other:
         def ready(self) -> bool:
             return True
 
-    other = Other.remote()
+    other: Any = ray.remote(num_cpus=1)(Other).remote()
     assert ray.get(other.ready.remote())
     text = SVM.replace("[0.1, 1.0, 10.0]", "[0.1, 1.0]").replace("[linear, rbf]", "[linear]")
     outcome, _ = search(text, max_concurrent=2)
