@@ -15,12 +15,11 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
-from tune_mnist.actions.field_texts import RESULTS, S3_ENDPOINT
+from tune_mnist.actions.field_texts import DATA_DIR, MOVED, RESULTS, S3_ENDPOINT
 from tune_mnist.errors import Fault, InputError, input_error, nearest
 from tune_mnist.quantities import Cores, Count, Fraction, Gpus, Seconds, Seed, Times
 from tune_mnist.wording import displayed
 
-_DATA_DIR = "Where to look for data sets first."
 _ADDRESS = "Running Ray cluster to search on: host:port, or auto; default a Ray of its own."
 _DATASET = "mnist, fashion-mnist, digits, or a folder or file of images."
 _TEST_SET = "standard (the data set's own) or holdout (20 % of training)."
@@ -61,7 +60,7 @@ class SearchRequest(Request):
     )
     space_file: Path | None = Field(None, description="A space file of your own.")
     dataset: str | None = Field(None, description=_DATASET)
-    data_dir: Path | None = Field(None, description=_DATA_DIR)
+    data_dir: Path | None = Field(None, description=DATA_DIR)
     test_set: str = Field("standard", description=_TEST_SET)
     skip_bad_images: bool = Field(False, description=_SKIP_BAD)
     transposed: bool = Field(False, description=_TRANSPOSED)
@@ -146,10 +145,8 @@ class ResumeRequest(Request):
     time_budget_s: Seconds = Field(None, description="Seconds from now after which it ends.")
     cpus: Count = Field(None, description="Cores for the whole search; default all.")
     gpus: Times = Field(None, description="GPUs for the whole search; default as before.")
-    dataset: str | None = Field(
-        None, description="Where the folder of images is now, if it has moved."
-    )
-    data_dir: Path | None = Field(None, description=_DATA_DIR)
+    dataset: str | None = Field(None, description=MOVED)
+    data_dir: Path | None = Field(None, description=DATA_DIR)
     results: str | Path = Field("results", description=RESULTS)
     s3_endpoint: str | None = Field(None, description=S3_ENDPOINT)
     allow_change: bool = Field(
@@ -166,10 +163,8 @@ class ConfirmRequest(Request):
     seeds: int = Field(5, ge=2, description="Fresh seeds for each trial at most.")
     cpus: Count = Field(None, description="Cores for all of it; default all.")
     gpus: Times = Field(None, description="GPUs for all of it; default as the search had.")
-    dataset: str | None = Field(
-        None, description="Where the folder of images is now, if it has moved."
-    )
-    data_dir: Path | None = Field(None, description=_DATA_DIR)
+    dataset: str | None = Field(None, description=MOVED)
+    data_dir: Path | None = Field(None, description=DATA_DIR)
     results: str | Path = Field("results", description=RESULTS)
     s3_endpoint: str | None = Field(None, description=S3_ENDPOINT)
     address: str | None = Field(None, description=_ADDRESS)
@@ -184,10 +179,8 @@ class ExportRequest(Request):
     format: str | None = Field(
         None, description="onnx or pt2; default safetensors for a ResNet, skops for the others."
     )
-    dataset: str | None = Field(
-        None, description="Where the folder of images is now, if it has moved."
-    )
-    data_dir: Path | None = Field(None, description=_DATA_DIR)
+    dataset: str | None = Field(None, description=MOVED)
+    data_dir: Path | None = Field(None, description=DATA_DIR)
     results: str | Path = Field("results", description=RESULTS)
     s3_endpoint: str | None = Field(None, description=S3_ENDPOINT)
 
@@ -196,7 +189,7 @@ class DataRequest(Request):
     """Everything that may be asked when a data set is looked at."""
 
     dataset: str | None = Field(None, description=_DATASET)
-    data_dir: Path | None = Field(None, description=_DATA_DIR)
+    data_dir: Path | None = Field(None, description=DATA_DIR)
     test_set: str = Field("standard", description=_TEST_SET)
     skip_bad_images: bool = Field(False, description=_SKIP_BAD)
     transposed: bool = Field(False, description=_TRANSPOSED)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tune_mnist.cli.terminal import say
-from tune_mnist.cli.words import Results, S3Endpoint, command
+from tune_mnist.cli.words import DataDir, Results, S3Endpoint, command
 
 report_app = typer.Typer(
     help="The technical report that this project grew out of, reproduced and audited.",
@@ -58,10 +58,7 @@ def run(
         typer.Option(help="standard (10,000 images) or holdout (the 12,000 that its text names)."),
     ] = "standard",
     cpus: Annotated[int | None, typer.Option(help="Cores for all of it; default all.")] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="TUNE_MNIST_DATA", help="Where to look for data sets first."),
-    ] = None,
+    data_dir: DataDir = None,
     results: Results = "results",
     s3_endpoint: S3Endpoint = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run.")] = False,

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from tune_mnist.actions.field_texts import RESULTS, S3_ENDPOINT
+from tune_mnist.actions.field_texts import DATA_DIR, RESULTS, S3_ENDPOINT
 
 _FIELD = re.compile(r"`([a-z0-9_]+)(?:=([^`]*))?`")
 _OTHER = ("metric", "pareto", "html", "search", "model", "part", "fraction")
@@ -23,6 +23,8 @@ _OTHER = ("metric", "pareto", "html", "search", "model", "part", "fraction")
 Results = Annotated[str, typer.Option(help=RESULTS)]
 S3Endpoint = Annotated[str | None, typer.Option(help=S3_ENDPOINT)]
 """The store of a command that takes no request; `opened` of both is the folder to read."""
+
+DataDir = Annotated[Path | None, typer.Option(envvar="TUNE_MNIST_DATA", help=DATA_DIR)]
 
 RequestFile = Annotated[
     Path | None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tune_mnist.pages.html_page import fill, write_page
+from tune_mnist.pages.html_page import fill, tiles_of, write_page
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def write_contact_sheet(out: Path, sheet: Sheet, sources: Sequence[tuple[str, st
         scripts=False,
         title=sheet.name,
         lede=sheet.lede,
-        tiles=[{"name": name, "value": value, "alarm": False} for name, value in sheet.facts],
+        tiles=tiles_of(sheet.facts),
         notes=sheet.notes,
         classes=sheet.classes,
         more=sheet.all_classes - len(sheet.classes),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tune_mnist.pages.contact_sheet import data_uri
-from tune_mnist.pages.html_page import fill, write_page
+from tune_mnist.pages.html_page import fill, tiles_of, write_page
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def write_evaluation(out: Path, sheet: EvaluationSheet, sources: Sequence[tuple[
         scripts=False,
         title=sheet.title,
         lede=sheet.lede,
-        tiles=[{"name": name, "value": value, "alarm": False} for name, value in sheet.facts],
+        tiles=tiles_of(sheet.facts),
         recalls=sheet.recalls,
         picture=data_uri(sheet.picture),
         provenance=sources,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ def fill(template: Path, *styles: Path, scripts: bool = True, **values: Any) -> 
         style=Markup("\n".join(sheets)),
         scripts=_scripts() if scripts else [],
     )
+
+
+def tiles_of(facts: Iterable[tuple[str, str]]) -> list[dict[str, object]]:
+    """Return names and values as the tiles below a page's title; none of them is an alarm."""
+    return [{"name": name, "value": value, "alarm": False} for name, value in facts]
 
 
 def _scripts() -> list[Markup]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tune_mnist.store.files.bucket import Bucket
+from tune_mnist.store.writer import Writer
 
 CHANGING = ("put", "upload", "create", "replace", "delete")
 
@@ -47,3 +48,19 @@ def dying_at(step: int) -> Iterator[None]:
 
     with before_each_change(die):
         yield
+
+
+def dies_at(step: int, writer: Writer, task: Callable[[Writer], None]) -> bool:
+    """Run a task of a writer whose process dies before its request `step`.
+
+    Returns: whether it died; if not, the task makes no more requests. The writer is gone then, too.
+    """
+    try:
+        with dying_at(step):
+            task(writer)
+    except Killed:
+        return True
+    finally:
+        writer._files._lease._over.set()  # type: ignore[attr-defined]  # its thread dies too
+        writer._files.lock.close()
+    return False

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.store.example_trials import PARAMETERS, proposal, read_proposals, report, trial
 from tests.store.far.conftest import Machine
-from tests.store.far.stopping import Killed, before_each_change, dying_at
+from tests.store.far.stopping import Killed, before_each_change, dies_at, dying_at
 from tune_mnist.errors import InputError
 from tune_mnist.store.files import lease as lease_module
 from tune_mnist.store.files.place import opened
@@ -70,16 +70,9 @@ def test_a_death_between_any_two_requests_loses_and_doubles_nothing(
         address = f"{memory_address}-{step}"
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"first-{step}"))
         dead = three_trials(opened(address))
-        try:
-            with dying_at(step):
-                TASKS[task](dead)
-        except Killed:
-            deaths += 1
-        else:
+        if not dies_at(step, dead, TASKS[task]):
             break
-        finally:
-            dead._files._lease._over.set()  # type: ignore[attr-defined]  # its thread dies too
-            dead._files.lock.close()
+        deaths += 1
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"second-{step}"))
         found = stored(opened(address))
         assert set(found.values()) == {1}

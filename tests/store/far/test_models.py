@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.store.example_trials import PARAMETERS, trial
 from tests.store.far.conftest import Machine
-from tests.store.far.stopping import Killed, dying_at
+from tests.store.far.stopping import dies_at
 from tests.store.models.kept import finish, kept_models
 from tune_mnist.errors import InputError
 from tune_mnist.store.files import lease as lease_module
@@ -50,16 +51,9 @@ def test_a_death_between_any_two_requests_leaves_the_best_model_whole(
         dead.write_search(SearchRecord(search="svm"))
         models = kept_models(dead)
         finish(dead, models, trial("t0", 0.9))
-        try:
-            with dying_at(step):
-                finish(dead, models, trial("t1", 0.95))
-        except Killed:
-            deaths += 1
-        else:
+        if not dies_at(step, dead, partial(finish, models=models, row=trial("t1", 0.95))):
             break
-        finally:
-            dead._files._lease._over.set()  # type: ignore[attr-defined]  # its thread dies too
-            dead._files.lock.close()
+        deaths += 1
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"second-{step}"))
         best = max(read_trials(opened(address))["trial"].to_pylist())
         assert (bring_model(opened(address), "svm", best) / "model.json").read_text() == best

@@ -17,10 +17,9 @@ from tune_mnist.analysis.confirmation import repeats, standings
 from tune_mnist.datasets import Dataset, PythonData
 from tune_mnist.errors import input_error
 from tune_mnist.searching.observer import Observer, Row
-from tune_mnist.store.catalog import not_in_store
 from tune_mnist.store.files.place import bring_model, opened, saved_models
 from tune_mnist.store.plans import SearchRecord, read_search
-from tune_mnist.store.reader import list_searches, read_trials
+from tune_mnist.store.reader import read_trials
 from tune_mnist.training.model import find_model
 from tune_mnist.training.saved.exported import SavedModel, form_of, write_exported
 from tune_mnist.winner import winner
@@ -58,7 +57,7 @@ def export(
         is missing, or the exported model does not predict what its training predicted.
     """
     root = opened(request.results, request.s3_endpoint)
-    record = _record(root, request.search)
+    record = read_search(root, request.search)
     rows = read_trials(root, search=request.search).to_pylist()
     _check_free(request.out)
     images, _ = read_again(record, request, observer, data)
@@ -71,13 +70,6 @@ def export(
         chosen = Chosen(row=row, record=record, trials=rows, data=images, check=checked)
         write_card(folder, model, form, chosen)
     return Exported(request.out, row["trial"], form.file, checked)
-
-
-def _record(root: Path, search: str) -> SearchRecord:
-    known = list_searches(root)
-    if search not in known:
-        raise not_in_store("`search`", search, known)
-    return read_search(root, search)
 
 
 def _asked_for(

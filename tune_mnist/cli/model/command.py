@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from tune_mnist.actions.field_texts import MOVED
 from tune_mnist.cli.leaderboard import Format
 from tune_mnist.cli.terminal import say
-from tune_mnist.cli.words import Results, S3Endpoint
+from tune_mnist.cli.words import DataDir, Results, S3Endpoint
 
 model_app = typer.Typer(
     help="Saved models: take the winner of a search home.", no_args_is_help=True
@@ -30,13 +31,8 @@ def export(
             help="onnx or pt2; default safetensors for a ResNet, skops for the others.",
         ),
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Where the folder of images is now, if it has moved.")
-    ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="TUNE_MNIST_DATA", help="Where to look for data sets first."),
-    ] = None,
+    dataset: Annotated[str | None, typer.Option(help=MOVED)] = None,
+    data_dir: DataDir = None,
     results: Results = "results",
     s3_endpoint: S3Endpoint = None,
 ) -> None:
@@ -86,10 +82,7 @@ def evaluate(
     dataset: Annotated[
         str, typer.Option(help="mnist, fashion-mnist, digits, or a folder or file of images.")
     ],
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="TUNE_MNIST_DATA", help="Where to look for data sets first."),
-    ] = None,
+    data_dir: DataDir = None,
     test_set: Annotated[
         str, typer.Option(help="standard (the data set's own) or holdout (20 % of training).")
     ] = "standard",

@@ -71,12 +71,12 @@ class Memory:
         twin = _twin(root, plan, rows)
         steps = [row for row in rows if row["search"] == twin and row["status"] != "failed"]
         self.order: list[Config] = [
-            _proposed(row, plan) for row in sorted(steps, key=lambda row: str(row["trial"]))
+            proposed_in(row, plan) for row in sorted(steps, key=lambda row: str(row["trial"]))
         ]
         # When a trial is stopped depends on the others, so only a twin's stopped trials count.
         for row in sorted(rows, key=_trust):
             if row["status"] == "completed" or (row["status"], row["search"]) == ("stopped", twin):
-                self._rows[config_key(_proposed(row, plan))].append(row)
+                self._rows[config_key(proposed_in(row, plan))].append(row)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -114,11 +114,11 @@ def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
         for row in read_trials(root, equal=same_training(plan, data, model)).to_pylist()
         if row["schedule"] is None  # config alone does not repeat a population's trial
         and all(row[name] is not None for name in plan.space.metrics)
-        and in_same_place(row, plan, _proposed(row, plan))
+        and in_same_place(row, plan, proposed_in(row, plan))
     ]
 
 
-def _proposed(row: Row, plan: Plan) -> Config:
+def proposed_in(row: Row, plan: Plan) -> Config:
     """Return a row's configuration as the plan's sampler would propose it."""
     return plan.space.proposed(row["model"], json.loads(row["config"]))
 

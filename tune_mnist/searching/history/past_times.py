@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import host
-from tune_mnist.searching.history.memory import Memory
+from tune_mnist.searching.history.memory import Memory, proposed_in
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.planning.forecast import Forecast, Lane, Timed, Workers, forecast
 from tune_mnist.searching.planning.plan import Plan
@@ -51,7 +51,7 @@ def plan_forecast(root: Path, plan: Plan, data: Dataset, memory: Memory | None) 
         longest = {prefix_key(one): one for one in sorted(planned, key=length_of)}
         planned = list(longest.values())
     past = [
-        Timed(_proposed(row, plan), _seconds(row), row["search"])
+        Timed(proposed_in(row, plan), _seconds(row), row["search"])
         for row in rows
         if row["status"] == "completed"
     ]
@@ -79,37 +79,20 @@ def _workers(plan: Plan, planned: Sequence[Config]) -> Workers:
 
 def _alike(root: Path, plan: Plan, data: Dataset) -> list[Row]:
     """Return the rows measured on the plan's bundle for them, oldest first, no copied rows."""
-    equal = {
-        "data_hash": data.content_hash,
-        "split": data.split,
-    }
-    columns = [
-        "search",
-        "model",
-        "config",
-        "status",
-        "wall_time_s",
-        "fidelity",
-        "cpus",
-        "gpus",
-        "host",
-    ]
-    columns += ["shared_with", "started", "finished"]
+    equal = {"data_hash": data.content_hash, "split": data.split}
+    columns = ["search", "model", "config", "status", "wall_time_s", "fidelity", "cpus", "gpus"]
+    columns += ["host", "shared_with", "started", "finished"]
     rows = [
         row
-        for row in read_trials(root, equal=equal, columns=columns).to_pylist()
-        if row["model"] in plan.space.models
-        and row["status"] in ("completed", "stopped")
+        for model in plan.space.models
+        for row in read_trials(root, equal={**equal, "model": model}, columns=columns).to_pylist()
+        if row["status"] in ("completed", "stopped")
         and row["wall_time_s"] is not None
-        and plan.bundle(_proposed(row, plan)) == {"cpu": row["cpus"], "gpu": row["gpus"]}
+        and plan.bundle(proposed_in(row, plan)) == {"cpu": row["cpus"], "gpu": row["gpus"]}
         and "/" not in (row["shared_with"] or "")
     ]
     here = [row for row in rows if row["host"] == host()]
     return sorted(here or rows, key=lambda row: str(row["finished"]))
-
-
-def _proposed(row: Row, plan: Plan) -> Config:
-    return plan.space.proposed(row["model"], json.loads(row["config"]))
 
 
 def _seconds(row: Row) -> float:

@@ -163,28 +163,29 @@ def _fitting(
     fits: dict[str, _Fit] = {}
     runs: _Runs = defaultdict(list)
     outside: Counter[str] = Counter()
+    parts = {part.model: part for part in space.parts()}
+    known = distributions(space) if space.several else {}
     for row in rows:
         values = tuple(row[name] for name in space.metrics)
         if any(value is None for value in values):
             continue
-        part = space.part(row["model"]) if space.several else space
+        part = parts[row["model"]] if space.several else space
         fit = _fit(json.loads(row["config"]), part, usual_device(part.model, device))
         if isinstance(fit, str):
             outside[fit] += 1
             continue
         if space.several:
-            fit = _of_several(fit, space, part.model)
+            fit = _of_several(fit, space, part.model, known)
         key = config_key(fit.config)
         fits[key] = fit
         runs[row["data_hash"] or row["dataset"], key].append(values)
     return fits, runs, outside
 
 
-def _of_several(fit: _Fit, space: Space, model: str) -> _Fit:
-    """Return what fits the space of one model in the names of the whole space."""
+def _of_several(fit: _Fit, space: Space, model: str, known: Mapping[str, Any]) -> _Fit:
+    """Return what fits the space of one model in the names and distributions of the whole space."""
     config = space.proposed(model, fit.config)
     params = {MODEL: model} | {f"{model}.{name}": value for name, value in fit.params.items()}
-    known = distributions(space)
     return _Fit(config, params, {name: known[name] for name in params})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ import numpy as np
 
 from tune_mnist.errors import input_error
 from tune_mnist.training.measurement import PARTS, Part
-from tune_mnist.training.saved_state import FILE
+from tune_mnist.training.saved_state import FILE, write_state
 
 FORMAT = "own 1"
 _PLAIN = (bool, int, float, str, type(None))
@@ -49,8 +48,6 @@ def save_state(state: Any, done: int, times: Mapping[Part, float], name: str, fo
 
     Raises: ValueError: the state has something that could not be read back without running code.
     """
-    import torch
-
     _check(state, "state")
     content = {
         "format": FORMAT,
@@ -60,16 +57,7 @@ def save_state(state: Any, done: int, times: Mapping[Part, float], name: str, fo
         "state": state,
         "random": _draws(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f"{FILE}.{os.getpid()}.part"
-    try:
-        with aside.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(folder / FILE)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_state(content, folder)
 
 
 def load_state(folder: Path, name: str) -> Restored:

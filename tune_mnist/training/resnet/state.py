@@ -9,7 +9,6 @@ for example, and how images are augmented next.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from tune_mnist.errors import input_error
 from tune_mnist.training.measurement import PARTS, Part
-from tune_mnist.training.saved_state import FILE
+from tune_mnist.training.saved_state import FILE, write_state
 
 FORMAT = 1
 
@@ -50,8 +49,6 @@ def save_state(state: State, epoch: int, times: Mapping[Part, float], folder: Pa
         times: seconds spent so far, by part.
         folder: created if missing; a state that it holds is replaced.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f"{FILE}.{os.getpid()}.part"
     content = {
         "format": FORMAT,
         "kind": state.kind,
@@ -62,14 +59,7 @@ def save_state(state: State, epoch: int, times: Mapping[Part, float], folder: Pa
         "order": state.order.get_state(),
         "scaler": state.scaler.state_dict(),
     }
-    try:
-        with aside.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(folder / FILE)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_state(content, folder)
 
 
 def restore_state(state: State, folder: Path, epochs: int, times: dict[Part, float]) -> int:
