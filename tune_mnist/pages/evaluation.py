@@ -39,8 +39,10 @@ def write_evaluation(out: Path, sheet: EvaluationSheet, sources: Sequence[tuple[
 
     Raises: InputError: `out` cannot be written.
     """
+    here = Path(__file__)
     page = fill(
-        Path(__file__).with_name("evaluation.html"),
+        here.with_name("evaluation.html"),
+        here.with_name("evaluation.css"),
         scripts=False,
         title=sheet.title,
         lede=sheet.lede,
