@@ -166,6 +166,7 @@ def main() -> int:
     """Run the rounds that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first round")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--at-once", type=int, default=1, help="rounds that run side by side")
     asked = parser.parse_args()
@@ -183,7 +184,7 @@ def main() -> int:
         return played
 
     with ThreadPoolExecutor(asked.at_once) as pool:
-        rounds = list(pool.map(run, range(asked.rounds)))
+        rounds = list(pool.map(run, range(asked.first, asked.first + asked.rounds)))
     return summary(rounds, folder)
 
 

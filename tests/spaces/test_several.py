@@ -93,7 +93,10 @@ def test_a_stored_plan_is_read_again_and_one_model_is_written_as_ever(
         ("model: {choice: [svm, resnt]}", "model: 'resnt' is not a model; did you mean resnet?"),
         ("model: {choice: []}", "model: is empty; give at least one value"),
         ("model: {choice: [svm, svm]}", "model: 'svm' is given twice; keep one of them"),
-        ("model: {uniform: [1, 2]}", "model: {'uniform': [1, 2]} is not a model; for example svm"),
+        (
+            "model: {uniform: [1, 2]}",
+            "model: {'uniform': [1, 2]} is not a model; for example logistic",
+        ),
         (HEAD + "parameters: {gama: 1.0}", "parameters.gama: not a parameter of logistic or svm;"),
         (
             HEAD + "parameters: {resnet.epochs: 1}",
