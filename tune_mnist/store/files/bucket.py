@@ -174,12 +174,13 @@ class Bucket:
                 mode = cast("UpdateVersion", version)
                 return _version(obstore.put(self._store, key, content, mode=mode))
         except PreconditionError:
-            found, now = self.get(key)
-            if found == content:
-                return now
-            raise ChangedError(f"{self.url}/{key} was changed by another process") from None
+            with suppress(FileNotFoundError):  # removed: changed all the same
+                found, now = self.get(key)
+                if found == content:
+                    return now
         except FileNotFoundError:
-            raise ChangedError(f"{self.url}/{key} was removed by another process") from None
+            pass
+        raise ChangedError(f"{self.url}/{key} was changed or removed by another process")
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove objects; those that are gone already do not matter."""
