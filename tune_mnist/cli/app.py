@@ -15,6 +15,7 @@ from tune_mnist.cli.leaderboard import leaderboard
 from tune_mnist.cli.model import model_app
 from tune_mnist.cli.report import report_app
 from tune_mnist.cli.search import resume, search
+from tune_mnist.cli.serve import serve
 from tune_mnist.cli.spaces import spaces_app
 from tune_mnist.cli.status import replay, status
 from tune_mnist.cli.terminal import say
@@ -22,7 +23,7 @@ from tune_mnist.version import __version__
 
 Command = Callable[..., None]
 
-_TAKE_A_REQUEST = ("search", "resume", "confirm", "data", "submit")
+_TAKE_A_REQUEST = ("search", "resume", "confirm", "data", "submit", "serve")
 
 
 def whole_app() -> typer.Typer:
@@ -44,7 +45,19 @@ def app_for(words: Container[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_options)
-    for command in (search, resume, data, status, leaderboard, importance, confirm, replay, submit):
+    commands = (
+        search,
+        resume,
+        data,
+        status,
+        leaderboard,
+        importance,
+        confirm,
+        replay,
+        submit,
+        serve,
+    )
+    for command in commands:
         called = command.__name__ in _TAKE_A_REQUEST and command.__name__ in words
         app.command()(_with_request(command) if called else command)
     app.add_typer(model_app, name="model")
@@ -57,10 +70,12 @@ def app_for(words: Container[str]) -> typer.Typer:
 def _with_request(command: Command) -> Command:
     from tune_mnist.actions import requests
     from tune_mnist.cli.options import with_options
+    from tune_mnist.serve.request import ServeRequest
 
     kinds: tuple[type[requests.Request], ...] = (
         *(requests.SearchRequest, requests.ResumeRequest),
         *(requests.ConfirmRequest, requests.DataRequest, requests.SearchRequest),
+        ServeRequest,
     )
     return with_options(command, kinds[_TAKE_A_REQUEST.index(command.__name__)])
 

@@ -34,10 +34,12 @@ def parameters_of(kind: type[Request], *, from_file: bool) -> list[inspect.Param
     """Return a command's parameters as Typer reads them, one a field.
 
     Args:
-        kind: the request. Its first field is given without an option's name, and may be left out
-            if it has a default.
+        kind: the request. If it has a subject, that is its first field, which is given without an
+            option's name, and may be left out if it has a default.
         from_file: whether a file may give that field too.
     """
+    if not kind.has_subject:
+        return [_option(name, field) for name, field in kind.model_fields.items()]
     [(name, field), *others] = kind.model_fields.items()
     how = typer.Argument(help=field.description, show_default=False)
     first = (

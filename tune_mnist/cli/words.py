@@ -61,9 +61,10 @@ def _options() -> dict[str, str]:
         SearchRequest,
     )
     from tune_mnist.cli.options import option_name
+    from tune_mnist.serve.request import ServeRequest
 
     return {name: option_name(name) for name in _OTHER} | {
         name: option_name(name, field.default)
-        for kind in (ConfirmRequest, ExportRequest, ResumeRequest, SearchRequest)
+        for kind in (ConfirmRequest, ExportRequest, ResumeRequest, SearchRequest, ServeRequest)
         for name, field in kind.model_fields.items()
     }

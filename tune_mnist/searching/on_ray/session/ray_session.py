@@ -47,7 +47,7 @@ def ray_session(
 
     Raises: InputError: Ray cannot start here, or the cluster cannot be joined.
     """
-    _settle()
+    settle()
     import ray
 
     if ray.is_initialized():
@@ -65,13 +65,13 @@ def find_machine(address: str) -> Machine:
 
     Raises: InputError: no such cluster, or it refuses us.
     """
-    _settle()
+    settle()
     from tune_mnist.searching.on_ray.session.cluster import find_cluster, machine_of
 
     return machine_of(find_cluster(address))
 
 
-def _settle() -> None:
+def settle() -> None:
     """Set Ray's variables, as far as nobody has set them; Ray reads some when it is imported."""
     os.environ.update({key: os.environ.get(key, value) for key, value in _SETTINGS.items()})
 
@@ -115,7 +115,7 @@ def _own_session(
                 num_cpus=plan.cpus,
                 num_gpus=plan.gpus,
                 resources={TURN: 1},
-                object_store_memory=_object_store_bytes(data),
+                object_store_memory=object_store_bytes(data),
             )
             if on_dashboard is not None:
                 on_dashboard(f"http://{context.dashboard_url}")
@@ -223,7 +223,7 @@ _RUNNING = "the Ray that runs in this process"
 _SHUT_DOWN = "end it with ray.shutdown(), so that the search starts its own"
 
 
-def _object_store_bytes(data: Dataset) -> int:
+def object_store_bytes(data: Dataset) -> int:
     """Return room for the data set twice over; Ray's default, 30 % of memory, SVMs need more."""
     arrays = [array for p in (data.train, data.val, data.test) for array in (p.images, p.labels)]
     return max(2**29, 2 * sum(array.nbytes for array in arrays))

@@ -1,0 +1,1 @@
+"""Searches that are submitted to a service: kept in the store, queued, run by processes."""

@@ -1,0 +1,17 @@
+"""`serve`: searches as a service."""
+
+from __future__ import annotations
+
+import typer
+
+from tune_mnist.cli.terminal import say
+
+
+def serve(context: typer.Context) -> None:
+    """Take searches over HTTP, run them, and answer for them, until a signal ends it."""
+    from tune_mnist.cli.options import asked_for
+    from tune_mnist.serve.app import serve as run
+    from tune_mnist.serve.request import ServeRequest
+
+    request = asked_for(context, ServeRequest)
+    run(request, lambda address: say(f"listening on {address}"))

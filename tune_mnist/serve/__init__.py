@@ -1,0 +1,1 @@
+"""Searches as an HTTP service: FastAPI over the actions and the store. It keeps no state."""

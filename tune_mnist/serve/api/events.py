@@ -1,0 +1,65 @@
+"""Server-sent events: the trials of a search as they finish, and its states.
+
+The id of an event is the number of trials that the stream has sent by then. A client that connects
+again sends the last one (`Last-Event-ID`), and gets what came after it: nothing twice, nothing left
+out, whichever process answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import pyarrow as pa
+from fastapi import APIRouter, Header, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from tune_mnist.serve.answers import ANSWERS
+from tune_mnist.serve.api.searches import Id, TheService
+from tune_mnist.serve.paging import json_values
+from tune_mnist.serve.problems import ProblemError
+from tune_mnist.serve.tables import Key
+from tune_mnist.serve.watching import Watching
+
+router = APIRouter(prefix="/api/searches", tags=["events"], responses=ANSWERS)
+
+_AT_ONCE = 500
+"""Rows that are made into text at once, so that other requests are answered between."""
+
+LastEventId = Annotated[
+    str | None, Header(alias="Last-Event-ID", pattern=r"^\d{1,15}$", description="id of an event")
+]
+
+
+@router.get("/{search}/events", response_class=EventSourceResponse)
+async def get_events(
+    search: Id, request: Request, service: TheService, last_event_id: LastEventId = None
+) -> AsyncIterator[ServerSentEvent]:
+    """Stream a search: an event `trial` for each finished trial, and `state` when that changes."""
+    watching: Watching = request.app.state.watching
+    known = await asyncio.to_thread(service.known, search)
+    sent, state = int(last_event_id or 0), ""
+    if sent > await asyncio.to_thread(_count, service, known.record is not None, search):
+        raise ProblemError(400, f"Last-Event-ID is {sent}, and {search} has not so many trials")
+    seen: tuple[Key, str] | None = None
+    async with watching.watched(search):
+        while True:
+            seen = await watching.change(search, seen)
+            if seen[0]:
+                rows = await asyncio.to_thread(service.tables.rows, service.root, "trials", search)
+                while sent < len(rows):
+                    for row in await asyncio.to_thread(_some, rows, sent):
+                        sent += 1
+                        yield ServerSentEvent(data=row, event="trial", id=str(sent))
+            if seen[1] != state:
+                state = seen[1]
+                yield ServerSentEvent(data={"state": state}, event="state", id=str(sent))
+
+
+def _count(service: TheService, begun: bool, search: str) -> int:
+    return len(service.tables.rows(service.root, "trials", search)) if begun else 0
+
+
+def _some(rows: pa.Table, start: int) -> list[dict[str, Any]]:
+    return json_values(rows.slice(start, _AT_ONCE))

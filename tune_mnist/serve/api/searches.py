@@ -1,0 +1,259 @@
+"""`/api/searches`: submit a search, list them, look at one, stop, resume, confirm and delete it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import pyarrow as pa
+from fastapi import APIRouter, Body, Depends, Header, Path, Request, Response
+
+from tune_mnist.actions.preparing import asked_space, new_name
+from tune_mnist.actions.service.bodies import (
+    ConfirmBody,
+    ResumeBody,
+    SearchBody,
+    confirm_request,
+    resume_request,
+    search_request,
+)
+from tune_mnist.actions.service.states import Known
+from tune_mnist.actions.service.submissions import Submission, Verb, now
+from tune_mnist.searching.history.confirmation import confirmation_name
+from tune_mnist.searching.on_ray.scratch import scratch_folder
+from tune_mnist.serve.answers import ANSWERS, Submitter
+from tune_mnist.serve.paging import Asked, asked, page
+from tune_mnist.serve.problems import ProblemError, Wrong, wrongs
+from tune_mnist.serve.resources import RUNNING, Search, SearchPage, search_of
+from tune_mnist.serve.service import Service, answered, service_of
+from tune_mnist.store.catalog import has_search
+from tune_mnist.store.files.removal import remove_search
+from tune_mnist.store.layout import LONGEST_NAME
+
+router = APIRouter(prefix="/api/searches", tags=["searches"], responses=ANSWERS)
+
+MOST_WAITING = 1000
+"""Searches that may wait at once."""
+
+_PATTERN = rf"^[A-Za-z][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}$"
+Id = Annotated[str, Path(description="a search's name", pattern=_PATTERN, examples=["svm-1"])]
+TheService = Annotated[Service, Depends(service_of)]
+Priority = Annotated[int, Header(alias="X-Priority", ge=-1000, le=1000, description="default 0")]
+_EXAMPLE = {"space": "svm", "dataset": "digits", "trials": 12, "cpus": 2}
+Asking = Annotated[SearchBody, Body(examples=[_EXAMPLE])]
+
+
+@router.put("/{search}", responses={201: {"model": Search}, 200: {"model": Search}})
+def put_search(
+    search: Id,
+    body: Asking,
+    service: TheService,
+    submitter: Submitter = "",
+    priority: Priority = 0,
+) -> Response:
+    """Submit a search under a name of your own.
+
+    The same request again changes nothing (200); another one under the same name is refused (409).
+    """
+    asked_for = _fields(body)
+    made = _submitted(service, _new(search, asked_for, submitter, priority))
+    known = service.known(search)
+    return _json(service.search(known), 201 if made else 200)
+
+
+@router.post("", status_code=202, response_model=Search)
+def post_search(
+    body: Asking, service: TheService, submitter: Submitter = "", priority: Priority = 0
+) -> Response:
+    """Submit a search; the service names it."""
+    asked_for = _fields(body)
+    with scratch_folder() as folder:
+        space = asked_space(search_request(asked_for, "search", service.offered, folder))
+    name = new_name(space, str(asked_for.get("dataset") or space.dataset))
+    _submitted(service, _new(name, asked_for, submitter, priority))
+    return _json(service.search(service.known(name)), 202, {"Location": f"/api/searches/{name}"})
+
+
+@router.get("", response_model=SearchPage)
+def list_searches(
+    request: Request, service: TheService, which: Annotated[Asked, Depends(asked)]
+) -> Response:
+    """List the searches by name.
+
+    `filter` and `order_by` take id, state, space, dataset, submitter, priority, finished, submitted
+    and started.
+    """
+    known = service.all_known()
+    chosen, following = page(_table(known), which)
+    found = [
+        search_of(known[name], _wrong(known[name].submission)) for name in chosen["id"].to_pylist()
+    ]
+    return answered(request, SearchPage(searches=found, next_page_token=following))
+
+
+@router.get("/{search}", response_model=Search)
+def get_search(search: Id, request: Request, service: TheService) -> Response:
+    """Return a search: its state, and its winner so far."""
+    return answered(request, service.search(service.known(search)))
+
+
+@router.delete("/{search}", status_code=204, response_class=Response)
+def delete_search(search: Id, service: TheService) -> Response:
+    """Remove a search that has ended, with its trials and models."""
+    known = service.known(search)
+    if known.state in RUNNING and not _waits(known):
+        raise ProblemError(409, f"{search} is {known.state}; stop it first")
+    if known.record is not None:
+        remove_search(service.root, search)
+    service.submissions.remove(search)
+    return Response(status_code=204)
+
+
+@router.post("/{search}:stop", status_code=202, response_model=Search)
+def stop_search(search: Id, service: TheService) -> Response:
+    """Stop a search; what has finished is kept, and it can be resumed."""
+    known = service.known(search)
+    if known.state not in RUNNING:
+        return _json(service.search(known), 202)
+    if known.submission is None:
+        raise ProblemError(
+            409, f"{search} is run by {known.writer}, not by a service; end it there"
+        )
+    service.submissions.change(search, lambda before: None if before.stop else {"stop": True})
+    service.look()
+    return _json(service.search(service.known(search)), 202)
+
+
+@router.post("/{search}:resume", status_code=202, response_model=Search)
+def resume_search(
+    search: Id,
+    service: TheService,
+    body: Annotated[ResumeBody | None, Body(examples=[{"trials": 40}])] = None,
+    submitter: Submitter = "",
+) -> Response:
+    """Resume a search that has stopped, failed or was interrupted, or give one more trials."""
+    again = _fields(body) if body is not None else {}
+    resume_request(again, search, service.offered)
+    known = service.known(search)
+    if known.state in RUNNING:
+        raise ProblemError(409, f"{search} is {known.state} already")
+
+    def waiting(before: Submission) -> Mapping[str, Any] | None:
+        if before.stage == "waiting" and not before.stop:  # somebody else was faster
+            return None
+        fresh = {"stage": "waiting", "stop": False, "attempts": 0, "process": None}
+        return {**fresh, "again": again, "reason": "", "faults": ()}
+
+    if known.submission is None:
+        new = _new(search, dict(known.record.request) if known.record else {}, submitter, 0)
+        service.submissions.create(new.model_copy(update={"again": again}))
+    else:
+        service.submissions.change(search, waiting)
+    service.look()
+    return _json(service.search(service.known(search)), 202)
+
+
+@router.post("/{search}:confirm", status_code=202, response_model=Search)
+def confirm_search(
+    search: Id,
+    service: TheService,
+    body: Annotated[ConfirmBody | None, Body(examples=[{"top": 3}])] = None,
+    submitter: Submitter = "",
+) -> Response:
+    """Run the best trials of a search again on fresh seeds.
+
+    The answer is the confirmation, which is a search with a state of its own.
+    """
+    how = _fields(body) if body is not None else {}
+    confirm_request(how, search, service.offered)
+    known = service.known(search)
+    if known.state in RUNNING:
+        raise ProblemError(409, f"{search} is {known.state}; wait for its end")
+    name = confirmation_name(search)
+    new = _new(name, how, submitter, 0, "confirm").model_copy(update={"of": search})
+    earlier = service.submission(name)
+    if earlier is None:
+        _keep(service, new)
+    elif earlier.stage == "ended":
+        fresh = {"stage": "waiting", "asked": how, "stop": False, "attempts": 0, "faults": ()}
+        service.submissions.change(name, lambda before: fresh if before == earlier else None)
+    service.look()
+    return _json(service.search(service.known(name)), 202)
+
+
+def _new(
+    search: str, asked_for: dict[str, Any], submitter: str, priority: int, verb: Verb = "search"
+) -> Submission:
+    return Submission(
+        search=search,
+        verb=verb,
+        asked=asked_for,
+        submitter=submitter,
+        priority=priority,
+        submitted=now(),
+    )
+
+
+def _submitted(service: Service, new: Submission) -> bool:
+    """Keep a submission; return whether it is new. Raises: ProblemError: 409, 429; InputError."""
+    with scratch_folder() as folder:
+        search_request(new.asked, new.search, service.offered, folder)
+    earlier = service.submission(new.search)
+    if earlier is None:
+        if has_search(service.root, new.search):
+            raise ProblemError(409, f"the store has a search {new.search!r} of the command line")
+        return _keep(service, new)
+    if (earlier.asked, earlier.verb) != (new.asked, new.verb):
+        raise ProblemError(409, f"{new.search!r} was submitted with another request")
+    return False
+
+
+def _keep(service: Service, new: Submission) -> bool:
+    waiting = sum(one.stage == "waiting" for one in service.submissions.all().values())
+    if waiting >= MOST_WAITING:
+        raise ProblemError(429, f"{waiting:,} searches wait already", retry_after_s=60)
+    try:
+        service.submissions.create(new)
+    except FileExistsError:  # the same request twice at once, or two under one name
+        return _submitted(service, new)
+    service.look()
+    return True
+
+
+def _fields(body: Any) -> dict[str, Any]:
+    """Return what a body says, without what it leaves at its default."""
+    fields: dict[str, Any] = body.model_dump(mode="json", exclude_unset=True)
+    return fields
+
+
+def _waits(known: Known) -> bool:
+    return known.submission is not None and known.submission.stage == "waiting"
+
+
+def _wrong(submission: Submission | None) -> list[Wrong]:
+    error = submission.faulty() if submission else None
+    return wrongs(error) if error else []
+
+
+def _table(known: Mapping[str, Known]) -> pa.Table:
+    """Return what a list of searches may be filtered and ordered by."""
+    found = [search_of(one, []) for one in known.values()]
+    times = pa.timestamp("us", tz="UTC")
+    return pa.table(
+        {
+            "id": pa.array([one.id for one in found], pa.string()),
+            "state": pa.array([one.state for one in found], pa.string()),
+            "space": pa.array([one.space for one in found], pa.string()),
+            "dataset": pa.array([one.dataset for one in found], pa.string()),
+            "submitter": pa.array([one.submitter for one in found], pa.string()),
+            "priority": pa.array([one.priority for one in found], pa.int64()),
+            "finished": pa.array([sum(one.finished.values()) for one in found], pa.int64()),
+            "submitted": pa.array([one.submitted for one in found], times),
+            "started": pa.array([one.started for one in found], times),
+        }
+    )
+
+
+def _json(search: Search, status: int, headers: dict[str, str] | None = None) -> Response:
+    body = search.model_dump_json()
+    return Response(body, status, headers, media_type="application/json")
