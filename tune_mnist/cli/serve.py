@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from tune_mnist.cli.terminal import say
@@ -13,5 +15,8 @@ def serve(context: typer.Context) -> None:
     from tune_mnist.serve.app import serve as run
     from tune_mnist.serve.request import ServeRequest
 
-    request = asked_for(context, ServeRequest)
-    run(request, lambda address: say(f"listening on {address}"))
+    def listening(address: str) -> None:
+        say(f"listening on {address}")
+        sys.stdout.flush()
+
+    run(asked_for(context, ServeRequest), listening)

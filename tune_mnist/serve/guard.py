@@ -12,10 +12,10 @@ import hmac
 import logging
 import re
 import secrets
-import time
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
+from time import monotonic
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -74,7 +74,7 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
-        began, headers, status = time.monotonic(), Headers(scope=scope), 0
+        began, headers, status = monotonic(), Headers(scope=scope), 0
         given = headers.get("x-request-id", "")
         token = request_id.set(given if _ID.fullmatch(given) else secrets.token_hex(8))
 
@@ -100,7 +100,7 @@ class Guard:
                 "method": scope["method"],
                 "path": scope["path"],
                 "status": status,
-                "ms": round(1000 * (time.monotonic() - began), 1),
+                "ms": round(1000 * (monotonic() - began), 1),
                 "client": _client(scope),
             }
             _LOG.info("%s %s", scope["method"], scope["path"], extra={"about": about})
@@ -164,7 +164,7 @@ class _Rates:
 
     def wait_s(self, client: str) -> int:
         """Count a change; return 0, or the seconds after which it would be allowed."""
-        now = time.monotonic()
+        now = monotonic()
         left, seen = self._left.pop(client, (float(CHANGES_AT_ONCE), now))
         left = min(float(CHANGES_AT_ONCE), left + (now - seen) * CHANGES_A_SECOND)
         allowed = left >= 1

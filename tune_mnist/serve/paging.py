@@ -8,6 +8,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -110,7 +111,9 @@ def _held(column: pa.ChunkedArray, operator: str, value: str, name: str) -> pa.C
         if pa.types.is_boolean(column.type):
             scalar = pa.scalar({"true": True, "false": False}[value.lower()])
         elif pa.types.is_timestamp(column.type):
-            scalar = pa.scalar(value).cast(column.type)
+            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            utc = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+            scalar = pa.scalar(utc, column.type)
         elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
             column, scalar = column.cast(pa.float64()), pa.scalar(float(value))
         else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, create_model
+from pydantic import ConfigDict, Field, create_model
 
 from tune_mnist.actions.preparing import asked_space
 from tune_mnist.actions.requests import (
@@ -61,11 +61,15 @@ class Offered:
         return (*DATASET_NAMES, *(name for name in self.data if name not in DATASET_NAMES))
 
 
+class _Body(Request):
+    model_config = ConfigDict(defer_build=False)  # FastAPI builds on it at once
+
+
 def _body_of(kind: type[Request], name: str, without: set[str], **own: Any) -> type[Request]:
     fields: dict[str, Any] = {
         key: (of.annotation, of) for key, of in kind.model_fields.items() if key not in without
     }
-    made: type[Request] = create_model(name, __base__=Request, **(fields | own))
+    made: type[Request] = create_model(name, __base__=_Body, **(fields | own))
     return made
 
 

@@ -32,6 +32,8 @@ from tune_mnist.store.files.place import writer_of
 LOOK_EVERY_S = 0.5
 _RENEWED_EVERY_S = 5.0
 _HELD_FOR_S = 20.0
+_MOST_IDLE = 2
+"""Processes that wait for a task; each keeps Ray and its workers in memory."""
 _NAME = "dispatcher"
 _LOG = logging.getLogger(__name__)
 
@@ -191,8 +193,8 @@ class Dispatcher:
             if search in known and known[search].stage == "begun" and process.poll() is None:
                 continue
             del self._busy[search]
-            if len(self._ready) < self._how.ready and process.poll() is None:
-                self._ready.insert(0, process)  # it is warm already
+            if len(self._ready) < _MOST_IDLE and process.poll() is None:
+                self._ready.insert(0, process)  # it is warm, the next one may not be yet
             elif process.stdin:
                 process.stdin.close()
 

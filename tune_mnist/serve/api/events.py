@@ -12,14 +12,13 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pyarrow as pa
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from tune_mnist.serve.answers import ANSWERS
 from tune_mnist.serve.api.searches import Id, TheService
 from tune_mnist.serve.paging import json_values
-from tune_mnist.serve.problems import ProblemError
-from tune_mnist.serve.tables import Key
+from tune_mnist.serve.problems import ProblemError, Wrong
 from tune_mnist.serve.watching import Watching
 
 router = APIRouter(prefix="/api/searches", tags=["events"], responses=ANSWERS)
@@ -32,17 +31,29 @@ LastEventId = Annotated[
 ]
 
 
+def trials_sent(search: Id, service: TheService, last_event_id: LastEventId = None) -> int:
+    """Return how many trials a client has; checked before its stream begins.
+
+    Raises: ProblemError: 404, there is no such search; 400, it has not so many trials.
+    """
+    known, sent = service.known(search), int(last_event_id or 0)
+    there = len(service.tables.rows(service.root, "trials", search)) if known.record else 0
+    if sent > there:
+        detail = f"Last-Event-ID is {sent}, and {search} has {there} trials"
+        raise ProblemError(400, detail, [Wrong(pointer="Last-Event-ID", detail="is too large")])
+    return sent
+
+
 @router.get("/{search}/events", response_class=EventSourceResponse)
 async def get_events(
-    search: Id, request: Request, service: TheService, last_event_id: LastEventId = None
+    search: Id,
+    request: Request,
+    service: TheService,
+    sent: Annotated[int, Depends(trials_sent)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream a search: an event `trial` for each finished trial, and `state` when that changes."""
     watching: Watching = request.app.state.watching
-    known = await asyncio.to_thread(service.known, search)
-    sent, state = int(last_event_id or 0), ""
-    if sent > await asyncio.to_thread(_count, service, known.record is not None, search):
-        raise ProblemError(400, f"Last-Event-ID is {sent}, and {search} has not so many trials")
-    seen: tuple[Key, str] | None = None
+    state, seen = "", None
     async with watching.watched(search):
         while True:
             seen = await watching.change(search, seen)
@@ -55,10 +66,6 @@ async def get_events(
             if seen[1] != state:
                 state = seen[1]
                 yield ServerSentEvent(data={"state": state}, event="state", id=str(sent))
-
-
-def _count(service: TheService, begun: bool, search: str) -> int:
-    return len(service.tables.rows(service.root, "trials", search)) if begun else 0
 
 
 def _some(rows: pa.Table, start: int) -> list[dict[str, Any]]:

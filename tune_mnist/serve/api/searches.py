@@ -40,6 +40,7 @@ Id = Annotated[str, Path(description="a search's name", pattern=_PATTERN, exampl
 TheService = Annotated[Service, Depends(service_of)]
 Priority = Annotated[int, Header(alias="X-Priority", ge=-1000, le=1000, description="default 0")]
 _EXAMPLE = {"space": "svm", "dataset": "digits", "trials": 12, "cpus": 2}
+_AS_IT_WAS, _USUAL = ResumeBody.model_validate({}), ConfirmBody.model_validate({})
 Asking = Annotated[SearchBody, Body(examples=[_EXAMPLE])]
 
 
@@ -128,11 +129,11 @@ def stop_search(search: Id, service: TheService) -> Response:
 def resume_search(
     search: Id,
     service: TheService,
-    body: Annotated[ResumeBody | None, Body(examples=[{"trials": 40}])] = None,
+    body: Annotated[ResumeBody, Body(examples=[{"trials": 40}])] = _AS_IT_WAS,
     submitter: Submitter = "",
 ) -> Response:
     """Resume a search that has stopped, failed or was interrupted, or give one more trials."""
-    again = _fields(body) if body is not None else {}
+    again = _fields(body)
     resume_request(again, search, service.offered)
     known = service.known(search)
     if known.state in RUNNING:
@@ -157,14 +158,14 @@ def resume_search(
 def confirm_search(
     search: Id,
     service: TheService,
-    body: Annotated[ConfirmBody | None, Body(examples=[{"top": 3}])] = None,
+    body: Annotated[ConfirmBody, Body(examples=[{"top": 3}])] = _USUAL,
     submitter: Submitter = "",
 ) -> Response:
     """Run the best trials of a search again on fresh seeds.
 
     The answer is the confirmation, which is a search with a state of its own.
     """
-    how = _fields(body) if body is not None else {}
+    how = _fields(body)
     confirm_request(how, search, service.offered)
     known = service.known(search)
     if known.state in RUNNING:
