@@ -54,6 +54,19 @@ def test_a_search_without_a_dashboard_starts_no_process_that_it_does_not_use(
         assert unused not in started
 
 
+def test_a_trial_s_process_starts_without_an_environment_of_its_own(running_ray: None) -> None:
+    """It costs another interpreter for each process; what it would hold, they inherit."""
+    import ray
+    from ray.tune.execution.class_cache import _ActorClassCache
+
+    class Told:
+        def environment(self) -> tuple[dict[str, str], str | None]:
+            return dict(ray.get_runtime_context().runtime_env), os.environ.get("PL_DISABLE_FORK")
+
+    told = _ActorClassCache().get(Told).remote()
+    assert ray.get(told.environment.remote()) == ({}, "1")
+
+
 def test_a_token_that_others_can_read_is_closed_to_them_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("secret")
@@ -72,7 +85,7 @@ def test_a_version_of_ray_without_what_is_replaced_in_it_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_start, "_UNUSED", ("start_monitor", "start_nothing"))
-    with pytest.raises(InputError, match="has no method start_nothing that we could replace; inst"):
+    with pytest.raises(InputError, match="has no start_nothing that we could replace; inst"):
         ray_start.start_ray(tmp_path, dashboard=False)
 
 

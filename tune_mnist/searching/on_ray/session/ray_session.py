@@ -105,9 +105,9 @@ def _own_session(
 ) -> Iterator[None]:
     import ray
 
-    from tune_mnist.searching.on_ray.session.ray_start import start_ray
+    from tune_mnist.searching.on_ray.session.ray_start import ready_workers, start_ray
 
-    with scratch_folder() as folder:
+    with scratch_folder() as folder, ready_workers():
         try:
             context = start_ray(
                 folder,

@@ -36,9 +36,9 @@ def warm_ray(cpus: int, gpus: int) -> Iterator[None]:
     settle()
     import ray
 
-    from tune_mnist.searching.on_ray.session.ray_start import start_ray
+    from tune_mnist.searching.on_ray.session.ray_start import ready_workers, start_ray
 
-    with scratch_folder() as folder:
+    with scratch_folder() as folder, ready_workers():
         try:
             start_ray(
                 folder,
