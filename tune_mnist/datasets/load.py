@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tune_mnist.datasets import idx
 from tune_mnist.datasets.dataset import PARTS, Dataset, Images, Unsplit
@@ -172,13 +174,27 @@ def _with_notes(data: Unsplit, notes: tuple[str, ...]) -> Unsplit:
 
 def _digits() -> Unsplit:
     """Return scikit-learn's 8x8 digits as uint8: their values, 0..16, times 15."""
-    from sklearn.datasets import load_digits
+    table = _digits_table()
+    images = (table[:, :-1].reshape(-1, 8, 8) * 15).astype(np.uint8)
+    classes = tuple(map(str, range(10)))
+    pool = Images(images, table[:, -1].astype(np.int64))
+    return Unsplit(pool, None, classes, split="report")
+
+
+def _digits_table() -> npt.NDArray[np.float64]:
+    """Return scikit-learn's file of digits: 64 values and the class of each.
+
+    The file is read without importing scikit-learn, which takes a second.
+    """
+    found = find_spec("sklearn")
+    for folder in (found and found.submodule_search_locations) or ():
+        file = Path(folder, "datasets", "data", "digits.csv.gz")
+        if file.is_file():
+            return np.loadtxt(file, delimiter=",")
+    from sklearn.datasets import load_digits  # of a version that keeps it elsewhere
 
     digits = load_digits()
-    images = (digits.images * 15).astype(np.uint8)
-    classes = tuple(str(name) for name in digits.target_names)
-    pool = Images(images, digits.target.astype(np.int64))
-    return Unsplit(pool, None, classes, split="report")
+    return np.column_stack([digits.data, digits.target])
 
 
 def _named(name: str, options: LoadOptions) -> Unsplit:

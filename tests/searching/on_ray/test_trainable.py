@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,6 +111,19 @@ def unbroken(
     reports, result = fit(run_trial, {"hyperparameters": NET}, shared, folder)
     assert result.checkpoint is None
     return reports
+
+
+def test_neither_a_driver_on_digits_nor_a_trial_s_process_imports_what_it_does_not_use() -> None:
+    """Each of these takes a second or more, at every start."""
+    program = """
+import sys
+from tune_mnist.datasets import load_dataset
+load_dataset("digits")
+import tune_mnist.searching.on_ray.trainable
+print(*{"sklearn", "scipy", "torch", "optuna", "plotly"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("\n", "")
 
 
 def test_a_prefix_reaches_the_driver_whole(unbroken: list[dict[str, Any]]) -> None:

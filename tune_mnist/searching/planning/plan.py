@@ -23,7 +23,6 @@ from tune_mnist.provenance import git_commit, host, versions
 from tune_mnist.searching.planning.machine import Cluster, Machine
 from tune_mnist.searching.planning.places import Room, room_for, side_by_side
 from tune_mnist.searching.proposing.prefixes import MAX_LISTED, shared_lengths, trainings
-from tune_mnist.searching.proposing.samplers import helper
 from tune_mnist.spaces import Config, Device, Resources, Space, collapsed, possible_values, size
 from tune_mnist.spaces.space import MODEL
 from tune_mnist.store.plans import Granted, SearchRecord
@@ -164,6 +163,9 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int | None, machine: Ma
             that never fits, a search without an end, a sampler or scheduler that cannot work on
             the space.
     """
+    # Here, because Optuna is not loaded in the processes of trials, which import this module.
+    from tune_mnist.searching.proposing.samplers import helper
+
     notes = [f"{model}: the code in {file}" for model, file in own_files(space.models).items()]
     gpus = _usable_gpus(space, gpus, machine, notes)
     cores = _usable_cpus(cpus, machine, notes)
