@@ -37,8 +37,9 @@ def by_options(folder: Path) -> None:
 
 
 def by_file(folder: Path) -> None:
-    (folder / "request.json").write_text(json.dumps(ASKED))
-    command(folder, "--request", "request.json")
+    """With an option beside it, which wins."""
+    (folder / "request.json").write_text(json.dumps({**ASKED, "trials": 99}))
+    command(folder, "--request", "request.json", "--trials", "3")
 
 
 def by_api(folder: Path) -> None:
@@ -80,7 +81,7 @@ def test_options_a_file_and_the_api_leave_the_same_record_and_the_same_rows(
     assert by_every_face["api"] == by_every_face["options"]
 
 
-def test_options_beside_a_file_win(tmp_path: Path) -> None:
-    (tmp_path / "request.json").write_text(json.dumps(ASKED))
-    command(tmp_path, "--request", "request.json", "--trials", "1", "--name", "one")
-    assert read_search(tmp_path / "results", "one").trials == 1
+def test_an_option_beside_a_file_wins(by_every_face: dict[str, tuple[Any, ...]]) -> None:
+    record, trials, _ = by_every_face["file"]
+    assert record["request"]["trials"] == 3
+    assert len(trials) == 3

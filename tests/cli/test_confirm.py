@@ -26,7 +26,8 @@ def command(folder: Path, *words: str) -> str:
 @pytest.fixture(scope="module")
 def confirmed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("confirmed")
-    command(folder, "search", "svm", "--dataset", "digits", "--trials", "4", "--name", "s")
+    asked = ("--dataset", "digits", "--trials", "4", "--max-concurrent", "1", "--name", "s")
+    command(folder, "search", "svm", *asked)
     return folder, command(folder, "confirm", "s", "--top", "2", "--seeds", "4")
 
 

@@ -31,6 +31,7 @@ dataset: digits
 parameters:
   learning_rate: 1.0e+30
   epochs: 1
+  train_fraction: 0.05
 search: {sampler: grid}
 """
 GOLDEN = Path(__file__).with_name("piped.txt")

@@ -15,6 +15,7 @@ model: resnet
 dataset: digits
 parameters:
   epochs: {choice: [1, 500]}
+  train_fraction: 0.05
 search: {sampler: grid, max_concurrent: 1, share: false}
 """
 

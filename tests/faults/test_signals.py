@@ -19,7 +19,7 @@ model: svm
 dataset: digits
 parameters:
   C: {log_uniform: [0.001, 1000.0]}
-search: {sampler: random, trials: 1000}
+search: {sampler: random, trials: 1000, max_concurrent: 1}
 """
 COMMAND = [sys.executable, "-m", "tune_mnist", "search", "svm", "--space", "space.yaml"]
 

@@ -26,7 +26,7 @@ class Counts(Observer):
         self.ran += 1
 
 
-def test_an_identical_search_runs_no_trial(search: Search) -> None:
+def test_an_identical_search_runs_no_trial_and_names_those_that_measured(search: Search) -> None:
     _, first = search(SVM, "first")
     counts = Counts()
     outcome, again = search(SVM, "again", counts, remember=True)
@@ -35,6 +35,8 @@ def test_an_identical_search_runs_no_trial(search: Search) -> None:
         ((row["config"], row["val_accuracy"], row["test_accuracy"]) for row in first),
         key=lambda row: [other["config"] for other in again].index(row[0]),
     )
+    _, third = search(SVM, "third", remember=True)  # a reused row names what measured it
+    assert {row["shared_with"].split("/")[0] for row in third} == {"first"}
 
 
 def test_a_sampler_that_learns_is_led_along_the_same_way(search: Search) -> None:
@@ -42,13 +44,6 @@ def test_a_sampler_that_learns_is_led_along_the_same_way(search: Search) -> None
     counts = Counts()
     outcome, _ = search(TPE, "again", counts, remember=True)
     assert (counts.ran, outcome.reused) == (0, 5)
-
-
-def test_a_reused_row_names_the_trial_that_measured_it(search: Search) -> None:
-    search(SVM, "first")
-    search(SVM, "again", remember=True)
-    _, third = search(SVM, "third", remember=True)
-    assert {row["shared_with"].split("/")[0] for row in third} == {"first"}
 
 
 def test_only_what_is_missing_is_run(search: Search) -> None:

@@ -38,7 +38,7 @@ search: {sampler: random, scheduler: pbt, trials: 4, seed: 1}
 """
 
 
-def test_the_worst_takes_over_the_best_and_the_schedule_says_when(
+def test_the_worst_takes_over_the_best_the_schedule_says_when_and_none_is_reused(
     search: Callable[..., Searched], tmp_path: Path
 ) -> None:
     # One at a time: side by side, the load decides whether the worst is looked at before it ends.
@@ -57,6 +57,9 @@ def test_the_worst_takes_over_the_best_and_the_schedule_says_when(
         changed += len(schedule) > 1
     assert changed
     assert sorted(row["trial"] for row in rows) == ["00000", "00001", "00002", "00003"]
+    # None is reused: its configuration is what it ended with, not what it was trained with.
+    outcome, _ = search(SPACE.replace("pbt", "none"), "plain", remember=True, trials=1)
+    assert (outcome.counts, outcome.reused) == ({"completed": 1}, 0)
 
 
 class CountsFreeCores(Observer):
@@ -120,14 +123,6 @@ def test_a_changed_configuration_is_one_of_the_space(optimizer: str, tmp_path: P
 def test_what_a_when_names_does_not_change(tmp_path: Path) -> None:
     text = CONDITIONAL.replace("{optimizer: sgd}", "{batch_size: [16, 32]}")
     assert set(changeable(plan_text(tmp_path, text).space)) == {"learning_rate"}
-
-
-def test_a_trial_of_a_population_is_never_reused(search: Callable[..., Searched]) -> None:
-    """Its configuration is what it ended with, not what it was trained with."""
-    search(SPACE.replace("epochs: 4", "epochs: 2"), "population")
-    plain = SPACE.replace("epochs: 4", "epochs: 2").replace("pbt", "none")
-    outcome, _ = search(plain, "plain", remember=True)
-    assert (outcome.counts, outcome.reused) == ({"completed": 4}, 0)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from tune_mnist.datasets import Dataset, Images
 from tune_mnist.errors import InputError
 from tune_mnist.searching.on_ray.session import ray_start
 from tune_mnist.searching.on_ray.session.ray_session import (
-    object_store_bytes,
     check_resources,
     check_running_ray,
+    object_store_bytes,
 )
 from tune_mnist.searching.on_ray.session.ray_start import token_file
 

@@ -31,20 +31,22 @@ from tune_mnist.training.saved.files import read_facts
 Search = Callable[..., Searched]
 
 LONG = RESNET.replace("epochs: 2", "epochs: 500")
+FACTS = ("seed", "split", "versions", "device", "host", "data_hash", "code_hash", "engine")
+"""Columns of a row that say where and with what it was measured."""
 
 
-def test_every_configuration_becomes_one_completed_row(search: Search) -> None:
+def test_every_configuration_becomes_a_row_and_the_best_one_keeps_its_model(
+    search: Search, few_digits: Dataset, tmp_path: Path
+) -> None:
     outcome, rows = search(SVM)
     assert outcome.counts == {"completed": 6}
     assert sorted((row["config.kernel"], row["config.C"]) for row in rows) == sorted(
         (kernel, C) for kernel in ("linear", "rbf") for C in (0.1, 1.0, 10.0)
     )
-
-
-def test_the_winner_has_the_best_validation_accuracy_and_alone_keeps_its_model(
-    search: Search, few_digits: Dataset, tmp_path: Path
-) -> None:
-    outcome, rows = search(SVM)
+    for row in rows:  # each says where and with what it was measured
+        for name in FACTS:
+            assert row[name] not in (None, ""), name
+        assert row["wall_time_s"] == pytest.approx(row["setup_s"] + row["fit_s"] + row["eval_s"])
     assert outcome.best is not None
     assert outcome.best["val_accuracy"] == max(row["val_accuracy"] for row in rows)
     saved = saved_accuracies(tmp_path / "results", few_digits)
@@ -77,13 +79,6 @@ def test_a_trial_that_another_training_measured_has_its_model_too(
     assert saved_accuracies(tmp_path / "results", fewer_digits, "again") == expected
 
 
-def test_a_row_says_where_and_with_what_it_was_measured(search: Search) -> None:
-    row = search(SVM, trials=1)[1][0]
-    for name in ("seed", "split", "versions", "device", "host", "data_hash", "code_hash", "engine"):
-        assert row[name] not in (None, ""), name
-    assert row["wall_time_s"] == pytest.approx(row["setup_s"] + row["fit_s"] + row["eval_s"])
-
-
 def test_svms_on_a_shared_matrix_score_as_those_on_their_own(search: Search) -> None:
     _, alone = search(SVM, "alone")
     outcome, shared = search(SVM, "shared", engine="shared-gram")
@@ -96,28 +91,20 @@ def test_svms_on_a_shared_matrix_score_as_those_on_their_own(search: Search) -> 
     assert scores[0] == scores[1]
 
 
-def test_same_seed_gives_the_same_trials(search: Search) -> None:
+def test_same_seed_gives_the_same_trials_and_each_epoch_is_a_report(
+    search: Search, tmp_path: Path
+) -> None:
     text = RESNET.replace("{choice: [0.01, 0.001]}", "{log_uniform: [0.001, 0.1]}")
     text = text.replace("grid", "tpe")
     first, second = (search(text, name, seed=3)[1] for name in ("a", "b"))
     assert [(row["config"], row["val_accuracy"], row["test_accuracy"]) for row in first] == [
         (row["config"], row["val_accuracy"], row["test_accuracy"]) for row in second
     ]
-
-
-def test_each_epoch_is_a_report(search: Search, tmp_path: Path) -> None:
-    search(RESNET, "r", trials=1)
-    reports = read_reports(tmp_path / "results", search="r").to_pylist()
-    assert [report["step"] for report in reports] == [1, 2]
-    assert [report["test_accuracy"] is None for report in reports] == [True, False]
-
-
-def test_a_failed_trial_is_kept_with_its_error_and_the_search_goes_on(search: Search) -> None:
-    outcome, rows = search(RESNET.replace("[0.01, 0.001]", "[1.0e+30, 0.001]"))
-    assert outcome.counts == {"completed": 1, "failed": 1}
-    failed = next(row for row in rows if row["status"] == "failed")
-    assert failed["error"]
-    assert failed["val_accuracy"] is None
+    for row in first:
+        reports = read_reports(tmp_path / "results", search="a").to_pylist()
+        own = [report for report in reports if report["trial"] == row["trial"]]
+        assert [report["step"] for report in own] == [1, 2]
+        assert [report["test_accuracy"] is None for report in own] == [True, False]
 
 
 class KillsFirst(Observer):
@@ -131,11 +118,16 @@ class KillsFirst(Observer):
             os.kill(measurement["pid"], signal.SIGKILL)
 
 
-def test_a_killed_trial_is_a_failed_row_and_the_search_goes_on(search: Search) -> None:
-    text = RESNET.replace("epochs: 2", "epochs: 4")
-    outcome, rows = search(text, observer=KillsFirst())
-    assert outcome.counts == {"completed": 1, "failed": 1}
-    assert "process died" in next(row for row in rows if row["status"] == "failed")["error"]
+def test_a_failed_and_a_killed_trial_are_kept_with_their_errors_and_the_search_goes_on(
+    search: Search,
+) -> None:
+    text = RESNET.replace("epochs: 2", "epochs: 4").replace("0.01, ", "1.0e+30, 0.01, ")
+    outcome, rows = search(text, observer=KillsFirst(), trials=3)
+    assert outcome.counts == {"completed": 1, "failed": 2}
+    by_rate = {row["config.learning_rate"]: row for row in rows}
+    assert "diverged" in by_rate[1e30]["error"]
+    assert by_rate[1e30]["val_accuracy"] is None
+    assert [row for row in rows if "process died" in (row["error"] or "")]
 
 
 def test_asha_keeps_the_curve_of_a_stopped_trial_and_never_tests_it(search: Search) -> None:

@@ -37,7 +37,8 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
             assert done.returncode == 0, done.stderr
             return done.stdout
 
-        run("a", "search", "svm", "--dataset", "digits", "--trials", "3", "--name", "s")
+        asked = ("--dataset", "digits", "--trials", "3", "--max-concurrent", "1", "--name", "s")
+        run("a", "search", "svm", *asked)
         run("b", "resume", "s", "--trials", "4")
         yield run
 
