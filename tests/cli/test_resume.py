@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,21 @@ def test_what_is_being_written_is_not_resumed(
         writer.write_search(RECORD)
         assert run(["resume", "d", "--results", str(tmp_path)]) == 2
     assert "'d' is still being written by process" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_a_resumed_search_has_been_read_says_how_to_resume_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(10)
+
+    monkeypatch.setattr("tune_mnist.actions.preparing.prepare_resumed", interrupted)
+    monkeypatch.chdir(tmp_path)
+    assert run(["resume", "d", "--results", "of june"]) == 130
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "resume it with: python -m tune_mnist resume d --results 'of june'"
+    )
 
 
 def test_an_unknown_search_is_named_with_the_nearest(

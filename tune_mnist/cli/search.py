@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tune_mnist.cli.words import RequestFile
+from tune_mnist.cli.terminal import say
+from tune_mnist.cli.words import RequestFile, command
 
 if TYPE_CHECKING:
     from tune_mnist.actions.preparing import Prepared
-    from tune_mnist.actions.requests import SearchRequest
+    from tune_mnist.actions.requests import ResumeRequest, SearchRequest
     from tune_mnist.actions.search import Searched
 
 
@@ -63,9 +65,21 @@ def resume(context: typer.Context) -> None:
     from tune_mnist.cli.options import asked_for
 
     asked = asked_for(context, ResumeRequest)
-    with ReadingBar() as bar:
-        prepared = prepare_resumed(asked, bar)
-    run_and_show(prepared)
+    try:
+        with ReadingBar() as bar:
+            prepared = prepare_resumed(asked, bar)
+        run_and_show(prepared)
+    except KeyboardInterrupt as interrupt:  # once its trials run, Ctrl-C ends them in order
+        say(f"search {asked.search}: interrupted before a trial began")
+        say(f"resume it with: {_resumed_again(asked)}")
+        raise typer.Exit(128 + signal.SIGINT) from interrupt
+
+
+def _resumed_again(asked: ResumeRequest) -> str:
+    """Return the command that resumes the search; its store may not have been opened yet."""
+    where = [] if str(asked.results) == "results" else ["--results", str(asked.results)]
+    endpoint = ["--s3-endpoint", asked.s3_endpoint] if asked.s3_endpoint else []
+    return command("resume", asked.search, *where, *endpoint)
 
 
 def run_and_show(prepared: Prepared) -> Searched:
