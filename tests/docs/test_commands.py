@@ -40,10 +40,10 @@ def blocks(page: Path, language: str) -> list[str]:
 def commands() -> list[str]:
     """Every command of README and guide, each once, the quick ones first.
 
-    Those that need a cluster run on one in tests/cluster.
+    Those that need a cluster run on one in tests/cluster, and a service runs in tests/serve.
     """
     found = [command for page in PAGES for command in COMMAND.findall(page.read_text("utf-8"))]
-    found = [command for command in found if "--address" not in command]
+    found = [one for one in found if "--address" not in one and not one.startswith("serve")]
     return sorted(dict.fromkeys(found), key=lambda command: command.startswith("confirm"))
 
 

@@ -25,10 +25,8 @@ def client_of(results: Path, access: Access | None = None) -> TestClient:
     return TestClient(app, base_url=f"http://{HERE}", raise_server_exceptions=False)
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """A store with one search of five trials that has ended."""
-    root = tmp_path / "results"
+def filled(root: Path) -> None:
+    """Make a store with one search of five trials that has ended."""
     with Writer(root, "svm-1", PARAMETERS) as writer:
         writer.write_search(
             SearchRecord(search="svm-1", dataset="mnist", space={"name": "svm", "model": "svm"})
@@ -39,7 +37,13 @@ def results(tmp_path: Path) -> Path:
             row = trial(f"{number:05d}", accuracy, config=config, **columns)
             writer.append_trial(row, [report(1)])
         writer.end_search("done")
-    return root
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A store with one search of five trials that has ended."""
+    filled(tmp_path / "results")
+    return tmp_path / "results"
 
 
 @pytest.fixture

@@ -100,6 +100,13 @@ def test_a_body_that_is_no_object_is_refused(client: TestClient, body: bytes) ->
     assert answer.json()["status"] == answer.status_code
 
 
+def test_a_text_that_is_no_unicode_is_refused(client: TestClient) -> None:
+    headers = {"content-type": "application/json"}
+    for body in (b'{"space": {"\\ud8a0": 1}}', b'{"space": "svm", "objective": "\\udf5e"}'):
+        answer = client.put("/api/searches/new", content=body, headers=headers)
+        assert (answer.status_code, answer.json()["status"]) == (422, 422)
+
+
 @pytest.mark.parametrize("name", ["1st", "a/b", "..", "a%2Fb", "%2e%2e", "a" * 101, "a:b", "épée"])
 def test_a_name_that_is_not_safe_in_a_path_is_refused(client: TestClient, name: str) -> None:
     assert client.put(f"/api/searches/{name}", json=BODY).status_code in (404, 405, 422)

@@ -144,3 +144,22 @@ def test_spaces_data_sets_and_models_are_listed(client: TestClient) -> None:
     models = {one["name"]: one for one in client.get("/api/models").json()}
     assert {"svm", "resnet", "logistic"} <= set(models)
     assert models["svm"]["hyperparameters"][0]["name"] == "kernel"
+
+
+def test_the_events_of_a_search_that_has_ended_come_at_once_and_end(client: TestClient) -> None:
+    lines = client.get("/api/searches/svm-1/events").text.splitlines()
+    assert [line for line in lines if line.startswith("id: ")][:5] == [
+        f"id: {n}" for n in range(1, 6)
+    ]
+    assert lines.count("event: trial") == 5
+    assert 'data: {"state": "SUCCEEDED"}' in lines
+    rest = client.get("/api/searches/svm-1/events", headers={"Last-Event-ID": "4"}).text
+    assert rest.count("event: trial") == 1
+    ended = client.get("/api/searches/svm-1/events", headers={"Last-Event-ID": "5"})
+    assert (ended.status_code, ended.content) == (204, b"")
+
+
+@pytest.mark.parametrize("last", ["6", "-1", "1e3", "abc", "", "1" * 40, "٣"])
+def test_an_event_that_was_never_sent_is_refused(client: TestClient, last: str) -> None:
+    headers = {b"Last-Event-ID": last.encode()}
+    assert client.get("/api/searches/svm-1/events", headers=headers).status_code in (400, 422)

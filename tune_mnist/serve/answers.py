@@ -15,6 +15,8 @@ _MEANINGS = {
     404: "there is no such thing",
     409: "it cannot be done in this state, or the name is taken",
     413: "the body is too long",
+    414: "the address is too long",
+    421: "the header Host names another service",
     422: "a value cannot be used; each is named by its JSON pointer",
     429: "too many requests; wait as long as Retry-After says",
     503: "the store cannot be read now",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -51,13 +52,18 @@ class ProblemError(Exception):
         self.retry_after_s = retry_after_s
 
 
+class NothingMoreError(Exception):
+    """An answer without content, for the caller to raise."""
+
+
 def problem_response(
     status: int, detail: str, errors: Sequence[Wrong] = (), headers: dict[str, str] | None = None
-) -> JSONResponse:
+) -> Response:
     """Return the answer for a problem."""
     title = HTTPStatus(status).phrase
     problem = Problem(title=title, status=status, detail=detail, errors=list(errors))
-    return JSONResponse(problem.model_dump(), status, headers, media_type=MEDIA_TYPE)
+    body = json.dumps(problem.model_dump())  # ASCII: a value may be no Unicode
+    return Response(body, status, headers, MEDIA_TYPE)
 
 
 def wrongs(error: InputError) -> list[Wrong]:
@@ -101,28 +107,32 @@ def add_handlers(app: FastAPI) -> None:
     """Let an app answer every error with a problem."""
 
     @app.exception_handler(ProblemError)
-    def _problem(_: Request, error: ProblemError) -> JSONResponse:
+    def _problem(_: Request, error: ProblemError) -> Response:
         headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else None
         return problem_response(error.status, error.detail, error.errors, headers)
 
+    @app.exception_handler(NothingMoreError)
+    def _nothing(_: Request, __: NothingMoreError) -> Response:
+        return Response(status_code=204)
+
     @app.exception_handler(InputError)
-    def _input(_: Request, error: InputError) -> JSONResponse:
+    def _input(_: Request, error: InputError) -> Response:
         return problem_response(422, detail_of(error), wrongs(error))
 
     @app.exception_handler(RequestValidationError)
-    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    def _invalid(_: Request, error: RequestValidationError) -> Response:
         found = [_wrong(details) for details in error.errors()]
         not_json = any(details["type"] == "json_invalid" for details in error.errors())
         said = "the body is not JSON" if not_json else "the request has a value that cannot be used"
         return problem_response(400 if not_json else 422, said, found)
 
     @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> JSONResponse:
+    def _http(_: Request, error: HTTPException) -> Response:
         headers = dict(error.headers) if error.headers else None
         return problem_response(error.status_code, str(error.detail), headers=headers)
 
     @app.exception_handler(Exception)
-    def _fault(request: Request, error: Exception) -> JSONResponse:
+    def _fault(request: Request, error: Exception) -> Response:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return problem_response(500, "a fault of the service; its log says more")
 

@@ -62,8 +62,9 @@ class Watching:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _look(self, searches: list[str]) -> dict[str, tuple[Key, str]]:
-        root, tables = self._service.root, self._service.tables
-        return {
-            search: (tables.key(root, "trials", search), self._service.state(search))
-            for search in searches
-        }
+        found = {}
+        for search in searches:
+            state = self._service.state(search)  # first: all rows of one that has ended are there
+            key = self._service.tables.key(self._service.root, "trials", search)
+            found[search] = key, state
+        return found

@@ -2,7 +2,8 @@
 
 The id of an event is the number of trials that the stream has sent by then. A client that connects
 again sends the last one (`Last-Event-ID`), and gets what came after it: nothing twice, nothing left
-out, whichever process answers.
+out, whichever process answers. A stream ends when its search has. To a client that has all of it,
+204 says that there is no more; a browser then asks no more.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from tune_mnist.serve.answers import ANSWERS
 from tune_mnist.serve.api.searches import Id, TheService
 from tune_mnist.serve.paging import json_values
-from tune_mnist.serve.problems import ProblemError, Wrong
+from tune_mnist.serve.problems import NothingMoreError, ProblemError, Wrong
+from tune_mnist.serve.resources import RUNNING
 from tune_mnist.serve.watching import Watching
 
 router = APIRouter(prefix="/api/searches", tags=["events"], responses=ANSWERS)
@@ -35,16 +37,23 @@ def trials_sent(search: Id, service: TheService, last_event_id: LastEventId = No
     """Return how many trials a client has; checked before its stream begins.
 
     Raises: ProblemError: 404, there is no such search; 400, it has not so many trials.
+        NothingMoreError: the search has ended, and the client has all of it.
     """
     known, sent = service.known(search), int(last_event_id or 0)
     there = len(service.tables.rows(service.root, "trials", search)) if known.record else 0
     if sent > there:
         detail = f"Last-Event-ID is {sent}, and {search} has {there} trials"
         raise ProblemError(400, detail, [Wrong(pointer="Last-Event-ID", detail="is too large")])
+    if last_event_id is not None and sent == there and known.state not in RUNNING:
+        raise NothingMoreError
     return sent
 
 
-@router.get("/{search}/events", response_class=EventSourceResponse)
+@router.get(
+    "/{search}/events",
+    response_class=EventSourceResponse,
+    responses={204: {"description": "the search has ended, and the client has all of it"}},
+)
 async def get_events(
     search: Id,
     request: Request,
@@ -66,6 +75,8 @@ async def get_events(
             if seen[1] != state:
                 state = seen[1]
                 yield ServerSentEvent(data={"state": state}, event="state", id=str(sent))
+            if state not in RUNNING:
+                return
 
 
 def _some(rows: pa.Table, start: int) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -222,8 +223,15 @@ def _keep(service: Service, new: Submission) -> bool:
 
 
 def _fields(body: Any) -> dict[str, Any]:
-    """Return what a body says, without what it leaves at its default."""
-    fields: dict[str, Any] = body.model_dump(mode="json", exclude_unset=True)
+    """Return what a body says, without what it leaves at its default.
+
+    Raises: ProblemError: 422, a text is no Unicode: JSON can hold half a surrogate pair.
+    """
+    fields: dict[str, Any] = body.model_dump(exclude_unset=True)
+    try:
+        json.dumps(fields, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ProblemError(422, "the body has half a surrogate pair, which is no text") from None
     return fields
 
 
