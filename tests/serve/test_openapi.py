@@ -65,7 +65,7 @@ OPERATIONS = [
 TRIED = [
     (operation, mode)
     for operation in OPERATIONS
-    for mode in GenerationMode
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
     if mode is GenerationMode.POSITIVE or operation not in WITHOUT_INPUT
 ]
 
