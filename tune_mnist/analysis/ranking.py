@@ -52,6 +52,7 @@ RANKING = pa.schema(
 """The columns of a ranking, in this order, with their units and meanings."""
 
 
+LATENCY = "latency_batch_1_s"
 NOT_CONVERGED = "not converged"
 
 _FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")
@@ -101,8 +102,8 @@ def ranking(ranked: pa.Table, goal: Goal = ACCURACY) -> pa.Table:
     """Return ranked trials (rows of `ranked_trials`) as a `RANKING` table.
 
     The objectives of the goal that `RANKING` lacks stand before the device, balanced accuracy with
-    that of the test images. Where two data sets have the same name, `dataset` has a short hash
-    behind it (data_identity.py).
+    that of the test images. So does the latency of a single image, if any trial has one. Where two
+    data sets have the same name, `dataset` has a short hash behind it (data_identity.py).
     """
     ranked = named_by_content(ranked)
     fields = list(RANKING)
@@ -110,6 +111,8 @@ def ranking(ranked: pa.Table, goal: Goal = ACCURACY) -> pa.Table:
     names = [name for name in goal.objectives if name not in RANKING.names]
     if "val_balanced_accuracy" in names:
         names.insert(1 + names.index("val_balanced_accuracy"), "test_balanced_accuracy")
+    if LATENCY not in names and ranked[LATENCY].null_count < len(ranked):
+        names.append(LATENCY)
     fields[place:place] = [TRIALS.field(name) for name in names]
     schema = pa.schema(fields)
     columns = {name: ranked[name] for name in schema.names} | {"status": shown_status(ranked)}

@@ -186,7 +186,7 @@ def print_table(rows: pa.Table, to: Console) -> None:
         number = not pa.types.is_string(field.type)
         wide = field.name == "config"
         table.add_column(
-            heading(field).replace(" accuracy", ""),
+            heading(field).replace(" accuracy", "").replace("latency batch 1", "latency"),
             justify="right" if number else "left",
             no_wrap=number or wide,
             overflow="ellipsis",

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tune_mnist.analysis.ranking import goal_note, ranked_trials, ranking, status_counts
+from tune_mnist.analysis.ranking import LATENCY, goal_note, ranked_trials, ranking, status_counts
 from tune_mnist.analysis.within import Cheapest, among, cheapest_within
 from tune_mnist.metrics import ACCURACY, Goal
 from tune_mnist.pages.charts import Chart, charts
@@ -22,6 +22,7 @@ from tune_mnist.wording import (
     heading,
     kind_text,
     meaning,
+    milliseconds,
     model_text,
     percent,
     value_text,
@@ -38,6 +39,8 @@ _OBJECTIVES = {
     "val_accuracy": "validation accuracy",
     "val_balanced_accuracy": "balanced validation accuracy",
     "wall_time_s": "wall time",
+    "latency_batch_1_s": "latency of a single image",
+    "latency_batch_256_s": "latency in batches of 256",
 }
 _CELL_CLASSES = {"config": "config", "val_accuracy": "number key"}
 
@@ -226,6 +229,8 @@ def winner_card(ranked: pa.Table, goal: Goal) -> Highlight:
         for part, name in (("val", "validation"), ("test", "test"), ("train", "training"))
     ]
     scores.append(Figure("wall time", duration(row["wall_time_s"])))
+    if (latency := row[LATENCY]) is not None:
+        scores.append(Figure("to predict an image", milliseconds(latency)))
     return _named(why, row["model"], row["config"], scores, note)
 
 
@@ -240,6 +245,8 @@ def _cheapest(answer: Cheapest) -> Highlight:
         _accuracy("validation", answer.val_accuracy),
         _accuracy("test", answer.test_accuracy),
     ]
+    if answer.latency_batch_1_s is not None:
+        scores.append(Figure("to predict an image", milliseconds(answer.latency_batch_1_s)))
     return _named(why, answer.model, answer.config, scores, note)
 
 
