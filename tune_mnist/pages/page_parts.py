@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tune_mnist.analysis.ranking import LATENCY, goal_note, ranked_trials, ranking, status_counts
+from tune_mnist.analysis.ranking import (
+    LATENCY,
+    faster_note,
+    goal_note,
+    ranked_trials,
+    ranking,
+    status_counts,
+)
 from tune_mnist.analysis.within import Cheapest, among, cheapest_within
 from tune_mnist.metrics import ACCURACY, Goal
 from tune_mnist.pages.charts import Chart, charts
@@ -178,6 +185,9 @@ def section(
     same = [name for name in _SAID_ONCE if _is_one(table, name)]
     fields = [field for field in table.schema if field.name not in ("dataset", "data_hash", *same)]
     able = trials.filter(satisfied(trials, goal.constraints))
+    winner, faster = winner_card(ranked, goal), faster_note(table)
+    if faster and winner.title != "none":
+        winner = replace(winner, note=f"{winner.note} {faster[0].upper()}{faster[1:]}.")
     note = f"{len(table):,} of {len(ranked):,} trials with a result"
     if goal != ACCURACY:
         note += f", by {goal_note(goal)}"
@@ -186,7 +196,7 @@ def section(
         dataset,
         anchor,
         counts,
-        winner_card(ranked, goal),
+        winner,
         () if within is None else tuple(map(_cheapest, cheapest_within(able, within))),
         tuple(_head(field) for field in fields),
         tuple(tuple(_cell(field, row) for field in fields) for row in table.to_pylist()),

@@ -114,10 +114,10 @@ class Saving:
     def _config(self, facts: Facts, folder: Path) -> Config:
         """Return the configuration in a saved model, which may come from a stranger."""
         try:
-            given = json.loads(str(facts.settings.get("config")))
-            known = {name: self.hyperparameters[name] for name in given}
-            return {name: accept(name, known[name], given[name], name) for name in known}
-        except (ValueError, TypeError, KeyError, InputError) as error:
+            given = dict(json.loads(str(facts.settings.get("config"))).items())
+            known = self.hyperparameters
+            return {name: accept(name, known[name], value, name) for name, value in given.items()}
+        except (ValueError, AttributeError, KeyError, InputError) as error:
             raise input_error(
                 folder, f"its configuration is not one of {self.name}", _FIX
             ) from error
