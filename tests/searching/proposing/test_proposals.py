@@ -166,7 +166,8 @@ def test_a_stopped_trial_is_pruned_although_its_latency_is_not_known(tmp_path: P
     goals = "objective: [{metric: val_accuracy}, {metric: latency_batch_256_s}]\n"
     limits = "constraints: [latency_batch_1_s <= 0.001]\n"
     proposals = Proposals(make_space(tmp_path, CONTINUOUS + goals + limits, sampler="tpe"), "cpu")
-    known = {"val_accuracy": 0.9, "latency_batch_1_s": 0.1, "latency_batch_256_s": 0.2}
+    known: dict[str, float | None] = {"val_accuracy": 0.9}
+    known |= {"latency_batch_1_s": 0.1, "latency_batch_256_s": 0.2}
     unknown = {**known, "latency_batch_1_s": None, "latency_batch_256_s": None}
     rows = [("completed", known), ("stopped", unknown), ("completed", unknown)]
     for number in range(15):  # more than tpe begins with at random

@@ -63,7 +63,7 @@ def network(config: Config, data: TrainingData, report: Reporter) -> None:
     optimizer = torch.optim.Adam(net.parameters(), 0.01)
     images, labels = torch.tensor(data.train.images), torch.tensor(data.train.labels)
     for _ in range(config.epochs):
-        nn.functional.cross_entropy(net(images), labels).backward()
+        torch.autograd.backward(nn.functional.cross_entropy(net(images), labels))
         optimizer.step()
         report(net)
         assert (net.training, net.frozen.training) == (True, False), "as they were before"
