@@ -229,9 +229,7 @@ def _config_of(facts: Facts, *, flat: bool) -> dict[str, object]:
 
 
 def _with_pixels(network: nn.Module) -> nn.Module:
-    """Return a network that takes pixels as `traced.Build` says, and gives a function's network
-    what it takes.
-    """
+    """Return what `traced.Build` asks for: it gives a function's network the images it takes."""
     import torch
     from torch import nn
 
