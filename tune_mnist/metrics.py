@@ -24,6 +24,8 @@ Metric = Literal[
     "parameters",
     "fit_s",
     "eval_s",
+    "latency_batch_1_s",
+    "latency_batch_256_s",
 ]
 Mode = Literal["max", "min"]
 
@@ -35,8 +37,19 @@ BETTER: dict[str, Mode] = {
     "parameters": "min",
     "fit_s": "min",
     "eval_s": "min",
+    "latency_batch_1_s": "min",
+    "latency_batch_256_s": "min",
 }
 """The metrics that may be objectives, and whether the highest or the lowest is best."""
+
+LATENCIES: dict[str, int] = {"latency_batch_1_s": 1, "latency_batch_256_s": 256}
+"""Seconds that a fitted model takes to predict an image, each with the images that it gets at once.
+
+A trial measures them once, when it has completed, and not at its epochs or rungs.
+"""
+
+LATENCY_WORDS = {"latency_batch_1_s": "by itself", "latency_batch_256_s": "in batches of 256"}
+"""How many images at once, for people."""
 
 MEASURED = (*BETTER, "train_accuracy", "train_loss", "setup_s")
 """The metrics that a trial measures and a search may constrain."""

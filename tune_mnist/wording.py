@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -112,11 +113,17 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
+def milliseconds(seconds: float) -> str:
+    """Return a short time with three digits: "0.213 ms", "12.4 ms", "1,230 ms"."""
+    digits = max(0, 2 - math.floor(math.log10(1000 * seconds))) if seconds > 0 else 0
+    return f"{1000 * seconds:,.{min(digits, 6)}f} ms"
+
+
 def heading(field: pa.Field) -> str:
     """Return a column's heading for people: "val_accuracy" reads "val accuracy %"."""
     name = field.name.removeprefix("config.")
     unit = _unit(field)
-    if unit == "s":
+    if unit in ("s", "s/image"):
         name = name.removesuffix("_s")
     return str(name.replace("_", " ")) + (" %" if unit == "fraction" else "")
 
@@ -140,6 +147,8 @@ def cell_text(field: pa.Field, value: Any) -> str:
     unit = _unit(field)
     if unit == "fraction":
         return percent(value).removesuffix("%")
+    if unit == "s/image":
+        return milliseconds(value)
     return duration(value) if unit == "s" else str(value)
 
 

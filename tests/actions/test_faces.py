@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tune_mnist import SearchRequest, search
+from tune_mnist.metrics import LATENCIES
 from tune_mnist.store.plans import read_search
 from tune_mnist.store.reader import read_reports, read_trials
 
@@ -23,7 +24,7 @@ ASKED: dict[str, Any] = {
     "where": ["parameters <= 1000000"],
     "name": "s",
 }
-TIMES = {"wall_time_s", "setup_s", "fit_s", "eval_s", "started", "finished"}
+TIMES = {"wall_time_s", "setup_s", "fit_s", "eval_s", *LATENCIES, "started", "finished"}
 
 
 def command(folder: Path, *arguments: str) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from tests.analysis.example_store import failed, ranked, stored, trial, write_store
 from tune_mnist.actions.search import scores
+from tune_mnist.analysis.constraints import CONSTRAINABLE, satisfying
 from tune_mnist.analysis.pareto import pareto_sets
 from tune_mnist.analysis.ranking import (
     RANKING,
+    faster_note,
     ranked_trials,
     ranking,
     status_counts,
@@ -22,9 +24,10 @@ from tune_mnist.analysis.ranking import (
     to_json,
     top_ranking,
 )
-from tune_mnist.metrics import ACCURACY
+from tune_mnist.metrics import ACCURACY, Goal, parse_constraint
 from tune_mnist.pages.page_parts import winner_card
 from tune_mnist.store.reader import read_trials
+from tune_mnist.store.schema import TRIALS
 from tune_mnist.wording import (
     cell_text,
     config_text,
@@ -145,6 +148,58 @@ def test_accuracy_is_in_percent_on_screen_under_a_heading_that_says_so() -> None
     assert (heading(field), cell_text(field, 0.9628)) == ("val accuracy %", "96.28")
     assert meaning(field).endswith("(percent)")
     assert percent(0.9628) == "96.28%"
+
+
+SLOW_SVM = [
+    trial("svm", 0.981, latency_batch_1_s=0.04, latency_batch_256_s=0.03),
+    trial("fast", 0.980, latency_batch_1_s=0.0001, config={"kernel": "linear"}),
+    trial("old", 0.7),
+]
+
+
+def test_a_latency_stands_in_the_ranking_as_soon_as_a_trial_has_one(tmp_path: Path) -> None:
+    assert "latency_batch_1_s" not in ranking(ranked(tmp_path / "old", SLOW_SVM[2:])).column_names
+    table = ranking(ranked(tmp_path / "new", SLOW_SVM))
+    assert table["latency_batch_1_s"].to_pylist() == [0.04, 0.0001, None]
+    assert json.loads(to_json(table))[0]["latency_batch_1_s"] == 0.04
+
+
+def test_who_is_far_faster_and_almost_as_accurate_is_named(tmp_path: Path) -> None:
+    table = ranking(ranked(tmp_path / "a", SLOW_SVM))
+    said = "svm linear is 0.10 points less accurate than the first and predicts an image 400 times"
+    assert faster_note(table) == f"{said} as fast"
+    assert faster_note(table[1:]) == ""
+    elsewhere = [SLOW_SVM[0], {**SLOW_SVM[1], "device": "gpu"}]
+    assert faster_note(ranking(ranked(tmp_path / "b", elsewhere))) == ""
+    worse = [SLOW_SVM[0], {**SLOW_SVM[1], "val_accuracy": 0.9}]
+    assert faster_note(ranking(ranked(tmp_path / "c", worse))) == ""
+
+
+def test_of_several_latencies_those_that_decide_are_shown(tmp_path: Path) -> None:
+    goal = Goal(("val_accuracy", "latency_batch_256_s"))
+    table = ranking(ranked(tmp_path, SLOW_SVM), goal)
+    place = table.column_names.index("device")
+    shown = ["wall_time_s", "latency_batch_256_s", "latency_batch_1_s"]
+    assert table.column_names[place - 3 : place] == shown
+
+
+def test_pareto_and_constraints_take_latencies(tmp_path: Path) -> None:
+    rows = stored(tmp_path, SLOW_SVM)
+    [front] = pareto_sets(rows, ("val_accuracy", "latency_batch_1_s"), 9)
+    assert (names(front.trials), front.left_out) == (["svm", "fast"], 1)
+    [quick] = [parse_constraint("latency_batch_1_s <= 0.001", CONSTRAINABLE)]
+    assert names(satisfying(rows, [quick])) == ["fast"]
+    ranked_by_it = ranked_trials(rows, Goal(constraints=(quick,)))
+    assert names(ranked_by_it) == ["fast", "svm", "old"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0, "0 ms"), (3e-6, "0.00300 ms"), (0.000213, "0.213 ms"), (1.23, "1,230 ms")],
+)
+def test_a_latency_is_in_milliseconds_on_screen(seconds: float, text: str) -> None:
+    field = TRIALS.field("latency_batch_1_s")
+    assert (heading(field), cell_text(field, seconds)) == ("latency batch 1", text)
 
 
 def test_wall_time_is_a_duration_on_screen() -> None:

@@ -35,6 +35,17 @@ def test_the_shortest_wall_time_within_the_tolerance_wins(tmp_path: Path) -> Non
     assert (answer.config, answer.tied) == ('{"C": 2}', 3)
 
 
+def test_the_answer_says_how_fast_it_predicts_where_that_is_known(tmp_path: Path) -> None:
+    runs = [svm(1, 0.97, s, latency_batch_1_s=t) for s, t in ((9, 0.002), (8, 0.004), (7, 0.003))]
+    answer = only(tmp_path / "known", *runs)
+    assert answer.latency_batch_1_s == 0.003
+    assert "(97.00%, 8.00 s, 3.00 ms to predict an image)" in sentence(answer)
+    assert as_json(answer)["latency_batch_1_s"] == 0.003
+    unknown = only(tmp_path / "unknown", svm(1, 0.97, 9))
+    assert unknown.latency_batch_1_s is None
+    assert "(97.00%, 9.00 s)" in sentence(unknown)
+
+
 def test_every_device_is_compared_with_the_best_on_any_device(tmp_path: Path) -> None:
     rows = [svm(1, 0.97, 9, device="gpu"), svm(2, 0.969, 50), svm(3, 0.95, 1, device="tpu")]
     answers = cheapest_within(stored(tmp_path, rows), TOLERANCE)
@@ -215,7 +226,7 @@ def noisy_store(
         name: pa.repeat(values, count) if isinstance(values, str) else pa.array(values)
         for name, values in rows.items()
     }
-    for name in ("test_accuracy", "cpus", "shared_with"):
+    for name in ("test_accuracy", "cpus", "shared_with", "latency_batch_1_s"):
         columns[name] = pa.nulls(count, TRIALS.field(name).type)
     return pa.table(columns)
 

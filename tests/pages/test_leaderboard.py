@@ -31,6 +31,15 @@ def test_validation_accuracy_chooses_the_winner_and_the_page_says_so(tmp_path: P
     assert "Test accuracy was never used to choose" in text
 
 
+def test_a_winner_that_predicts_slowly_is_shown_as_such(tmp_path: Path) -> None:
+    quick = trial("b", 0.980, config={"kernel": "linear"}, latency_batch_1_s=0.0001)
+    rows = [trial("a", 0.981, latency_batch_1_s=0.04), quick]
+    text = words(page(write_store(tmp_path, rows), within=0.002))
+    assert text.count("to predict an image 40.0 ms") == 2  # of the winner, and of the cheapest
+    assert "latency batch 1" in text
+    assert "than the first and predicts an image 400 times as fast." in text
+
+
 def test_each_data_set_has_its_own_winner_and_ranking(tmp_path: Path) -> None:
     rows = [trial("a", 0.7), trial("b", 0.9, dataset="mnist")]
     html = page(write_store(tmp_path, rows))

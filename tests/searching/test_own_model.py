@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.models.written import HEAD
-from tune_mnist.actions.requests import ResumeRequest, SearchRequest
+from tune_mnist.actions.exporting.export import export
+from tune_mnist.actions.requests import ExportRequest, ResumeRequest, SearchRequest
 from tune_mnist.actions.search import resume, search
 from tune_mnist.actions.status import replay
 from tune_mnist.code_hash import code_hash
@@ -36,7 +37,12 @@ def train(config: Config, data: TrainingData, report: Reporter) -> None:
     seen = report.state or {"epochs": 0}
     for epoch in report.epochs():
         seen = {"epochs": seen["epochs"] + epoch}
-        report(lambda images: [0] * len(images), parameters=seen["epochs"], state=seen)
+        report(zeros, parameters=seen["epochs"], state=seen)
+
+def zeros(images):
+    if len(images) == 1:
+        raise ValueError("one image is too few")
+    return [0] * len(images)
 """
 )
 
@@ -64,6 +70,24 @@ def test_the_guides_network_is_searched_with_asha_on_digits_from_its_file(tmp_pa
     assert read_search(tmp_path, "s").model_files == files
     again = replay(tmp_path, "s")
     assert again.reproduced == again.proposals == 6
+    timed = {row["status"]: row["latency_batch_1_s"] is not None for row in rows}
+    assert timed == {"completed": True, "stopped": False}
+    exported = export(ExportRequest(search="s", results=tmp_path, out=tmp_path / "winner"))
+    assert (exported.trial, exported.file) == (searched.best["trial"], "model.pt2")
+    assert exported.check.images == exported.check.equal == 179
+
+
+class Listens(Observer):
+    """Keeps what it is told of a model that is not timed or kept."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def not_timed(self, trial: str, problem: str) -> None:
+        self.said.append(problem)
+
+    def model_not_kept(self, trial: str, problem: str) -> None:
+        self.said.append(problem)
 
 
 class InterruptsAfterFive(Observer):
@@ -85,9 +109,14 @@ def test_its_failures_are_failed_trials_and_an_interrupted_one_continues_from_it
     [failed] = read_trials(results, search="s").to_pylist()
     assert (failed["status"], failed["config.scale"]) == ("failed", 9.0)
     assert failed["error"] == "RuntimeError: TwoPartsError: too and bright"
-    resume(ResumeRequest(search="s", results=results))
+    listens = Listens()
+    resume(ResumeRequest(search="s", results=results), listens)
     _, row = read_trials(results, search="s").to_pylist()
     assert (row["status"], row["parameters"]) == ("completed", sum(range(1, 41)))
+    not_saved, not_timed = sorted(listens.said)
+    assert not_timed == "ValueError: one image is too few"
+    assert "fragile:train reports a function, which only a pickle could save" in not_saved
+    assert row["latency_batch_1_s"] is None
     steps = read_reports(results, search="s")["step"].to_pylist()
     assert steps[0] > 1  # it did not begin again
     assert steps[-1] == 40

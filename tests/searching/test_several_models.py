@@ -100,6 +100,7 @@ def test_a_search_over_models_is_reused_interrupted_resumed_replayed_and_confirm
     outcome, rows = search(WHICH, "cut", resume=True, **settings)
     assert outcome.counts == {"completed": 9}
     assert Counter(row["model"] for row in rows) == {"svm": 6, "logistic": 2, "resnet": 1}
+    assert all(0 < row["latency_batch_256_s"] < row["latency_batch_1_s"] < 60 for row in rows)
     by_model = {row["model"]: row for row in rows}
     assert json.loads(by_model["logistic"]["config"]).keys() == {"C", "max_iter"}
     assert {name: row["code_hash"] for name, row in by_model.items()} == {

@@ -230,6 +230,11 @@ RATE = RESNET + "  learning_rate: {choice: [0.1, 0.01]}\n"
             "objective: [{metric: val_accuracy}, {metric: fit_s}]",
             "pbt compares trials by one objective, and there are several; use asha",
         ),
+        (
+            RATE + "  epochs: 4\nsearch: {scheduler: asha}\n"
+            "objective: [{metric: latency_batch_1_s}, {metric: latency_batch_256_s}]",
+            "asha compares unfinished trials, and these have no latency_batch_1_s yet; use ",
+        ),
     ],
 )
 def test_a_scheduler_that_cannot_work_is_refused_with_the_reason(

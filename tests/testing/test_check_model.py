@@ -97,6 +97,23 @@ FUNCTIONS = {
         ALL_EPOCHS + "        report(zeros)\n        if _ == 1:\n            return\n",
         None,
     ),
+    "it takes no single image": (
+        "    alone = lambda images: zeros(images) if len(images) > 1 else 1 / 0\n"
+        + ALL_EPOCHS
+        + "        report(alone)\n",
+        "it does not predict a single image: ZeroDivisionError: division by zero (broken.py, line",
+    ),
+    "its network is another each time": (
+        "    import torch\n    class Net(torch.nn.Module):\n"
+        "        def __init__(self):\n            super().__init__()\n"
+        "            rows = int(data.train.images.mean())\n"
+        "            self.scores = torch.nn.Parameter(torch.zeros(rows, 10))\n"
+        "        def forward(self, images):\n"
+        "            return self.scores[:1].expand(len(images), 10)\n"
+        + ALL_EPOCHS
+        + "        report(Net())\n",
+        "its saved model cannot be read: InputError: broken:train: its code builds another network",
+    ),
     "it saves nothing": (
         ALL_EPOCHS + "        report(zeros)\n",
         "it says that it saves states (resumable), and saves none",

@@ -38,13 +38,15 @@ def by_configuration(trials: pa.Table) -> pd.DataFrame:
         trials: rows of the store (`store.reader.read_trials`).
     Returns: the columns `KEY` (dataset as `named_by_content` writes it; config is JSON), seeds and
         runs (how many), val_accuracy and test_accuracy (means over the seeds), val_sd (standard
-        deviation over the seeds; NaN for one seed) and wall_time_s (median over the runs).
+        deviation over the seeds; NaN for one seed), and wall_time_s and latency_batch_1_s (medians
+        over the runs; NaN where no latency was measured).
     """
     finished = pc.and_(
         pc.equal(trials["status"], "completed"),
         pc.and_(pc.is_finite(trials["val_accuracy"]), pc.is_finite(trials["wall_time_s"])),
     )
-    columns = [*KEY, "seed", "val_accuracy", "test_accuracy", "wall_time_s", *_ORIGIN]
+    measured = ["val_accuracy", "test_accuracy", "wall_time_s", "latency_batch_1_s"]
+    columns = [*KEY, "seed", *measured, *_ORIGIN]
     rows = _measured_once(named_by_content(trials).filter(finished).select(columns).to_pandas())
     runs = rows.groupby(KEY, dropna=False)["wall_time_s"].agg(["median", "size"])
     accuracies = ["val_accuracy", "test_accuracy"]
@@ -53,6 +55,7 @@ def by_configuration(trials: pa.Table) -> pd.DataFrame:
     found["val_sd"] = seeds["val_accuracy"].std()
     found["seeds"] = seeds.size()
     found["wall_time_s"], found["runs"] = runs["median"], runs["size"]
+    found["latency_batch_1_s"] = rows.groupby(KEY, dropna=False)["latency_batch_1_s"].median()
     configurations: pd.DataFrame = found.reset_index()
     return configurations
 

@@ -24,7 +24,7 @@ from tune_mnist.store.reader import list_searches, top_trials
 from tune_mnist.store.schema import TRIALS, column
 from tune_mnist.store.selection import EVERYTHING, Selection
 from tune_mnist.winner import best_first
-from tune_mnist.wording import clean, config_text
+from tune_mnist.wording import clean, config_text, model_text
 
 RANKING = pa.schema(
     [
@@ -52,6 +52,10 @@ RANKING = pa.schema(
 """The columns of a ranking, in this order, with their units and meanings."""
 
 
+LATENCY = "latency_batch_1_s"
+_COMPARABLE = ("device", "dataset", "data_hash")
+_ALMOST = 0.005  # of the validation accuracy
+_FAR_FASTER = 10
 NOT_CONVERGED = "not converged"
 
 _FORMULA = (*"=+-@\t\r\n", *"＝＋－＠")
@@ -101,8 +105,8 @@ def ranking(ranked: pa.Table, goal: Goal = ACCURACY) -> pa.Table:
     """Return ranked trials (rows of `ranked_trials`) as a `RANKING` table.
 
     The objectives of the goal that `RANKING` lacks stand before the device, balanced accuracy with
-    that of the test images. Where two data sets have the same name, `dataset` has a short hash
-    behind it (data_identity.py).
+    that of the test images. So does the latency of a single image, if any trial has one. Where two
+    data sets have the same name, `dataset` has a short hash behind it (data_identity.py).
     """
     ranked = named_by_content(ranked)
     fields = list(RANKING)
@@ -110,10 +114,42 @@ def ranking(ranked: pa.Table, goal: Goal = ACCURACY) -> pa.Table:
     names = [name for name in goal.objectives if name not in RANKING.names]
     if "val_balanced_accuracy" in names:
         names.insert(1 + names.index("val_balanced_accuracy"), "test_balanced_accuracy")
+    if LATENCY not in names and ranked[LATENCY].null_count < len(ranked):
+        names.append(LATENCY)
     fields[place:place] = [TRIALS.field(name) for name in names]
     schema = pa.schema(fields)
     columns = {name: ranked[name] for name in schema.names} | {"status": shown_status(ranked)}
     return pa.table(columns, schema=schema)
+
+
+def faster_note(table: pa.Table) -> str:
+    """Return which trial is almost as accurate as the first and predicts far faster; "" if none is.
+
+    Latencies compare on one device only. Of several, the most accurate is named.
+
+    Args:
+        table: a ranking, best first.
+    """
+    if LATENCY not in table.column_names or not len(table):
+        return ""
+    first, *others = table.to_pylist()
+    same = [row for row in others if all(row[name] == first[name] for name in _COMPARABLE)]
+    faster = [row for row in same if _is_far_faster(row, first)]
+    if not faster:
+        return ""
+    row = max(faster, key=lambda one: float(one["val_accuracy"]))
+    points = 100 * (first["val_accuracy"] - row["val_accuracy"])
+    how = f"{points:.2f} points less accurate than" if points > 0 else "as accurate as"
+    times = first[LATENCY] / row[LATENCY]
+    what = model_text(row["model"], row["config"])
+    return f"{what} is {how} the first and predicts an image {times:,.0f} times as fast"
+
+
+def _is_far_faster(row: dict[str, Any], first: dict[str, Any]) -> bool:
+    if not row[LATENCY] or not first[LATENCY] or row["status"] != "completed":
+        return False
+    close = row["val_accuracy"] >= first["val_accuracy"] - _ALMOST
+    return bool(close and first[LATENCY] >= _FAR_FASTER * row[LATENCY])
 
 
 def shown_status(trials: pa.Table) -> pa.ChunkedArray:

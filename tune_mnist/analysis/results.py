@@ -213,7 +213,7 @@ def leaderboard(
 
     Returns: the columns rank, model, dataset, data_hash, search, config (JSON), val_accuracy,
         test_accuracy, train_accuracy (fractions), wall_time_s, the search's other objectives,
-        device, status and trial.
+        latency_batch_1_s if any has it, device, status and trial.
     Raises: InputError: there is no store; it has no such search, data set or model; a constraint
         cannot be read; or no trial satisfies all of them.
     """

@@ -26,7 +26,7 @@ import pyarrow as pa
 from tune_mnist.analysis.configurations import by_configuration, place_names
 from tune_mnist.errors import input_error
 from tune_mnist.models.registry import find_model, model_names
-from tune_mnist.wording import duration, model_text, percent
+from tune_mnist.wording import duration, milliseconds, model_text, percent
 
 _DATA = ["dataset", "data_hash", "split"]
 
@@ -47,6 +47,7 @@ class Cheapest:
         model, config: the cheapest of them; config is JSON.
         val_accuracy, test_accuracy: its means over its seeds; test_accuracy may be None.
         wall_time_s: its median over its runs.
+        latency_batch_1_s: its median over its runs; None if none has measured it.
         seeds: how many seeds it ran with.
         seed_sd: standard deviation of its model's validation accuracy from seed to seed; None if no
             configuration of the model ran with two seeds.
@@ -68,6 +69,7 @@ class Cheapest:
     val_accuracy: float | None = None
     test_accuracy: float | None = None
     wall_time_s: float | None = None
+    latency_batch_1_s: float | None = None
     seeds: int | None = None
     seed_sd: float | None = None
 
@@ -150,7 +152,7 @@ def _cheapest(rows: pd.DataFrame, place: str, tolerance: float) -> Cheapest:
     # Ties go to the more accurate one, then to the one that comes first as text.
     order = ["wall_time_s", "val_accuracy", "config"]
     row = tied.sort_values(order, ascending=[True, False, True]).iloc[0]
-    test = float(row["test_accuracy"])
+    test, latency = float(row["test_accuracy"]), float(row["latency_batch_1_s"])
     return replace(
         none,
         tied=len(tied),
@@ -159,6 +161,7 @@ def _cheapest(rows: pd.DataFrame, place: str, tolerance: float) -> Cheapest:
         val_accuracy=float(row["val_accuracy"]),
         test_accuracy=None if math.isnan(test) else test,
         wall_time_s=float(row["wall_time_s"]),
+        latency_batch_1_s=None if math.isnan(latency) else latency,
         seeds=int(row["seeds"]),
         seed_sd=noise[row["model"]],
     )
@@ -170,6 +173,8 @@ def sentence(answer: Cheapest) -> str:
     if answer.config is None or answer.val_accuracy is None or answer.wall_time_s is None:
         return f"{where}: {among(answer)}"
     cost = f"{percent(answer.val_accuracy)}, {duration(answer.wall_time_s)}"
+    if answer.latency_batch_1_s is not None:
+        cost += f", {milliseconds(answer.latency_batch_1_s)} to predict an image"
     text = model_text(answer.model or "", answer.config)
     return f"{where}: {text} ({cost}) is {among(answer)}"
 

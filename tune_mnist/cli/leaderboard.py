@@ -145,7 +145,7 @@ def _print(
     notes: Sequence[str] = (),
 ) -> None:
     """Print a ranking, and below it the notes and answers; JSON holds both in one object."""
-    from tune_mnist.analysis.ranking import json_rows, to_csv, to_json
+    from tune_mnist.analysis.ranking import faster_note, json_rows, to_csv, to_json
     from tune_mnist.analysis.within import as_json, sentence
 
     if format is Format.csv:
@@ -159,8 +159,9 @@ def _print(
         from tune_mnist.cli.console import console
 
         print_table(rows, console())
-        for line in (*notes, *map(sentence, answers or ())):
-            say(line)
+        for line in (*notes, faster_note(rows), *map(sentence, answers or ())):
+            if line:
+                say(line)
 
 
 def print_table(rows: pa.Table, to: Console) -> None:
@@ -186,7 +187,7 @@ def print_table(rows: pa.Table, to: Console) -> None:
         number = not pa.types.is_string(field.type)
         wide = field.name == "config"
         table.add_column(
-            heading(field).replace(" accuracy", ""),
+            heading(field).replace(" accuracy", "").replace("latency batch 1", "latency"),
             justify="right" if number else "left",
             no_wrap=number or wide,
             overflow="ellipsis",

@@ -18,10 +18,11 @@ from rich.text import Text
 from tune_mnist.actions.confirm import PreparedConfirmation
 from tune_mnist.actions.preparing import Prepared
 from tune_mnist.cli.shown import print_notes
+from tune_mnist.metrics import LATENCIES
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.session.ray_start import token_file
 from tune_mnist.winner import better, winner
-from tune_mnist.wording import config_text, duration, model_text, percent
+from tune_mnist.wording import config_text, duration, milliseconds, model_text, percent
 
 _SHOWN = 12
 """Running trials shown at most: the rest is counted in one line."""
@@ -113,9 +114,16 @@ class LiveView(Observer):
 
     def model_not_kept(self, trial: str, problem: str) -> None:
         """Say once for each reason that a model could not be saved."""
-        if problem not in self._said:
-            self._said.add(problem)
-            text = f"{trial}: its model could not be saved, the trial counts: {problem}"
+        self._say_once(trial, "its model could not be saved", problem)
+
+    def not_timed(self, trial: str, problem: str) -> None:
+        """Say once for each reason that a latency could not be measured."""
+        self._say_once(trial, "its latency could not be measured", problem)
+
+    def _say_once(self, trial: str, what: str, problem: str) -> None:
+        if (said := f"{what}, the trial counts: {problem}") not in self._said:
+            self._said.add(said)
+            text = f"{trial}: {said}"
             self._console.print(text, style="yellow", soft_wrap=True, markup=False)
 
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:
@@ -202,4 +210,6 @@ class LiveView(Observer):
 
 
 def _value(metric: str, value: float) -> str:
+    if metric in LATENCIES:
+        return milliseconds(value)
     return percent(value) if metric.endswith("accuracy") else f"{value:.4g}"

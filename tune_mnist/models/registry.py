@@ -65,6 +65,11 @@ class ModelDescription(ABC):
 
     @property
     @abstractmethod
+    def has_latency(self) -> bool:
+        """Whether the latency of its fitted models is measured."""
+
+    @property
+    @abstractmethod
     def roots(self) -> tuple[Definition, ...]:
         """Where the code that can change its results begins, for the code hash."""
 

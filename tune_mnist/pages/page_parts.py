@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tune_mnist.analysis.ranking import goal_note, ranked_trials, ranking, status_counts
+from tune_mnist.analysis.ranking import (
+    LATENCY,
+    faster_note,
+    goal_note,
+    ranked_trials,
+    ranking,
+    status_counts,
+)
 from tune_mnist.analysis.within import Cheapest, among, cheapest_within
 from tune_mnist.metrics import ACCURACY, Goal
 from tune_mnist.pages.charts import Chart, charts
@@ -22,6 +29,7 @@ from tune_mnist.wording import (
     heading,
     kind_text,
     meaning,
+    milliseconds,
     model_text,
     percent,
     value_text,
@@ -38,6 +46,8 @@ _OBJECTIVES = {
     "val_accuracy": "validation accuracy",
     "val_balanced_accuracy": "balanced validation accuracy",
     "wall_time_s": "wall time",
+    "latency_batch_1_s": "latency of a single image",
+    "latency_batch_256_s": "latency in batches of 256",
 }
 _CELL_CLASSES = {"config": "config", "val_accuracy": "number key"}
 
@@ -175,6 +185,9 @@ def section(
     same = [name for name in _SAID_ONCE if _is_one(table, name)]
     fields = [field for field in table.schema if field.name not in ("dataset", "data_hash", *same)]
     able = trials.filter(satisfied(trials, goal.constraints))
+    winner, faster = winner_card(ranked, goal), faster_note(table)
+    if faster and winner.title != "none":
+        winner = replace(winner, note=f"{winner.note} {faster[0].upper()}{faster[1:]}.")
     note = f"{len(table):,} of {len(ranked):,} trials with a result"
     if goal != ACCURACY:
         note += f", by {goal_note(goal)}"
@@ -183,7 +196,7 @@ def section(
         dataset,
         anchor,
         counts,
-        winner_card(ranked, goal),
+        winner,
         () if within is None else tuple(map(_cheapest, cheapest_within(able, within))),
         tuple(_head(field) for field in fields),
         tuple(tuple(_cell(field, row) for field in fields) for row in table.to_pylist()),
@@ -226,6 +239,8 @@ def winner_card(ranked: pa.Table, goal: Goal) -> Highlight:
         for part, name in (("val", "validation"), ("test", "test"), ("train", "training"))
     ]
     scores.append(Figure("wall time", duration(row["wall_time_s"])))
+    if (latency := row[LATENCY]) is not None:
+        scores.append(Figure("to predict an image", milliseconds(latency)))
     return _named(why, row["model"], row["config"], scores, note)
 
 
@@ -240,6 +255,8 @@ def _cheapest(answer: Cheapest) -> Highlight:
         _accuracy("validation", answer.val_accuracy),
         _accuracy("test", answer.test_accuracy),
     ]
+    if answer.latency_batch_1_s is not None:
+        scores.append(Figure("to predict an image", milliseconds(answer.latency_batch_1_s)))
     return _named(why, answer.model, answer.config, scores, note)
 
 

@@ -55,6 +55,9 @@ class Observer:
     def model_not_kept(self, trial: str, problem: str) -> None:
         """A trial's model could not be saved; its row is a result all the same."""
 
+    def not_timed(self, trial: str, problem: str) -> None:
+        """A trial's latency could not be measured; its row is a result all the same."""
+
     def trial_started(self, trial: str, config: Config) -> None:
         """A trial began to run."""
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from tune_mnist.errors import Fault
+from tune_mnist.metrics import LATENCIES
 from tune_mnist.models.hyperparameters import Config, Device, Scalar, shown
 from tune_mnist.models.registry import find_model, hyperparameters_of
 from tune_mnist.spaces.configurations import drafts, matters, order, possible_values
@@ -43,15 +44,19 @@ def _named(faults: Iterable[Fault], part: Space, space: Space) -> list[Fault]:
 def _unmeasured(space: Space) -> Iterator[Fault]:
     """Yield a fault for each objective or constraint on a metric that the model does not have."""
     model = find_model(space.model)
-    if model.has_loss:
-        return
+
+    def is_missing(metric: str) -> bool:
+        if metric in LATENCIES:
+            return not model.has_latency
+        return metric.endswith("loss") and not model.has_loss
+
     several = len(space.objectives) > 1
     for i, objective in enumerate(space.objectives):
-        if objective.metric.endswith("loss"):
+        if is_missing(objective.metric):
             key = f"objective[{i}].metric" if several else "objective.metric"
             yield Fault("", key, f"{model.noun} has no {objective.metric}", "use val_accuracy")
     for i, limit in enumerate(space.constraints):
-        if limit.metric.endswith("loss"):
+        if is_missing(limit.metric):
             problem = f"{model.noun} has no {limit.metric}"
             yield Fault("", f"constraints[{i}]", problem, "use val_accuracy")
 

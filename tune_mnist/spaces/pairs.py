@@ -6,12 +6,19 @@ import math
 from typing import get_args
 
 from tune_mnist.errors import Fault
+from tune_mnist.metrics import LATENCIES
 from tune_mnist.models.hyperparameters import Device
 from tune_mnist.models.registry import find_model, hyperparameters_of
 from tune_mnist.spaces.configurations import always_searched, size
 from tune_mnist.spaces.domains import Choice
 from tune_mnist.spaces.milestones import changeable, rungs
-from tune_mnist.spaces.space import Space
+from tune_mnist.spaces.space import Objective, Space
+
+
+def compared_on_the_way(space: Space) -> tuple[Objective, ...]:
+    """Return the objectives that a trial measures at each epoch or rung, not only at its end."""
+    return tuple(one for one in space.objectives if one.metric not in LATENCIES)
+
 
 POPULATION = 4
 """The smallest population that has a worst and a best quarter."""
@@ -86,6 +93,12 @@ def _goals(space: Space) -> list[Fault]:
         problem = f"{search.scheduler} compares trials by one objective, and there are several"
         faults.append(
             Fault("", "search.scheduler", problem, "use asha, which ranks by Pareto fronts")
+        )
+    if search.scheduler != "none" and not compared_on_the_way(space):
+        metric = space.objective.metric
+        problem = f"{search.scheduler} compares unfinished trials, and these have no {metric} yet"
+        faults.append(
+            Fault("", "search.scheduler", problem, "use none, or asha with val_accuracy as well")
         )
     return faults
 

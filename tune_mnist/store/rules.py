@@ -53,6 +53,7 @@ _NOT_NEGATIVE = (0, _WHOLE, "0 or more")
 _RANGES = {  # by unit
     "fraction": (0, 1, "a number from 0 to 1"),
     "s": (0, 10**9, "a number of seconds from 0 to 1,000,000,000"),
+    "s/image": (0, 10**9, "a number of seconds from 0 to 1,000,000,000"),
     "epochs, or fraction of the training images": _NOT_NEGATIVE,
     **dict.fromkeys(("numbers", "multiply-adds", "trials", "cores", "GPUs"), _NOT_NEGATIVE),
 }

@@ -31,6 +31,11 @@ _FRACTIONS = pa.list_(pa.float64())
 _TRAIN_LOSS = (
     "mean loss during {}: cross-entropy, with label smoothing and class weights where they are set"
 )
+PER_IMAGE = "s/image"
+_LATENCY = (
+    "time to predict an image, {}, from stored pixels to its class, on the trial's device and "
+    "threads; median; only of completed trials"
+)
 _FIDELITY = "epochs, or fraction of the training images"
 
 TRIALS = pa.schema(
@@ -103,6 +108,18 @@ TRIALS = pa.schema(
         column("setup_s", pa.float64(), "s", "preparing the data and building the model"),
         column("fit_s", pa.float64(), "s", "optimisation alone"),
         column("eval_s", pa.float64(), "s", "predicting the training, validation and test images"),
+        column(
+            "latency_batch_1_s",
+            pa.float64(),
+            PER_IMAGE,
+            _LATENCY.format("each image by itself"),
+        ),
+        column(
+            "latency_batch_256_s",
+            pa.float64(),
+            PER_IMAGE,
+            _LATENCY.format("256 images at once"),
+        ),
         column("fidelity", pa.float64(), _FIDELITY, "how far the trial got"),
         column("parameters", pa.int64(), "numbers", "size of the trained model"),
         column("multiply_adds", pa.int64(), "multiply-adds", "cost of one image's forward pass"),

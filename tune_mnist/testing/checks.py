@@ -16,10 +16,14 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
 from tune_mnist.models.own import place_in_own_code
 from tune_mnist.testing.subject import ONE_THREAD, Run, Subject, made_images, without_times
+from tune_mnist.training.fitted import Fitted
 from tune_mnist.training.measurement import Measurement, Save
+from tune_mnist.training.model import Model
 from tune_mnist.training.own.measured import wrong
 from tune_mnist.training.saved_state import is_whole
 from tune_mnist.wording import error_text
+
+_ROUNDED = 0.1  # of the images may lie between two classes, and be rounded either way
 
 Check = Callable[[Subject], Iterator[str]]
 
@@ -127,6 +131,36 @@ def takes_other_images(subject: Subject) -> Iterator[str]:
         return
 
 
+def can_be_taken_home(subject: Subject) -> Iterator[str]:
+    """What it hands over predicts one image as it predicts many; a saved one can be read again."""
+    model, fitted = subject.model, subject.first.fitted
+    if fitted is None or model.predictor is None:
+        return
+    try:
+        predict, images = model.predictor(fitted).build(), subject.data.val.images
+        one_by_one = np.concatenate([predict(images[i : i + 1]) for i in range(len(images))])
+    except Exception as error:
+        yield f"it does not predict a single image: {error_text(error)}{place_in_own_code(error)}"
+        return
+    if (one_by_one != fitted.predicted).mean() > _ROUNDED:
+        yield "it predicts an image by itself as another class than among others"
+    yield from _saved(model, fitted)
+
+
+def _saved(model: Model, fitted: Fitted) -> Iterator[str]:
+    if model.save is None or model.load is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            model.save(fitted, Path(folder))
+        except ValueError:
+            return  # it cannot be saved, and a search says why
+        try:
+            model.load(Path(folder))
+        except Exception as error:
+            yield f"its saved model cannot be read: {error_text(error)}{place_in_own_code(error)}"
+
+
 def continues(subject: Subject) -> Iterator[str]:
     """A training that continues from a saved state ends as the one that was never interrupted."""
     saves = [save for save in subject.first.saves if save]
@@ -148,6 +182,7 @@ CHECKS: tuple[Check, ...] = (
     keeps_its_configuration,
     can_be_stopped,
     takes_other_images,
+    can_be_taken_home,
     continues,
 )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from tune_mnist.datasets import Dataset, Images
 from tune_mnist.models.hyperparameters import Config
+from tune_mnist.training.fitted import Fitted
 from tune_mnist.training.measurement import PARTS, Measurement, Save
 from tune_mnist.training.model import Model
 from tune_mnist.training.options import TrainOptions
@@ -28,12 +29,14 @@ class Run:
         reports: what it reported.
         saves: for each report, what would save its state; None where it cannot continue.
         seconds: that it took.
+        fitted: the model that it handed over last; None if it hands over none.
     """
 
     last: Measurement
     reports: list[Measurement]
     saves: list[Save | None]
     seconds: float
+    fitted: Fitted | None
 
 
 @dataclass
@@ -82,9 +85,12 @@ class Subject:
             if on_report:
                 on_report(save)
 
+        handed: list[Fitted] = []
+        options = replace(options, keep=lambda _, fitted: handed.append(fitted))
         began = time.perf_counter()
         last = self.model.train(dict(self.config), data or self.data, report, options)
-        return Run(last, reports, saves, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        return Run(last, reports, saves, seconds, handed[-1] if handed else None)
 
 
 def without_times(measurement: Measurement) -> dict[str, object]:

@@ -49,6 +49,9 @@ class Measurement(TypedDict, total=False):
     multiply_adds: int  # of one image's forward pass; ResNets only (flops.py)
     converged: bool  # whether the solver met its stopping rule; SVMs whose engine says so
     engine: str  # the implementation that ran, for example "scikit-learn-intelex"
+    latency_batch_1_s: float  # to predict an image, see `latency.py`; with test_accuracy
+    latency_batch_256_s: float
+    not_timed: str  # why a latency is missing, where measuring it failed
     saved: str  # the folder of its model, until the search keeps that or removes it
     not_saved: str  # why there is none, where writing it failed
     prefix: Measurement  # what a training that ends here would have reported last, with its times

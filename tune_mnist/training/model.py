@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # spaces are read without NumPy
     import numpy.typing as npt
 
     from tune_mnist.datasets import Dataset
-    from tune_mnist.training.fitted import Fitted
+    from tune_mnist.training.fitted import Fitted, Predictor
     from tune_mnist.training.images import View
     from tune_mnist.training.measurement import Measurement, Report
     from tune_mnist.training.options import TrainOptions
@@ -80,6 +80,8 @@ class Model(ModelDescription):
         engine_of: the implementation that trains a configuration, given the one of the search.
         side: pixels per side at which it sees these images unless the configuration says so, None
             as they are stored; (n, h, w) or (n, h, w, 3) images.
+        predictor: returns what predicts as the model does that `save` writes, on the device that it
+            was trained on: it is timed (`latency.py`). None: its latency is not measured.
         save: writes what its trainer hands to `TrainOptions.keep` into an empty folder, without
             pickle; None if its models cannot be saved.
         load: reads such a folder, which may come from a stranger; None if only `save` is there.
@@ -90,6 +92,7 @@ class Model(ModelDescription):
     choose_engine: Callable[[Planned], Engine | None] = _no_choice
     engine_of: Callable[[Config, str], str] = _the_chosen
     side: Callable[[npt.NDArray[np.uint8]], int | None] = _as_stored
+    predictor: Callable[[Fitted], Predictor] | None = None
     save: Callable[[Fitted, Path], None] | None = None
     load: Callable[[Path], SavedModel] | None = None
 
@@ -97,6 +100,11 @@ class Model(ModelDescription):
     def has_engines(self) -> bool:
         """Whether there is more than one implementation."""
         return self.choose_engine is not _no_choice
+
+    @property
+    def has_latency(self) -> bool:
+        """As `ModelDescription`."""
+        return self.predictor is not None
 
     @property
     def roots(self) -> tuple[Definition, ...]:

@@ -18,8 +18,8 @@ TorchDevice = Literal["cpu", "cuda"]
 Keep: TypeAlias = "Callable[[Measurement, Fitted], None]"
 """Takes a finished measurement, before it is reported, and the model that it is of.
 
-It may write the model, and says in the measurement's `saved` where. It calls nothing of the model
-later: the training may go on with it.
+It may time the model, and write it and say in the measurement's `saved` where. It calls nothing of
+the model later: the training may go on with it.
 """
 
 

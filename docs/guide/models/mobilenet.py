@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import numpy as np
 import torch
 from torch import nn
 from torchvision.models import mobilenet_v3_small
@@ -20,17 +19,21 @@ class Config:
     epochs: Annotated[int, Range(1, 300), "passes over the training images"] = 5
 
 
-def pixels(images: np.ndarray) -> torch.Tensor:
-    """Return (n, h, w) or (n, h, w, 3) bytes as (n, 3, h, w) numbers from -1 to 1."""
-    found = torch.tensor(images) / 127.5 - 1
-    return found[:, None].expand(-1, 3, -1, -1) if found.ndim == 3 else found.permute(0, 3, 1, 2)
+class Pixels(nn.Module):
+    """From (n, h, w) or (n, h, w, 3) bytes to (n, 3, h, w) numbers from -1 to 1."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        found = images / 127.5 - 1
+        grey = found.ndim == 3
+        return found[:, None].expand(-1, 3, -1, -1) if grey else found.permute(0, 3, 1, 2)
 
 
 @trainer(on_gpu=True, resumable=True, has_loss=True)
 def train(config: Config, data: TrainingData, report: Reporter) -> None:
-    images, labels = pixels(data.train.images), torch.tensor(data.train.labels)
-    val_images, val_labels = pixels(data.val.images), torch.tensor(data.val.labels)
-    net = mobilenet_v3_small(weights=None, num_classes=len(data.classes)).to(report.device)
+    images, labels = torch.tensor(data.train.images), torch.tensor(data.train.labels)
+    val_images, val_labels = torch.tensor(data.val.images), torch.tensor(data.val.labels)
+    mobilenet = mobilenet_v3_small(weights=None, num_classes=len(data.classes))
+    net = nn.Sequential(Pixels(), mobilenet).to(report.device)
     kind = {"adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[config.optimizer]
     optimizer = kind(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     if report.state:  # the trial was interrupted after `report.done` epochs
@@ -40,10 +43,6 @@ def train(config: Config, data: TrainingData, report: Reporter) -> None:
     def loss(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         scores = net(images.to(report.device))
         return nn.functional.cross_entropy(scores, labels.to(report.device))
-
-    @torch.no_grad()
-    def predict(images: np.ndarray) -> torch.Tensor:
-        return net.eval()(pixels(images).to(report.device)).argmax(1)
 
     for _ in report.epochs():
         net.train()
@@ -61,7 +60,7 @@ def train(config: Config, data: TrainingData, report: Reporter) -> None:
             parts = zip(val_images.split(512), val_labels.split(512), strict=True)
             val_loss = sum(float(loss(x, y)) * len(y) for x, y in parts) / len(val_labels)
         report(
-            predict,
+            net,
             train_loss=total / len(labels),
             val_loss=val_loss,
             parameters=sum(weights.numel() for weights in net.parameters()),

@@ -20,6 +20,7 @@ from tune_mnist.searching.history.keeping import KeptModels
 from tune_mnist.searching.on_ray.recorder import _measured
 from tune_mnist.store.files.models import seal
 from tune_mnist.store.writer import Writer
+from tune_mnist.training.latency import timing
 from tune_mnist.training.model import find_model
 
 StoreOf = Callable[[str], Path]
@@ -51,6 +52,9 @@ def write_store(root: Path, model: str, digits: Dataset) -> None:
     plan = plan_text(root.parent, f"model: {model}\ndataset: digits\npoints:\n  - {config}\n")
     facts: dict[str, Any] = {"versions": json.dumps(versions()), "device": "a processor"}
     facts |= {"cpus": 1.0, "gpus": 0.0}
+    predictor = find_model(model).predictor
+    assert predictor is not None
+    timing(predictor, None)(measurement, fitted)
     row = trial("00000", model=model, config=config, dataset=digits.name, seed=0, **facts)
     row |= _measured({**measurement})
     save = find_model(model).save

@@ -19,6 +19,7 @@ from tune_mnist.actions.requests import ExportRequest
 from tune_mnist.cli import run
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
+from tune_mnist.metrics import LATENCY_WORDS
 from tune_mnist.store.files.models import seal
 
 
@@ -63,6 +64,8 @@ def test_its_card_says_how_good_it_is_and_how_it_was_chosen(exported: Path) -> N
     assert [one["name"] for one in result["metrics"]] == ["validation accuracy", "test accuracy"]
     assert card["hyperparameters"]["kernel"] == "rbf"
     assert result["dataset"]["revision"] in body
+    for name, said in LATENCY_WORDS.items():
+        assert f"time to predict an image, {said}" in body, name
     for said in ("chosen from 1 trials", "95 % interval", "179 classes are those", "## Limits"):
         assert said in body, said
 

@@ -102,6 +102,7 @@ def test_an_evaluation_equals_the_trials_own_test(
     found = evaluate(folders["svm"], DataRequest(dataset="digits"))
     assert found.accuracy == row["test_accuracy"]
     assert list(found.confusion) == row["confusion"]
+    assert all(0 < seconds < 60 for seconds in found.latencies.values())
     low, high = found.interval
     assert low < found.accuracy < high
     page = tmp_path / "page.html"

@@ -94,6 +94,13 @@ def test_an_svm_is_the_same_in_every_place_unless_time_decides(
     assert not known(tmp_path / "c", LIMITED, data, **changed)
 
 
+def test_a_latency_counts_only_where_it_was_measured(tmp_path: Path, data: Dataset) -> None:
+    quick = SVM + "constraints: [latency_batch_1_s <= 0.001]\n"
+    assert not known(tmp_path / "a", quick, data)  # a row from before latencies were measured
+    assert known(tmp_path / "b", quick, data, latency_batch_1_s=0.0001)
+    assert not known(tmp_path / "c", quick, data, latency_batch_1_s=0.0001, host="another")
+
+
 @pytest.mark.parametrize("changed", PLACE, ids=json.dumps)
 def test_a_resnets_numbers_depend_on_the_processor_and_the_cores(
     tmp_path: Path, data: Dataset, changed: Row

@@ -162,6 +162,23 @@ def test_a_sampler_is_told_every_objective_and_constraint(
     )
 
 
+def test_a_stopped_trial_is_pruned_although_its_latency_is_not_known(tmp_path: Path) -> None:
+    goals = "objective: [{metric: val_accuracy}, {metric: latency_batch_256_s}]\n"
+    limits = "constraints: [latency_batch_1_s <= 0.001]\n"
+    proposals = Proposals(make_space(tmp_path, CONTINUOUS + goals + limits, sampler="tpe"), "cpu")
+    known: dict[str, float | None] = {"val_accuracy": 0.9}
+    known |= {"latency_batch_1_s": 0.1, "latency_batch_256_s": 0.2}
+    unknown = {**known, "latency_batch_1_s": None, "latency_batch_256_s": None}
+    rows = [("completed", known), ("stopped", unknown), ("completed", unknown)]
+    for number in range(15):  # more than tpe begins with at random
+        assert proposals.next() is not None
+        status, measured = rows[min(number, 2)]
+        proposals.tell(number, {"status": status, **measured})
+    assert proposals._study is not None
+    states = [trial.state.name for trial in proposals._study.trials]
+    assert states == ["COMPLETE", "PRUNED", *["FAIL"] * 13]
+
+
 def test_tpe_proposes_what_satisfies_the_constraints(tmp_path: Path) -> None:
     text = CONTINUOUS + "constraints: [wall_time_s <= 1]\n"
     proposals = Proposals(make_space(tmp_path, text, sampler="tpe"), "cpu")

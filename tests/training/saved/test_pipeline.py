@@ -18,7 +18,12 @@ from tests.training.saved.fitted_models import CONFIGS, first_images, trained
 from tune_mnist.datasets import Dataset, Images
 from tune_mnist.training.images import View, as_seen
 from tune_mnist.training.pixels import standardised
-from tune_mnist.training.saved.pipeline import SavedPipeline, load_logistic, load_svm
+from tune_mnist.training.saved.pipeline import (
+    SavedPipeline,
+    load_logistic,
+    load_svm,
+    svm_predictor,
+)
 from tune_mnist.training.saved.pixel_models import save_logistic, save_svm
 from tune_mnist.training.svm import train as svm
 
@@ -51,6 +56,7 @@ def fitted_by(
     folder = gram_dir / f"saved-{len(list(gram_dir.glob('saved-*')))}"
     folder.mkdir()
     save_svm(fitted, folder)
+    assert (svm_predictor(fitted).build()(data.val.images) == fitted.predicted).all()
     return load_svm(folder), fitted.predicted, folder
 
 

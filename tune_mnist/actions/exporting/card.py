@@ -15,12 +15,12 @@ import yaml
 from tune_mnist.actions.exporting.checking import Check
 from tune_mnist.actions.exporting.picture import confusion_png
 from tune_mnist.datasets import Dataset
-from tune_mnist.metrics import accuracy_interval
+from tune_mnist.metrics import LATENCY_WORDS, accuracy_interval
 from tune_mnist.models.registry import find_model
 from tune_mnist.searching.observer import Row
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.training.saved.exported import Form, SavedModel
-from tune_mnist.wording import clean, config_text, duration, kind_text, percent
+from tune_mnist.wording import clean, config_text, duration, kind_text, milliseconds, percent
 
 CARD, PICTURE = "README.md", "confusion.png"
 MOST_IN_TABLE = 20  # classes
@@ -189,6 +189,11 @@ def _facts(chosen: Chosen, model: SavedModel) -> list[tuple[str, object]]:
         ("search", f"{record.search}, trial {row['trial']}"),
         ("seed", row["seed"]),
         ("wall time of the training", _known(row["wall_time_s"], duration)),
+        *(
+            (f"time to predict an image, {said}", milliseconds(row[name]))
+            for name, said in LATENCY_WORDS.items()
+            if row[name] is not None
+        ),
         ("trained on", row["device"]),
         ("cores", _known(row["cpus"], "{:g}".format)),
         ("GPUs", _known(row["gpus"], "{:g}".format)),

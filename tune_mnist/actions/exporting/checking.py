@@ -14,6 +14,7 @@ from PIL import Image
 
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
+from tune_mnist.models.registry import find_model
 from tune_mnist.training.saved.exported import SCRIPT, SavedModel
 
 ENDS_WITHIN_S = 900.0
@@ -70,8 +71,14 @@ def check_exported(folder: Path, model: SavedModel, data: Dataset) -> Check:
             f"the exported model predicts another class than its training for {len(wrong)} of"
             f" {len(expected)} validation images (the first is number {wrong[0]})"
         )
-        raise input_error(SCRIPT, problem, "this is a fault of ours; please report it")
+        raise input_error(SCRIPT, problem, _whose_fault(model.facts.model))
     return Check(len(found), sum(label == was for label, _, was in found))
+
+
+def _whose_fault(name: str) -> str:
+    if find_model(name).file:
+        return "its code may have changed since; run the trial again"
+    return "this is a fault of ours; please report it"
 
 
 def _predicted(folder: Path, answer: Path, files: list[str]) -> dict[str, list[float]]:

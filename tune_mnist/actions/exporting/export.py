@@ -109,6 +109,8 @@ def _loaded(root: Path, search: str, row: Row, rows: Sequence[Row]) -> SavedMode
     kept = sorted(saved_models(root, search) & {str(one["trial"]) for one in rows})
     if row["trial"] not in kept:
         fix = f"name one with `trial`: {some(kept)}" if kept else "search again with `rerun`"
+        if model.file and not kept:
+            fix = "let its function report a torch network or an estimator, and search again"
         raise input_error(search, f"keeps no model of trial {row['trial']}", fix)
     return model.load(bring_model(root, search, row["trial"]))
 

@@ -6,7 +6,7 @@ Nothing in its folder is run (`training/saved/reading.py`).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,11 +18,12 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.datasets.image_folder.scan import SUFFIXES
 from tune_mnist.datasets.pictures import read_pictures
 from tune_mnist.errors import input_error, warn_skipped
-from tune_mnist.metrics import accuracy_interval
+from tune_mnist.metrics import LATENCIES, accuracy_interval
 from tune_mnist.searching.observer import Observer
 from tune_mnist.training.images import LARGEST_KEPT
+from tune_mnist.training.latency import latency_s
 from tune_mnist.training.measurement import balanced_accuracy, confusion, recalls
-from tune_mnist.training.saved.reading import ExportedModel, read_exported
+from tune_mnist.training.saved.reading import ExportedModel, Int64, Pixels, read_exported
 from tune_mnist.wording import displayed, some
 
 
@@ -101,6 +102,7 @@ class Evaluation:
         interval: Wilson's 95 % of the accuracy.
         recalls: each class's; None for one without images.
         confusion: k * k counts, row by row: one row per true class.
+        latencies: seconds to predict an image here, by the names in `LATENCIES`.
     """
 
     data: Dataset
@@ -110,6 +112,7 @@ class Evaluation:
     interval: tuple[float, float]
     recalls: tuple[float | None, ...]
     confusion: tuple[int, ...]
+    latencies: Mapping[str, float]
 
 
 def evaluate(folder: Path, request: DataRequest, observer: Observer | None = None) -> Evaluation:
@@ -133,6 +136,11 @@ def evaluate(folder: Path, request: DataRequest, observer: Observer | None = Non
     predicted, _ = model.of_images(data.test.images)
     counts = confusion(labels, predicted, k)
     accuracy = float(np.mean(predicted == labels))
+
+    def classes_of(images: Pixels) -> Int64:
+        return model.of_images(images)[0]
+
+    latencies = {n: latency_s(classes_of, data.test.images, many) for n, many in LATENCIES.items()}
     return Evaluation(
         data=data,
         images=len(labels),
@@ -141,6 +149,7 @@ def evaluate(folder: Path, request: DataRequest, observer: Observer | None = Non
         interval=accuracy_interval(accuracy, len(labels)),
         recalls=tuple(recalls(counts)),
         confusion=tuple(counts),
+        latencies=latencies,
     )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tune_mnist.cli.terminal import say
-from tune_mnist.wording import percent
+from tune_mnist.metrics import LATENCY_WORDS
+from tune_mnist.wording import milliseconds, percent
 
 if TYPE_CHECKING:
     from tune_mnist.actions.exporting.using import Evaluation, Prediction
@@ -66,10 +67,18 @@ def print_evaluation(found: Evaluation) -> None:
         f"{percent(found.accuracy)} of {found.images:,} test images of {found.data.name}"
         f" (95 %: {percent(low)} to {percent(high)}); balanced {percent(found.balanced_accuracy)}"
     )
+    say(f"to predict an image here takes {_latencies_in_words(found)}")
     for name, recall in recalls_in_words(found)[:_LISTED]:
         say(f"  {name}: {recall}")
     if len(found.recalls) > _LISTED:
         say(f"  and {len(found.recalls) - _LISTED:,} more classes")
+
+
+def _latencies_in_words(found: Evaluation) -> str:
+    times = (
+        f"{milliseconds(found.latencies[name])} {said}" for name, said in LATENCY_WORDS.items()
+    )
+    return ", ".join(times)
 
 
 def recalls_in_words(found: Evaluation) -> list[tuple[str, str]]:
@@ -94,6 +103,7 @@ def write_evaluation_page(found: Evaluation, folder: Path, out: Path) -> None:
             ("95 % of it", f"{percent(low)} to {percent(high)}"),
             ("balanced accuracy", percent(found.balanced_accuracy)),
             ("test images", f"{found.images:,}"),
+            ("to predict an image", _latencies_in_words(found)),
         ),
         recalls=tuple(recalls_in_words(found)),
         picture=confusion_png(found.confusion, data.classes),

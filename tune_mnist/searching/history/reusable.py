@@ -6,7 +6,7 @@
 | device kind (CPU or GPU), and every metric of the goal measured | always |
 | rungs of `train_fraction` | always: a ladder's time is the sum over its rungs |
 | processor or GPU model; on a CPU also the cores | where numbers depend on them: not an SVM's |
-| host, device, cores, GPU share, an SVM's engine | where a time is objective or constraint |
+| host, device, cores, GPU share, an SVM's engine | where a time or latency decides |
 
 A ResNet's accuracy depends on the order of its sums, which the number of threads and the
 instructions of the processor decide. An SVM's problem has one solution, which every place finds.

@@ -19,7 +19,7 @@ from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
 from tune_mnist.searching.on_ray.ending import Ending
 from tune_mnist.searching.on_ray.failure import Failure, failure_of
 from tune_mnist.searching.on_ray.recorder import Attempt, Recorder, contained, trial_name
-from tune_mnist.searching.on_ray.saving.fetching import bring_models
+from tune_mnist.searching.on_ray.saving.fetching import bring_models, not_timed
 from tune_mnist.searching.on_ray.session.nodes import node_of
 from tune_mnist.searching.on_ray.session.ray_session import logs_folder
 from tune_mnist.searching.on_ray.session.room import Waiting
@@ -172,6 +172,8 @@ class TrialEvents(Callback):
         candidates = self._recorder.candidates
         for problem in bring_models(attempt.measurements, candidates, attempt.node):
             self._observer.model_not_kept(trial_name(trial), problem)
+        for problem in not_timed(attempt.measurements):
+            self._observer.not_timed(trial_name(trial), problem)
         try:
             row = self._recorder.finished(attempt)
         except InputError as error:

@@ -15,6 +15,7 @@ from ray.tune.experiment import Trial
 
 from tune_mnist.code_hash import code_hash, libraries_of
 from tune_mnist.datasets import Dataset
+from tune_mnist.metrics import LATENCIES
 from tune_mnist.provenance import git_commit, host, versions
 from tune_mnist.searching.history.keeping import KeptModels
 from tune_mnist.searching.history.memory import Past
@@ -206,7 +207,7 @@ _OF_ITS_NODE = ("versions", "code_hash")  # where they are not the driver's
 _MEASURED = (
     *("train_accuracy", "val_accuracy", "val_balanced_accuracy", "train_loss", "val_loss"),
     *OF_TEST_IMAGES,
-    *("wall_time_s", "setup_s", "fit_s", "eval_s"),
+    *("wall_time_s", "setup_s", "fit_s", "eval_s", *LATENCIES),
     *("fidelity", "parameters", "multiply_adds", "converged", "engine", "device"),
 )
 

@@ -25,7 +25,7 @@ class ProposalSearcher(Searcher):
 
     Args:
         trainings: what there is to train.
-        space: whose objective is followed and whose time limit per trial applies.
+        space: whose time limit per trial applies.
         seconds_left: of the search's time budget; None without one.
 
     Attributes:
@@ -35,7 +35,9 @@ class ProposalSearcher(Searcher):
     def __init__(
         self, trainings: Trainings, space: Space, seconds_left: Callable[[], float | None]
     ) -> None:
-        super().__init__(metric=space.objective.metric, mode=space.objective.mode)
+        # Tune refuses a result that lacks its searcher's metric. Every measurement has this one; an
+        # objective may be a latency, which only the last has.
+        super().__init__(metric="val_accuracy", mode="max")
         self._trainings = trainings
         self._timeout_s = space.search.trial_timeout_s
         self._seconds_left = seconds_left

@@ -27,9 +27,10 @@ from tune_mnist.searching.on_ray.shared_gram import NodeFolder
 from tune_mnist.searching.planning.plan import views
 from tune_mnist.spaces import Config, Device, Space, searched_in
 from tune_mnist.training.ladder import train_ladder
+from tune_mnist.training.latency import timing
 from tune_mnist.training.measurement import Measurement, Report, Save
 from tune_mnist.training.model import find_model
-from tune_mnist.training.options import TrainOptions
+from tune_mnist.training.options import Keep, TrainOptions
 from tune_mnist.wording import error_text
 
 
@@ -108,7 +109,7 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         threads=threads,
         lengths=shared.lengths,
         gram_dir=_shared_gram(shared, model, threads),
-        keep=keep_of(trial, shared.space, shared.candidates, shared.keep_models),
+        keep=_on_each_model(trial, shared, model),
     )
 
     def train(config: Config, report: Report, options: TrainOptions) -> Measurement:
@@ -136,6 +137,13 @@ def _asked(given: Config, shared: Shared) -> tuple[str, Device, Config]:
     model, config = space.model_of(given), space.hyperparameters(given)
     device: Any = config.pop("device", usual_device(model, shared.device))
     return model, device, config
+
+
+def _on_each_model(trial: dict[str, Any], shared: Shared, model: str) -> Keep | None:
+    """Return what times each finished model, and saves it if it may be among the best."""
+    save = keep_of(trial, shared.space, shared.candidates, shared.keep_models)
+    predictor = find_model(model).predictor
+    return save if predictor is None else timing(predictor, save)
 
 
 def _where(shared: Shared, model: str, device: Device) -> dict[str, str]:

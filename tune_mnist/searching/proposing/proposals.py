@@ -19,6 +19,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from tune_mnist.metrics import LATENCIES
 from tune_mnist.searching.proposing.prefixes import MAX_LISTED, longest_first, shared_lengths
 from tune_mnist.searching.proposing.samplers import SAMPLERS
 from tune_mnist.spaces import (
@@ -210,13 +211,15 @@ class Proposals:
         asked = self._asked.pop(number, None)
         if asked is None or self._study is None:
             return
-        lacking = any(row.get(name) is None for name in self._space.metrics)
+        stopped = row["status"] == "stopped"
+        expected = [name for name in self._space.metrics if not (stopped and name in LATENCIES)]
+        lacking = any(row.get(name) is None for name in expected)
         if row["status"] == "failed" or lacking:
             self._study.tell(asked, state=TrialState.FAIL)
             return
         for limit in self._space.constraints:
-            asked.set_constraint(str(limit), limit.excess(float(row[limit.metric])))
-        if row["status"] == "stopped":
+            asked.set_constraint(str(limit), limit.excess(row.get(limit.metric)))
+        if stopped:
             self._study.tell(asked, state=TrialState.PRUNED)
         else:
             self._study.tell(asked, [float(row[one.metric]) for one in self._space.objectives])

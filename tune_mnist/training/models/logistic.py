@@ -14,7 +14,7 @@ from tune_mnist.training.usual_hyperparameters import SEEN_AND_WEIGHTED
 
 if TYPE_CHECKING:
     from tune_mnist.datasets import Dataset
-    from tune_mnist.training.fitted import Fitted
+    from tune_mnist.training.fitted import Fitted, Predictor
     from tune_mnist.training.measurement import Measurement, Report
     from tune_mnist.training.options import TrainOptions
     from tune_mnist.training.saved.exported import SavedModel
@@ -75,6 +75,13 @@ def _fit(config: Mapping[str, Any], data: Dataset, options: TrainOptions) -> Mea
     return measurement
 
 
+def predictor(fitted: Fitted) -> Predictor:
+    """Return what predicts with a trained one; see `training/saved/pipeline.py`."""
+    from tune_mnist.training.saved import pipeline
+
+    return pipeline.logistic_predictor(fitted)
+
+
 def save(fitted: Fitted, folder: Path) -> None:
     """Write a trained one; see `training/saved/pixel_models.py`."""
     from tune_mnist.training.saved.pixel_models import save_logistic
@@ -96,6 +103,7 @@ MODEL = Model(
     train=train,
     libraries=("numpy", "scikit-learn", "scipy", "torch"),
     seeded=False,
+    predictor=predictor,
     save=save,
     load=load,
 )

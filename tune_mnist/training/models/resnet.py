@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tune_mnist.datasets import Dataset
-    from tune_mnist.training.fitted import Fitted
+    from tune_mnist.training.fitted import Fitted, Predictor
     from tune_mnist.training.measurement import Measurement, Report
     from tune_mnist.training.options import TrainOptions
     from tune_mnist.training.saved.exported import SavedModel
@@ -129,6 +129,13 @@ def side(images: npt.NDArray[np.uint8]) -> int:
     return input_size(images)
 
 
+def predictor(fitted: Fitted) -> Predictor:
+    """Return what predicts with a trained one; see `training/saved/network.py`."""
+    from tune_mnist.training.saved import network
+
+    return network.predictor(fitted)
+
+
 def save(fitted: Fitted, folder: Path) -> None:
     """Write a trained one; see `training/saved/network.py`."""
     from tune_mnist.training.saved import network
@@ -153,6 +160,7 @@ MODEL = Model(
     resumable=True,
     contains_shorter=True,
     side=side,
+    predictor=predictor,
     save=save,
     load=load,
 )

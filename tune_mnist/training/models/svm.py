@@ -12,7 +12,7 @@ from tune_mnist.training.usual_hyperparameters import SEEN_AND_WEIGHTED
 
 if TYPE_CHECKING:
     from tune_mnist.datasets import Dataset
-    from tune_mnist.training.fitted import Fitted
+    from tune_mnist.training.fitted import Fitted, Predictor
     from tune_mnist.training.measurement import Measurement, Report
     from tune_mnist.training.options import TrainOptions
     from tune_mnist.training.saved.exported import SavedModel
@@ -73,6 +73,13 @@ def engine_of(config: Config, chosen: str) -> str:
     return svm.engine_of(config, chosen)
 
 
+def predictor(fitted: Fitted) -> Predictor:
+    """Return what predicts with a trained one; see `training/saved/pipeline.py`."""
+    from tune_mnist.training.saved import pipeline
+
+    return pipeline.svm_predictor(fitted)
+
+
 def save(fitted: Fitted, folder: Path) -> None:
     """Write a trained one; see `training/saved/pixel_models.py`."""
     from tune_mnist.training.saved.pixel_models import save_svm
@@ -109,6 +116,7 @@ MODEL = Model(
     has_loss=False,
     choose_engine=choose_engine,
     engine_of=engine_of,
+    predictor=predictor,
     save=save,
     load=load,
 )

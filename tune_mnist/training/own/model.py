@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from time import perf_counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from tune_mnist.errors import input_error
 from tune_mnist.models.registry import Definition
 from tune_mnist.training.model import Model, Trainer
-from tune_mnist.training.own.parameters import OF_IMAGES, check_columns, domains, read_parameters
+from tune_mnist.training.own.function import OF_US, Function
+from tune_mnist.training.own.parameters import check_columns, domains, read_parameters
 
 if TYPE_CHECKING:
     from tune_mnist.datasets import Dataset
     from tune_mnist.training.measurement import Measurement, Report, Save
     from tune_mnist.training.options import TrainOptions
-    from tune_mnist.training.own.reporter import Abilities, TrainingData
 
-_OF_US = (*OF_IMAGES, "device")
 _SIGNATURE = "write def train(config: Config, data: TrainingData, report: Reporter)"
 
 
@@ -40,7 +38,7 @@ class OwnModel(Model):
     @property
     def roots(self) -> tuple[Definition, ...]:
         """Where the code that can change its results begins: yours, and what calls it."""
-        return (*self.definitions, (__name__, "Function"), (__name__, "Checked"))
+        return (*self.definitions, _of(Function), _of(Checked))
 
 
 def model_of(found: Any, name: str, definition: Definition, file: str) -> OwnModel:
@@ -69,16 +67,25 @@ def model_of(found: Any, name: str, definition: Definition, file: str) -> OwnMod
 def _of_function(
     train: Callable[..., Any], name: str, definition: Definition, file: str
 ) -> OwnModel:
+    from tune_mnist.training.own.building import first_reported
     from tune_mnist.training.own.reporter import Abilities
+    from tune_mnist.training.own.saving import Saving, predictor
 
     config = _config_type(train, name)
     abilities = getattr(train, "__tune_mnist__", Abilities())
     where = f"{config.__module__}.{config.__qualname__}"
+    function = Function(train, config, abilities, name)
+    known = read_parameters(config, where, on_gpu=abilities.on_gpu)
+    own = {one: parameter for one, parameter in known.items() if one not in OF_US}
+    saving = Saving(name, own, partial(first_reported, function))
     return OwnModel(
         name=name,
         noun=name,
-        hyperparameters=read_parameters(config, where, on_gpu=abilities.on_gpu),
-        train=Function(train, config, abilities, name),
+        hyperparameters=known,
+        train=function,
+        predictor=predictor,
+        save=saving.save,
+        load=saving.load,
         libraries=(),  # the code hash finds them in the code
         on_gpu=abilities.on_gpu,
         has_loss=abilities.has_loss,
@@ -111,40 +118,6 @@ def _config_type(train: Callable[..., Any], name: str) -> type:
 
 
 @dataclass(frozen=True)
-class Function:
-    """A training function, called as every model is called (`training.model.Trainer`).
-
-    Args:
-        train: the function.
-        config: the dataclass of its parameters.
-        abilities: what it can do.
-        name: of the model.
-    """
-
-    train: Callable[..., Any]
-    config: type
-    abilities: Abilities
-    name: str
-
-    def __call__(
-        self, config: Mapping[str, Any], data: Dataset, report: Report, options: TrainOptions
-    ) -> Measurement:
-        """Train one configuration; `random`, NumPy, torch and the threads are set, then reset."""
-        from tune_mnist.training.own.reporter import Reporter, Task
-        from tune_mnist.training.own.states import Restored, drawing, load_state
-
-        began = perf_counter()
-        images, fraction, own = _seen(config, data)
-        restored = load_state(options.restore, self.name) if options.restore else Restored()
-        task = Task(self.name, images, fraction, own.get("epochs"), self.abilities, report)
-        with _limited(options), drawing(options.seed):
-            settings = self.config(**own)
-            reporter = Reporter(task, options, restored, perf_counter() - began)
-            self.train(settings, _visible(images), reporter)
-            return reporter.finished()
-
-
-@dataclass(frozen=True)
 class Checked:
     """The training of a `Model` of your own; what it measures is checked before anyone uses it.
 
@@ -172,44 +145,5 @@ class Checked:
         return self.train(config, data, checked, options)
 
 
-def _seen(config: Mapping[str, Any], data: Dataset) -> tuple[Dataset, float, dict[str, Any]]:
-    """Return the images as the function sees them, their fraction, and its own parameters."""
-    from tune_mnist.datasets import first_of_each_class
-    from tune_mnist.training.images import View, seen
-
-    own = {name: value for name, value in config.items() if name not in _OF_US}
-    view = View(config.get("image_size"), config.get("colour", "keep"))
-    fraction = config.get("train_fraction", 1.0)
-    part = dataclasses.replace(data, train=first_of_each_class(data.train, fraction))
-    return seen(part, view), fraction, own
-
-
-def _visible(data: Dataset) -> TrainingData:
-    """Return the images that the function may see; a write to them raises ValueError."""
-    from tune_mnist.datasets import Images
-    from tune_mnist.training.own.reporter import TrainingData
-
-    def read_only(part: Images) -> Images:
-        images, labels = part.images.view(), part.labels.view()
-        images.flags.writeable = labels.flags.writeable = False
-        return Images(images, labels)
-
-    return TrainingData(read_only(data.train), read_only(data.val), data.classes)
-
-
-@contextmanager
-def _limited(options: TrainOptions) -> Iterator[None]:
-    """Limit the threads of torch and of the BLAS inside the block; then free the GPU's memory."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    before = torch.get_num_threads()
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
-    try:
-        with threadpool_limits(options.threads):
-            yield
-    finally:
-        torch.set_num_threads(before)
-        if options.device == "cuda":
-            torch.cuda.empty_cache()
+def _of(kind: type) -> Definition:
+    return kind.__module__, kind.__qualname__

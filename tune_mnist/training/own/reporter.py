@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from tune_mnist.datasets import Dataset, Images
 from tune_mnist.training.measurement import (
@@ -23,19 +22,15 @@ from tune_mnist.training.measurement import (
     confusion,
 )
 from tune_mnist.training.options import TrainOptions
+from tune_mnist.training.own.reported import Estimator, Labels, Predict, classes_of, predict_of
 from tune_mnist.training.own.states import Restored, save_state, set_draws
 
-Labels = npt.NDArray[np.int64]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+Keep = Callable[[Measurement, "Predict | Estimator", Labels], None]
+"""Takes a finished measurement, what it was measured with, and the validation images' classes."""
+
 _AT_ONCE = 512  # images to predict at a time: bounds the memory
-
-
-class Predict(Protocol):
-    """Returns the class of each image: (n,) whole numbers, as an array, a tensor or a list."""
-
-    def __call__(self, images: npt.NDArray[np.uint8], /) -> Any:
-        """Args: images: (n, h, w) grey or (n, h, w, 3) RGB, uint8, n <= 512; not to be changed."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +95,16 @@ class _Progress:
         times: seconds so far, by part.
         since: when the function's own time began, on the performance counter.
         last: the last measurement.
-        predict: what it was measured with.
+        given: what it was measured with, as it was reported.
+        of_val: the class that it predicted for each validation image.
     """
 
     step: int
     times: dict[Part, float]
     since: float = field(default_factory=time.perf_counter)
     last: Measurement | None = None
-    predict: Predict | None = None
+    given: Predict | Estimator | None = None
+    of_val: Labels = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -121,6 +118,7 @@ class Task:
         epochs: how many reports a whole training makes; None: one, at its end.
         abilities: of the function.
         send: receives each measurement.
+        keep: receives the last one before `send` does; None: nobody wants it.
     """
 
     name: str
@@ -129,6 +127,7 @@ class Task:
     epochs: int | None
     abilities: Abilities
     send: Report
+    keep: Keep | None = None
 
 
 class Reporter:
@@ -177,7 +176,7 @@ class Reporter:
 
     def __call__(
         self,
-        predict: Predict,
+        predict: Predict | Estimator,
         *,
         state: Any = None,
         train_loss: float | None = None,
@@ -188,7 +187,9 @@ class Reporter:
         """Measure the model as it is now, and report it.
 
         Args:
-            predict: returns the class of each of some images; see `Predict`.
+            predict: the model: a torch network, which takes uint8 images and returns a score for
+                each class, or a fitted estimator of scikit-learn, which takes their pixels as rows.
+                These can be saved. Or a function that returns the class of each image.
             state: all that is needed to continue from here: tensors, numbers and texts, in dicts
                 and lists. It is written only if it is due, before this call returns.
             train_loss, val_loss: means over the images, in nat.
@@ -205,13 +206,16 @@ class Reporter:
         others = {"train_accuracy": train_accuracy, "parameters": parameters}
         known = _known({**losses, **others}, now.step)
         self._check(state, known)
-        measured: Measurement = {**self._measured(predict), **known}
+        now.given = predict
+        measured: Measurement = {**self._measured(), **known}
         is_last = now.step == (task.epochs or 1)
         if is_last:
-            self._test(measured, predict)
+            self._test(measured)
         now.times["eval_s"] += time.perf_counter() - began
         add_times(measured, now.times)
-        now.last, now.predict = measured, predict
+        now.last = measured
+        if is_last:
+            self._keep(measured)
         saved = partial(save_state, state, now.step, dict(now.times), task.name)
         task.send(measured, None if state is None or is_last else saved)
         now.since = time.perf_counter()
@@ -224,16 +228,17 @@ class Reporter:
         Raises: ValueError: it has reported nothing.
         """
         now = self._progress
-        if now.last is None or now.predict is None:
+        if now.last is None:
             problem = f"{self._task.name} returned and reported nothing"
-            raise ValueError(f"{problem}; call report(predict) after each epoch")
+            raise ValueError(f"{problem}; call report(network) after each epoch")
         if "test_accuracy" not in now.last:
             began = time.perf_counter()
             whole = now.last.copy()
-            self._test(whole, now.predict)
+            self._test(whole)
             now.times["eval_s"] += time.perf_counter() - began
             add_times(whole, now.times)
             now.last = whole
+            self._keep(whole)
             self._task.send(whole, None)
         return now.last
 
@@ -251,48 +256,56 @@ class Reporter:
             problem = f"{task.name} is marked has_loss=True, and reports no train_loss or val_loss"
             raise ValueError(f"{problem}; pass both to report")
 
-    def _measured(self, predict: Predict) -> Measurement:
-        task, step = self._task, self._progress.step
+    def _keep(self, measured: Measurement) -> None:
+        now = self._progress
+        if self._task.keep is not None and now.given is not None:
+            self._task.keep(measured, now.given, now.of_val)
+
+    def _measured(self) -> Measurement:
+        task, now = self._task, self._progress
         val, classes = task.data.val, len(task.data.classes)
-        counts = confusion(val.labels, self._predicted(predict, val), classes)
+        now.of_val = self._predicted(val)
+        counts = confusion(val.labels, now.of_val, classes)
         return Measurement(
-            step=step,
-            fidelity=task.fidelity if task.epochs is None else float(step),
+            step=now.step,
+            fidelity=task.fidelity if task.epochs is None else float(now.step),
             val_accuracy=sum(counts[:: classes + 1]) / len(val),
             val_balanced_accuracy=balanced_accuracy(counts),
             engine=task.name,
         )
 
-    def _test(self, measured: Measurement, predict: Predict) -> None:
+    def _test(self, measured: Measurement) -> None:
         test = self._task.data.test
-        predicted = self._predicted(predict, test)
+        predicted = self._predicted(test)
         add_test_images(measured, test.labels, predicted, len(self._task.data.classes))
 
-    def _predicted(self, predict: Predict, part: Images) -> Labels:
-        classes = len(self._task.data.classes)
+    def _predicted(self, part: Images) -> Labels:
+        assert self._progress.given is not None
+        predict, classes = predict_of(self._progress.given), len(self._task.data.classes)
         found = [
-            _classes_of(predict(some), len(some), classes)
+            classes_of(predict(some), len(some), classes)
             for start in range(0, len(part), _AT_ONCE)
             for some in [part.images[start : start + _AT_ONCE]]
         ]
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
-def _classes_of(predicted: Any, images: int, classes: int) -> Labels:
-    """Return what `predict` returned as class numbers. Raises: ValueError: it is something else."""
-    if hasattr(predicted, "detach"):
-        predicted = predicted.detach().cpu()
-    found = np.asarray(predicted)
-    if found.shape != (images,):
-        wanted = f"({images},), the class of each image"
-        hint = ", for example scores.argmax(1)" if found.shape == (images, classes) else ""
-        raise ValueError(f"predict returned the shape {found.shape}, not {wanted}{hint}")
-    if not np.issubdtype(found.dtype, np.integer):
-        raise ValueError(f"predict returned {found.dtype}, not class numbers")
-    if images and not (found.min() >= 0 and found.max() < classes):
-        problem = f"predict returned classes from {found.min()} to {found.max()}"
-        raise ValueError(f"{problem}; there are {classes}, numbered from 0")
-    return found.astype(np.int64)
+class FirstReport(Reporter):
+    """Ends a training at its first report, which it does not measure.
+
+    Attributes:
+        given: the network, estimator or function that was reported; None before.
+    """
+
+    class Came(Exception):  # noqa: N818 - it is what was waited for, and no error
+        """Ends the training."""
+
+    given: Predict | Estimator | None = None
+
+    def __call__(self, predict: Predict | Estimator, **_: Any) -> None:
+        """Keep what is reported, and end the training."""
+        self.given = predict
+        raise self.Came
 
 
 def _known(given: Mapping[str, Any], epoch: int) -> Measurement:

@@ -84,6 +84,11 @@ def facts_of(
     )
 
 
+def write_facts(folder: Path, facts: Facts) -> None:
+    """Write what is known of a model besides its arrays into a folder."""
+    (folder / FACTS).write_text(facts.model_dump_json(), "utf-8")
+
+
 def write_model(folder: Path, facts: Facts, arrays: Mapping[str, Array]) -> None:
     """Write a model into an empty folder.
 
@@ -95,7 +100,7 @@ def write_model(folder: Path, facts: Facts, arrays: Mapping[str, Array]) -> None
     from safetensors.numpy import save_file
 
     whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    (folder / FACTS).write_text(facts.model_dump_json(), "utf-8")
+    write_facts(folder, facts)
     save_file(whole, folder / ARRAYS)
     shutil.copymode(folder / FACTS, folder / ARRAYS)  # safetensors lets nobody else read it
 

@@ -15,10 +15,12 @@ import torchvision
 from torch import Tensor, nn
 
 from tune_mnist.errors import input_error
-from tune_mnist.training.fitted import Fitted
+from tune_mnist.training.fitted import Fitted, Predict, Predictor
+from tune_mnist.training.images import as_seen
 from tune_mnist.training.resnet.config import Architecture
 from tune_mnist.training.saved.exported import Form
 from tune_mnist.training.saved.files import Facts, facts_of, read_arrays, read_facts, write_model
+from tune_mnist.training.saved.traced import traced_forms
 
 MEAN = STD = 0.5
 """Of pixels in [0, 1], as in the technical report."""
@@ -40,6 +42,48 @@ def save(fitted: Fitted, folder: Path) -> None:
     arrays = {name: one.detach().cpu().numpy() for name, one in network.state_dict().items()}
     facts = facts_of(fitted, "resnet", {"architecture": architecture}, precision)
     write_model(folder, facts, arrays)
+
+
+def predictor(fitted: Fitted) -> Predictor:
+    """Return what predicts as the network does that `save` writes, where it was trained.
+
+    Args:
+        fitted: as for `save`.
+    """
+    network, architecture, _ = fitted.parts
+    device, classes = next(network.parameters()).device, len(fitted.data.classes)
+
+    def build() -> Predict:
+        tensors = {name: one.contiguous() for name, one in network.state_dict().items()}
+        with torch.device("meta"):  # no memory for weights that are assigned next
+            plain = torchvision.models.get_model(architecture, num_classes=classes)
+        plain.load_state_dict(tensors, assign=True)
+        plain.eval()
+
+        @torch.inference_mode()
+        def predict(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+            pixels = planes_of(as_seen(images, fitted.view), MEAN, STD, device)
+            labels: npt.NDArray[np.int64] = plain(pixels).argmax(1).cpu().numpy()
+            return labels
+
+        return predict
+
+    seen = fitted.data.train.images.shape[1:], fitted.view
+    return Predictor(build, (architecture, classes, seen, str(device), torch.get_num_threads()))
+
+
+def planes_of(
+    images: npt.NDArray[np.uint8], mean: float, std: float, device: torch.device
+) -> Tensor:
+    """Return a network's input on a device, (n, 3, h, w) float32.
+
+    Args:
+        images: (n, h, w) grey or (n, h, w, 3) RGB, uint8, of the network's size.
+        mean, std: of pixels in [0, 1].
+        device: where the network is.
+    """
+    pixels = torch.from_numpy(images.reshape(*images.shape[:3], -1).copy()).to(device)
+    return ((pixels.permute(0, 3, 1, 2) / 255 - mean) / std).expand(-1, 3, -1, -1)
 
 
 def load(folder: Path) -> SavedNetwork:
@@ -70,6 +114,14 @@ def plain_network(architecture: str, classes: int, tensors: Mapping[str, Tensor]
     network: nn.Module = torchvision.models.get_model(architecture, num_classes=classes)
     network.load_state_dict(dict(tensors))
     return network.eval()
+
+
+def same_but_for_rounding(
+    facts: Facts, label: int, scores: npt.NDArray[np.float64], expected: int
+) -> bool:
+    """Return whether a network's prediction is its training's; `SavedModel.agrees` has the rest."""
+    rounding = _TIES.get(facts.precision, _ROUGH_TIES) * np.abs(scores).max()
+    return bool(label == expected or scores[label] - scores[expected] <= rounding)
 
 
 class _WithPixels(nn.Module):
@@ -108,15 +160,11 @@ class SavedNetwork:
     @property
     def forms(self) -> Mapping[str, Form]:
         """As `SavedModel`."""
-        libraries = ("numpy", "pillow", "torch")
-        plain = (*libraries, "torchvision", "safetensors")
-        onnx = ("numpy", "pillow", "onnxruntime")
-        safetensors, pt2 = "model.safetensors", "model.pt2"
-        write = self._write_safetensors
+        plain = ("numpy", "pillow", "torch", "torchvision", "safetensors")
+        file, script = "model.safetensors", "predict_network.py.txt"
         return {
-            "safetensors": Form(safetensors, "predict_network.py.txt", plain, write),
-            "onnx": Form("model.onnx", "predict_onnx.py.txt", onnx, self._write_onnx),
-            "pt2": Form(pt2, "predict_pt2.py.txt", libraries, self._write_pt2),
+            "safetensors": Form(file, script, plain, self._write_safetensors),
+            **traced_forms(lambda: _WithPixels(self.network).eval(), self.facts),
         }
 
     def config(self) -> dict[str, object]:
@@ -133,30 +181,9 @@ class SavedNetwork:
 
     def agrees(self, label: int, scores: npt.NDArray[np.float64], expected: int) -> bool:
         """As `SavedModel`."""
-        rounding = _TIES.get(self.facts.precision, _ROUGH_TIES) * np.abs(scores).max()
-        return bool(label == expected or scores[label] - scores[expected] <= rounding)
+        return same_but_for_rounding(self.facts, label, scores, expected)
 
     def _write_safetensors(self, folder: Path) -> None:
         from safetensors.torch import save
 
         (folder / "model.safetensors").write_bytes(save(dict(self.tensors)))
-
-    def _write_pt2(self, folder: Path) -> None:
-        torch.export.save(self._exported(), folder / "model.pt2")
-
-    def _write_onnx(self, folder: Path) -> None:
-        names = ["classes", "scores"]
-        program = torch.onnx.export(
-            self._exported(), dynamo=True, input_names=["pixels"], output_names=names, verbose=False
-        )
-        assert program is not None
-        program.save(folder / "model.onnx", external_data=False)
-
-    def _exported(self) -> torch.export.ExportedProgram:
-        """Return the network as a graph for any number of images."""
-        facts = self.facts
-        pixels = torch.zeros(2, facts.channels, facts.height, facts.width)
-        any_number = {"pixels": {0: torch.export.Dim("images", min=1)}}
-        whole = _WithPixels(self.network).eval()
-        with torch.no_grad():
-            return torch.export.export(whole, (pixels,), dynamic_shapes=any_number)

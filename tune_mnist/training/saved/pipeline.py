@@ -16,6 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from tune_mnist.errors import input_error
+from tune_mnist.training.fitted import Fitted, Predict, Predictor
+from tune_mnist.training.images import as_seen
 from tune_mnist.training.pixels import Scale, in_unit_range
 from tune_mnist.training.saved.exported import Form
 from tune_mnist.training.saved.files import (
@@ -43,12 +45,45 @@ def load_svm(folder: Path) -> SavedPipeline:
         "biases": ("pairs",),
     }
     arrays = read_arrays(folder, {**shapes, **_scale_shapes(facts)})
-    scale = _scale(arrays)
-    vectors = (in_unit_range(arrays["vectors"]) - scale.mean) / scale.deviation
     svm = _svm(folder, facts.settings, arrays)
     if not _are_classes(svm.labels, len(facts.classes)):
         raise input_error(folder, "its classes are not those of an SVM", _FIX)
-    return SavedPipeline(facts, _pipeline(scale, to_svc(svm, vectors.astype(np.float64))))
+    return SavedPipeline(facts, _svm_pipeline(_scale(arrays), svm, arrays["vectors"]))
+
+
+def svm_predictor(fitted: Fitted) -> Predictor:
+    """Return what predicts as the SVM does that `save_svm` writes; `fitted` as it receives it."""
+    svm, scale = fitted.parts
+
+    def build() -> Predict:
+        vectors = as_seen(fitted.data.train.images[svm.support], fitted.view)
+        return _predict(_svm_pipeline(scale, svm, vectors), fitted)
+
+    return Predictor(build)
+
+
+def logistic_predictor(fitted: Fitted) -> Predictor:
+    """Return what predicts as the model does that `save_logistic` writes; `fitted` as there."""
+    model, scale = fitted.parts
+    return Predictor(lambda: _predict(_pipeline(scale, model), fitted))
+
+
+def _predict(pipeline: Pipeline, fitted: Fitted) -> Predict:
+    def predict(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        return np.asarray(pipeline.predict(rows_of(as_seen(images, fitted.view))), np.int64)
+
+    return predict
+
+
+def rows_of(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Return what a pipeline takes: (n, features) pixels of (n, h, w) or (n, h, w, 3) images."""
+    return images.reshape(len(images), -1).astype(np.float64)
+
+
+def _svm_pipeline(scale: Scale, svm: PlainSvm, vectors: Array) -> Pipeline:
+    """Return an SVM on pixels; `vectors` are the pixels of its support vectors, as it sees them."""
+    standard = (in_unit_range(vectors) - scale.mean) / scale.deviation
+    return _pipeline(scale, to_svc(svm, standard.astype(np.float64)))
 
 
 def _svm(where: Path, settings: Mapping[str, Any], arrays: Mapping[str, Array]) -> PlainSvm:

@@ -130,15 +130,14 @@ def _as_seen(images: Pixels, config: Config) -> Pixels:
 def _network(folder: Path, config: Config) -> Callable[[Pixels], tuple[Int64, Float64 | None]]:
     import torch
 
-    from tune_mnist.training.saved.network import plain_network, read_tensors
+    from tune_mnist.training.saved.network import plain_network, planes_of, read_tensors
 
     assert config.architecture is not None
     of_it = config.architecture, len(config.classes)
     network = plain_network(*of_it, read_tensors(folder, *of_it))
 
     def predict(images: Pixels) -> tuple[Int64, Float64 | None]:
-        planes = torch.from_numpy(images.reshape(*images.shape[:3], -1).copy()).permute(0, 3, 1, 2)
-        pixels = ((planes / 255 - config.mean) / config.std).expand(-1, 3, -1, -1)
+        pixels = planes_of(images, config.mean, config.std, torch.device("cpu"))
         with torch.inference_mode():
             chances = network(pixels).double().softmax(1)
         return chances.argmax(1).numpy(), chances.numpy()
@@ -147,7 +146,7 @@ def _network(folder: Path, config: Config) -> Callable[[Pixels], tuple[Int64, Fl
 
 
 def _pipeline(folder: Path, config: Config) -> Callable[[Pixels], tuple[Int64, Float64 | None]]:
-    from tune_mnist.training.saved.pipeline import made_again
+    from tune_mnist.training.saved.pipeline import made_again, rows_of
 
     file = check_file(folder / "model.skops", MOST_ARRAYS)
     _check_types(file)
@@ -162,7 +161,7 @@ def _pipeline(folder: Path, config: Config) -> Callable[[Pixels], tuple[Int64, F
         raise input_error(file, "does not fit config.json: other pixels or classes", _FIX)
 
     def predict(images: Pixels) -> tuple[Int64, Float64 | None]:
-        rows = images.reshape(len(images), -1).astype(np.float64)
+        rows = rows_of(images)
         labels = np.asarray(pipeline.predict(rows), np.int64)
         if not hasattr(pipeline, "predict_proba"):
             return labels, None

@@ -79,7 +79,8 @@ def to_svc(svm: PlainSvm, vectors: Float64, **params: Any) -> SVC:
     svc.classes_, svc.class_weight_ = svm.labels, np.ones(len(svm.labels))
     svc.support_, svc.support_vectors_ = svm.support.astype(np.int32), vectors
     svc._n_support = svm.counts.astype(np.int32)
-    svc.dual_coef_, svc._dual_coef_ = sign * svm.coefficients, svm.coefficients
+    coefficients = np.ascontiguousarray(svm.coefficients)  # as LIBSVM reads them
+    svc.dual_coef_, svc._dual_coef_ = sign * coefficients, coefficients
     svc.intercept_, svc._intercept_ = sign * svm.biases, svm.biases
     svc._probA = svc._probB = np.empty(0)
     svc._effective_probability = svc._sparse = False

@@ -41,6 +41,11 @@ def bring_models(measurements: Iterable[Row], candidates: Path, node: Node | Non
     return problems
 
 
+def not_timed(measurements: Iterable[Row]) -> list[str]:
+    """Return why a trial's latencies are missing, a line each."""
+    return [str(one["not_timed"]) for one in _with_prefixes(measurements) if "not_timed" in one]
+
+
 def _with_prefixes(measurements: Iterable[Row]) -> Iterator[Row]:
     for one in measurements:
         yield one

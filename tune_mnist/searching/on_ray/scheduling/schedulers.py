@@ -1,7 +1,8 @@
 """The schedulers by name. Heavy imports happen inside the entries.
 
     none        every trial runs to its end
-    asha        at each rung only the best continue; takes several objectives (rung_scheduler.py)
+    asha        at each rung only the best continue; takes several objectives (rung_scheduler.py),
+                and compares those that are measured there: not a latency
     hyperband   like asha, but some trials, drawn by seed, skip the first rungs
     median      stops a trial whose best is below the median of the others' averages until then
     pbt         the worst trials take over the best ones and change a hyperparameter (population.py)
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.spaces import Device, SchedulerName, Space, rungs
+from tune_mnist.spaces.pairs import compared_on_the_way
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
@@ -34,14 +36,18 @@ def _none(_space: Space, _device: Device) -> TrialScheduler:
 def _asha(space: Space, _device: Device) -> TrialScheduler:
     from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
 
-    return RungScheduler(space.objectives, rungs(space), brackets=1, seed=space.search.seed)
+    return RungScheduler(
+        compared_on_the_way(space), rungs(space), brackets=1, seed=space.search.seed
+    )
 
 
 def _hyperband(space: Space, _device: Device) -> TrialScheduler:
     from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
 
     levels = rungs(space)
-    return RungScheduler(space.objectives, levels, brackets=len(levels), seed=space.search.seed)
+    return RungScheduler(
+        compared_on_the_way(space), levels, brackets=len(levels), seed=space.search.seed
+    )
 
 
 def _median(space: Space, _device: Device) -> TrialScheduler:
@@ -88,7 +94,7 @@ def remember(scheduler: TrialScheduler, space: Space, number: int, past: Past) -
 
     from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
 
-    metrics = [objective.metric for objective in space.objectives]
+    metrics = [objective.metric for objective in compared_on_the_way(space)]
     curve = [{"parameters": past.row["parameters"], **report} for report in past.reports]
     kept = [one for one in curve if all(one.get(name) is not None for name in metrics)]
     if isinstance(scheduler, RungScheduler):
