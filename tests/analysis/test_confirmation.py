@@ -180,6 +180,8 @@ def test_a_configuration_that_fails_on_a_fresh_seed_is_out() -> None:
     now = standings([failed, *seen([0.9, 0.91, 0.9])], resolution=MNIST)
     assert now.leader == 1
     assert now.of_each[0].error == "diverged"
+    stopped = {"status": "stopped", "seed": 3, "error": None}
+    assert repeats([stopped, {"status": "failed", "seed": 2, "error": "diverged"}]).error
     assert wanted_seeds(now, 10)[0] == 1
 
 

@@ -6,9 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from optuna.distributions import FloatDistribution
 
 from tests.analysis.example_store import stored, trial
-from tune_mnist.analysis.importance import FEWEST_CONFIGURATIONS, Importance, Influence, importances
+from tune_mnist.analysis.importance import (
+    FEWEST_CONFIGURATIONS,
+    Importance,
+    Influence,
+    _distribution,
+    importances,
+)
 from tune_mnist.cli import run
 
 
@@ -63,6 +70,15 @@ def test_a_conditional_hyperparameter_is_measured_on_the_trials_that_have_it(
 
 def test_a_hyperparameter_that_never_varies_is_named_and_not_measured(tmp_path: Path) -> None:
     assert planted(tmp_path, 30).constant == ("learning_rate",)
+
+
+@pytest.mark.parametrize(("highest", "by_logarithm"), [(1.9, False), (2.1, True)])
+def test_numbers_that_span_more_than_a_factor_of_20_are_compared_by_logarithm(
+    highest: float, by_logarithm: bool
+) -> None:
+    domain = _distribution([*np.linspace(0.1, 1.0, 9), highest])
+    assert isinstance(domain, FloatDistribution)
+    assert domain.log == by_logarithm
 
 
 def test_too_few_configurations_give_no_shares(tmp_path: Path) -> None:

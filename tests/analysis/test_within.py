@@ -92,6 +92,8 @@ def test_two_test_sets_of_one_old_data_set_are_not_averaged(tmp_path: Path) -> N
     [
         ({"host": "alpha"}, {"host": "beta"}, ["cpu on alpha", "cpu on beta"]),
         ({"cpus": 1.0}, {"cpus": 2.0}, ["cpu, 1 core", "cpu, 2 cores"]),
+        ({"cpus": None}, {"cpus": 2.0}, ["cpu", "cpu, 2 cores"]),  # the first of an older store
+        ({"cpus": 2.0, "host": "a"}, {"cpus": 2.0, "host": "b"}, ["cpu on a", "cpu on b"]),
     ],
 )
 def test_accuracies_and_times_of_two_places_are_not_averaged(
@@ -153,6 +155,7 @@ def test_without_noise_only_the_tolerance_is_allowed(tmp_path: Path) -> None:
     still += [svm(2, 0.9725, 5, seed=s) for s in (0, 1)]
     answer = only(tmp_path, *still)
     assert (answer.config, answer.seed_sd) == ('{"C": 1}', 0.0)
+    assert sentence(answer).endswith("; no noise between seeds")
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,12 @@ def test_a_device_in_the_space_overrules_the_plans(read: Read) -> None:
             "cpu",
             ["gamma"],
         ),
+        (  # given wherever a point is, not searched: nobody is surprised that it is left out
+            "model: svm\ndataset: digits\nsearch: {sampler: grid}\n"
+            "points: [{kernel: [linear, rbf], gamma: 1}]",
+            "cpu",
+            [],
+        ),
     ],
 )
 def test_each_collapsed_parameter_gets_a_line(

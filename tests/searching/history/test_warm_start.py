@@ -138,9 +138,9 @@ def test_a_real_search_starts_from_an_earlier_one_over_another_space(
     ],
 )
 def test_what_cannot_be_started_from_is_refused(
-    source: str, text: str, said: str, search: Callable[..., Searched], tmp_path: Path
+    source: str, text: str, said: str, tmp_path: Path
 ) -> None:
-    search(SVM, "past", trials=1)
+    write(tmp_path / "results", "past", [trial("0", config={"kernel": "linear", "C": 1.0})])
     with pytest.raises(InputError, match=f"`warm_start`: .*{said}"):
         past_rows(tmp_path / "results", source, make_space(tmp_path, text))
 
