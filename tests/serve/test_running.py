@@ -91,7 +91,7 @@ def test_what_cannot_run_says_why(service: Running) -> None:
     service.put("/api/searches/wrong", {**SMALL, "dataset": "empty"})
     found = service.until("wrong", "FAILED", "SUCCEEDED")
     assert found["state"] == "FAILED"
-    assert "no images" in found["errors"][0]["detail"] or "empty" in str(found["errors"])
+    assert "0 class folders" in found["errors"][0]["detail"]
 
 
 def test_the_lines_of_the_guide_do_what_it_says(service: Running, tmp_path: Path) -> None:
