@@ -2,7 +2,10 @@
 
 Run as a process, it starts a head and says so; then it reads a command a line and answers "done".
 
-    python -m tests.cluster.nodes FOLDER CPUS[+GPUS] [CPUS[+GPUS] ...]
+    python -m tests.cluster.nodes FOLDER [--hide OTHER] CPUS[+GPUS] [CPUS[+GPUS] ...]
+
+FOLDER is for Ray's files. The other nodes do not see what is in OTHER, as if it lay on a disk of
+the head; each has an empty folder of its own there, with its temporary files.
 
 The head has no CPU, as on Kubernetes; the others have as many as are given, and declare as many
 GPUs, which nothing stands behind. "kill 1" kills the first of these, "kill 0" the head.
@@ -10,7 +13,9 @@ GPUs, which nothing stands behind. "kill 1" kills the first of these, "kill 0" t
 
 from __future__ import annotations
 
+import argparse
 import ctypes
+import os
 import socket
 import sys
 from contextlib import suppress
@@ -22,9 +27,11 @@ from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
 _NEW_UTS = 0x04000000  # CLONE_NEWUTS: host names
+_NEW_MOUNTS = 0x00020000  # CLONE_NEWNS: what is mounted where
+_PRIVATE = 0x4000 | 0x40000  # MS_REC and MS_PRIVATE: the others see no mount of ours
 
 
-def main(folder: str, processors: list[str]) -> None:
+def main(folder: str, hidden: str | None, processors: list[str]) -> None:
     """Start the nodes, print the head's address, and obey until stdin ends."""
     for unused in ("start_monitor", "start_log_monitor"):
         setattr(Node, unused, lambda *_, **__: None)
@@ -39,6 +46,8 @@ def main(folder: str, processors: list[str]) -> None:
     write_address(address, folder)  # jobs ask for it
     for number, has in enumerate(processors, start=1):
         _become(f"node-{number}")
+        if hidden:
+            _hide(hidden)
         cpus, _, gpus = has.partition("+")
         how: dict[str, Any] = {"num_cpus": int(cpus), "num_gpus": int(gpus or 0)}
         how["node_ip_address"] = f"127.0.0.{number + 1}"
@@ -61,6 +70,17 @@ def _become(host: str) -> None:
             socket.sethostname(host)
 
 
+def _hide(folder: str) -> None:
+    """Give the processes that are started from now on an empty folder in its place, if we may."""
+    kernel = ctypes.CDLL(None, use_errno=True)
+    if (
+        kernel.unshare(_NEW_MOUNTS) == 0
+        and kernel.mount(b"none", b"/", None, _PRIVATE, None) == 0
+        and kernel.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", 0, None) == 0
+    ):
+        os.environ["TMPDIR"] = folder
+
+
 def _kill(node: Any) -> None:
     """Kill all processes of a node at once, its workers too, as a power cut does."""
     infos = [info for infos in node.all_processes.values() for info in infos]
@@ -73,4 +93,9 @@ def _kill(node: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder")
+    parser.add_argument("--hide")
+    parser.add_argument("processors", nargs="+")
+    asked = parser.parse_args()
+    main(asked.folder, asked.hide, asked.processors)

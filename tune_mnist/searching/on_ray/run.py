@@ -14,8 +14,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import ray
-
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError, input_error
 from tune_mnist.provenance import versions
@@ -31,7 +29,7 @@ from tune_mnist.searching.on_ray.failure import errors_end_one_trial
 from tune_mnist.searching.on_ray.node_gram import node_grams
 from tune_mnist.searching.on_ray.own_code import own_code
 from tune_mnist.searching.on_ray.recorder import Recorder
-from tune_mnist.searching.on_ray.saving.states import LAST_WITHIN_S, StatesFromNodes
+from tune_mnist.searching.on_ray.saving.states import LAST_WITHIN_S, StatesFromNodes, this_node
 from tune_mnist.searching.on_ray.scheduling.processes import starting_processes_kept
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS, remember
 from tune_mnist.searching.on_ray.scratch import remove_leftovers, scratch_folder
@@ -264,7 +262,7 @@ class SearchRun:
             code=own_code(*space.models),
             candidates=self._candidates(),
             keep_models=self._plan.keep_models,
-            driver=ray.get_runtime_context().get_node_id() if self._carries else None,
+            driver=this_node() if self._carries else None,
         )
 
     def _save_every_s(self) -> float | None:

@@ -21,7 +21,7 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.models.registry import usual_device
 from tune_mnist.provenance import cpu_name, gpu_name, host, versions
 from tune_mnist.searching.on_ray.own_code import OwnCode, arrive
-from tune_mnist.searching.on_ray.saving.carrying import carry
+from tune_mnist.searching.on_ray.saving.carrying import carry, sender_on
 from tune_mnist.searching.on_ray.saving.states import NodeStates
 from tune_mnist.searching.on_ray.saving.writing import keep_of
 from tune_mnist.searching.on_ray.scratch import scratch_folder
@@ -235,7 +235,7 @@ def _saved_state(trial: dict[str, Any], driver: str | None) -> Iterator[Path | N
     given = Path(trial["restore"]) if trial.get("restore") else None
     if given and driver:
         with scratch_folder() as folder:
-            carry(given, driver, folder / "state", "saved state")
+            carry(given, sender_on(driver), folder / "state", "saved state")
             yield folder / "state"
         return
     if checkpoint is None:

@@ -14,14 +14,14 @@ from ray.exceptions import NodeDiedError
 from tune_mnist.errors import InputError
 from tune_mnist.searching.history.resume import newest_whole, saved_states
 from tune_mnist.searching.on_ray.saving import states as states_module
-from tune_mnist.searching.on_ray.saving.states import StatesFromNodes
+from tune_mnist.searching.on_ray.saving.states import NodeStates, StatesFromNodes
 from tune_mnist.store.files.sealing import check_sealed, seal
 from tune_mnist.training.saved_state import write_state
 
-Carry = Callable[[Path, str, Path, str], None]
+Carry = Callable[[Path, object, Path, str], None]
 
 
-def carried(folder: Path, node: str, target: Path, what: str) -> None:
+def carried(folder: Path, sender: object, target: Path, what: str) -> None:
     """Bring a state as `carry` does; its content is the folder's name on the node."""
     write_state({"content": torch.tensor(int(folder.name))}, target)
     seal(target)
@@ -33,9 +33,14 @@ def at(number: int) -> dict[str, str]:
     return {"node": "n", "folder": f"/on/the/node/{number}"}
 
 
-@pytest.fixture
-def states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StatesFromNodes]:
+@pytest.fixture(autouse=True)
+def node(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states_module, "sender_on", lambda node: f"sender on {node}")
     monkeypatch.setattr(states_module, "carry", carried)
+
+
+@pytest.fixture
+def states(tmp_path: Path) -> Iterator[StatesFromNodes]:
     found = StatesFromNodes(tmp_path, "run")
     yield found
     found.stop(10)
@@ -71,10 +76,10 @@ def test_the_newest_state_is_fetched_of_each_trial_in_turn(
 ) -> None:
     fetched, go_on = [], threading.Event()
 
-    def slow(folder: Path, node: str, target: Path, what: str) -> None:
+    def slow(folder: Path, sender: object, target: Path, what: str) -> None:
         fetched.append(int(folder.name))
         assert go_on.wait(10)
-        carried(folder, node, target, what)
+        carried(folder, sender, target, what)
 
     monkeypatch.setattr(states_module, "carry", slow)
     states = StatesFromNodes(tmp_path, "run")
@@ -98,10 +103,10 @@ def test_the_states_of_a_trial_that_has_ended_are_removed_and_none_follows(
     wait_for(lambda: sorted(contents(tmp_path, 7)) == [0, 3])
     on_its_way, go_on = threading.Event(), threading.Event()
 
-    def slow(folder: Path, node: str, target: Path, what: str) -> None:
+    def slow(folder: Path, sender: object, target: Path, what: str) -> None:
         on_its_way.set()
         assert go_on.wait(10)
-        carried(folder, node, target, what)
+        carried(folder, sender, target, what)
 
     monkeypatch.setattr(states_module, "carry", slow)
     states.offer("00007", at(1))
@@ -114,23 +119,23 @@ def test_the_states_of_a_trial_that_has_ended_are_removed_and_none_follows(
     assert states.problems() == []
 
 
-def torn(folder: Path, node: str, target: Path, what: str) -> None:
-    carried(folder, node, target, what)
+def torn(folder: Path, sender: object, target: Path, what: str) -> None:
+    carried(folder, sender, target, what)
     (target / "state.pt").write_bytes(b"half")
     check_sealed(target, what)
 
 
-def never_whole(folder: Path, node: str, target: Path, what: str) -> None:
+def never_whole(folder: Path, sender: object, target: Path, what: str) -> None:
     target.mkdir(parents=True)
     (target / "state.pt").write_bytes(b"torn before it was sealed")
     seal(target)
 
 
-def lost(folder: Path, node: str, target: Path, what: str) -> None:
+def lost(folder: Path, sender: object, target: Path, what: str) -> None:
     raise NodeDiedError("gone")
 
 
-def full(folder: Path, node: str, target: Path, what: str) -> None:
+def full(folder: Path, sender: object, target: Path, what: str) -> None:
     raise OSError(28, "No space left on device")
 
 
@@ -141,7 +146,6 @@ def full(folder: Path, node: str, target: Path, what: str) -> None:
 def test_a_state_that_does_not_arrive_whole_does_not_appear(
     broken: Carry, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(states_module, "carry", carried)
     states = StatesFromNodes(tmp_path, "run")
     states.offer("00007", at(0))
     wait_for(lambda: contents(tmp_path, 7) == [0])
@@ -169,3 +173,26 @@ def test_a_state_that_was_damaged_later_is_passed_over_for_an_older_one(tmp_path
     assert found == newest.with_name("checkpoint_000000")
     with pytest.raises(InputError, match="is missing or damaged"):
         check_sealed(newest, "saved state")
+
+
+def test_a_node_keeps_the_last_two_states_and_the_one_that_is_being_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(states_module, "this_node", lambda: "n")
+    states = NodeStates()
+
+    def save() -> Path:
+        def one(folder: Path) -> None:
+            write_state({"content": torch.tensor(0)}, folder)
+
+        return Path(states.write(one)["folder"])
+
+    fetched = save()
+    seal(fetched)
+    saved = [save() for _ in range(3)]
+    assert [one.is_dir() for one in (fetched, *saved)] == [True, False, True, True]
+    seal(saved[-1])
+    last = [save() for _ in range(3)]
+    assert [one.is_dir() for one in (fetched, saved[-1], *last)] == [False, True, False, True, True]
+    states.forget()
+    assert not any(one.is_dir() for one in (saved[-1], *last))

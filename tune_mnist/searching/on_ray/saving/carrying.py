@@ -13,53 +13,66 @@ from tune_mnist.store.files.sealing import LIST, check_sealed, listed_files, sea
 PIECE = 2**24
 """Bytes that travel at once: what a node's object store has to hold, however large the file."""
 
-PIECE_WITHIN_S = 120.0
-"""The first piece may have to wait for a process that starts on the other node."""
+ANSWERS_WITHIN_S = 120.0
+"""A node has so many seconds to start a process of ours, and to send a piece."""
 
 
-def carry(folder: Path, node: str, target: Path, what: str) -> None:
+class _Sender:
+    """A process on a node that reads files there. It ends with whoever has asked for it."""
+
+    def ready(self) -> bool:
+        return True
+
+    def list_of(self, folder: Path) -> bytes:
+        """Return the list of a folder's files; one that is not sealed yet is sealed."""
+        if not (folder / LIST).exists():
+            seal(folder)
+        return (folder / LIST).read_bytes()
+
+    def piece_of(self, file: Path, start: int) -> bytes:
+        with file.open("rb") as content:
+            content.seek(start)
+            return content.read(PIECE)
+
+
+def sender_on(node: str) -> Any:
+    """Start a process that sends files from a node, and wait until it can.
+
+    Args:
+        node: Ray's id of it.
+
+    Raises: RayError: the node has died, or takes too long.
+    """
+    there: Any = NodeAffinitySchedulingStrategy(node, soft=False)
+    sender: Any = ray.remote(num_cpus=0)(_Sender).options(scheduling_strategy=there).remote()
+    ray.get(sender.ready.remote(), timeout=ANSWERS_WITHIN_S)
+    return sender
+
+
+def carry(folder: Path, sender: Any, target: Path, what: str) -> None:
     """Bring a folder from a node to here, and check that it has arrived as it was sealed there.
 
-    A folder that is not sealed yet is sealed there: in a process of its own, so that the trial that
+    A folder that is not sealed yet is sealed there, by the process that sends it: the trial that
     wrote it trains on meanwhile.
 
     Args:
         folder: on that node; its files stay as they are.
-        node: Ray's id of it.
+        sender: from `sender_on`.
         target: made here.
         what: it is, for an error: "saved model".
 
-    Raises: InputError: it is damaged. OSError: it is gone, or the disk here refuses it. Errors of
-        Ray: the node has died, or takes too long.
+    Raises: InputError: it is damaged. OSError: the disk here refuses it. RayTaskError: it is gone.
+        RayError: the node has died, or takes too long.
     """
-    there: dict[str, Any] = {
-        "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)
-    }
     target.mkdir(parents=True)
-    listed = _asked(_list_of.options(**there).remote(folder))
-    (target / LIST).write_bytes(listed)
+    (target / LIST).write_bytes(_answer(sender.list_of.remote(folder)))
     for file in listed_files(target, what):
         with (target / file.name).open("wb") as arriving:
             for start in range(0, file.bytes, PIECE):
-                piece = _piece_of.options(**there).remote(folder / file.name, start)
-                arriving.write(_asked(piece))
+                arriving.write(_answer(sender.piece_of.remote(folder / file.name, start)))
     check_sealed(target, what)
 
 
-def _asked(answer: Any) -> bytes:
-    found: bytes = ray.get(answer, timeout=PIECE_WITHIN_S)
-    return found
-
-
-@ray.remote(num_cpus=0, max_retries=0)
-def _list_of(folder: Path) -> bytes:
-    if not (folder / LIST).exists():
-        seal(folder)
-    return (folder / LIST).read_bytes()
-
-
-@ray.remote(num_cpus=0, max_retries=0)
-def _piece_of(file: Path, start: int) -> bytes:
-    with file.open("rb") as content:
-        content.seek(start)
-        return content.read(PIECE)
+def _answer(asked: Any) -> bytes:
+    answer: bytes = ray.get(asked, timeout=ANSWERS_WITHIN_S)
+    return answer

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tune_mnist.searching.observer import Row
-from tune_mnist.searching.on_ray.saving.carrying import carry
+from tune_mnist.searching.on_ray.saving.carrying import carry, sender_on
 from tune_mnist.searching.on_ray.session.nodes import Node
 from tune_mnist.wording import error_text
 
@@ -32,7 +32,7 @@ def bring_models(measurements: Iterable[Row], candidates: Path, node: Node | Non
             continue
         target = candidates / secrets.token_hex(8)
         try:
-            carry(Path(one["saved"]), node.id, target, "saved model")
+            carry(Path(one["saved"]), sender_on(node.id), target, "saved model")
             one["saved"] = str(target)
         except Exception as error:  # of Ray, of the node's disk or of ours
             shutil.rmtree(target, ignore_errors=True)

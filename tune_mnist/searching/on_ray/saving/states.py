@@ -15,13 +15,15 @@ import shutil
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from tune_mnist.errors import InputError
-from tune_mnist.searching.on_ray.saving.carrying import carry
+from tune_mnist.searching.on_ray.saving.carrying import carry, sender_on
 from tune_mnist.searching.on_ray.scratch import scratch_folder
+from tune_mnist.store.files.sealing import LIST
 from tune_mnist.training.measurement import Save
 from tune_mnist.training.saved_state import is_whole
 from tune_mnist.wording import error_text
@@ -34,6 +36,12 @@ LAST_WITHIN_S = 60.0
 
 State = dict[str, str]
 """Where a state is: Ray's id of the "node", and the "folder" there."""
+
+
+def this_node() -> str:
+    """Return Ray's id of the node that this process is on."""
+    node: str = ray.get_runtime_context().get_node_id()
+    return node
 
 
 class NodeStates:
@@ -51,16 +59,21 @@ class NodeStates:
         self._saved = []
 
     def write(self, save: Save) -> State:
-        """Write a state, remove all but the last two, and return where it is."""
+        """Write a state, remove all but the last two, and return where it is.
+
+        The driver seals what it fetches; that stays too, however long it takes to arrive.
+        """
         if self._folder is None:
             self._folder = self._until_the_process_ends.enter_context(scratch_folder())
         folder = self._folder / secrets.token_hex(8)
         save(folder)
         self._saved.append(folder)
-        for old in self._saved[:-KEPT]:
+        fetched = [one for one in self._saved if (one / LIST).exists()][-1:]
+        kept = [one for one in self._saved if one in (*fetched, *self._saved[-KEPT:])]
+        for old in set(self._saved) - set(kept):
             shutil.rmtree(old, ignore_errors=True)
-        self._saved = self._saved[-KEPT:]
-        return {"node": ray.get_runtime_context().get_node_id(), "folder": str(folder)}
+        self._saved = kept
+        return {"node": this_node(), "folder": str(folder)}
 
 
 class StatesFromNodes:
@@ -74,6 +87,7 @@ class StatesFromNodes:
     def __init__(self, folder: Path, run: str) -> None:
         self._folder, self._run = folder, folder / run
         self._wanted: dict[str, State] = {}  # by the name of the trial's folder
+        self._senders: dict[str, Any] = {}  # by node; of this thread alone
         self._ended: set[int] = set()
         self._problems: list[tuple[str, str]] = []
         self._over = False
@@ -124,26 +138,42 @@ class StatesFromNodes:
                 self._changed.wait_for(lambda: self._wanted or self._over)
                 if not self._wanted:
                     return
-                trial = next(iter(self._wanted))
-                state = self._wanted.pop(trial)
-            self._fetch(trial, state)
+                trial, state = next(iter(self._wanted.items()))
+            self._fetch(trial, state["node"])
 
-    def _fetch(self, trial: str, state: State) -> None:
+    def _fetch(self, trial: str, node: str) -> None:
+        sender = self._sender(node)
+        with self._changed:
+            state = self._wanted.pop(trial, None)  # perhaps newer now; None if its trial has ended
+        if state is None or sender is None:
+            return
         aside = self._run / trial / f".arriving-{secrets.token_hex(4)}"
         try:
-            carry(Path(state["folder"]), state["node"], aside, "saved state")
+            carry(Path(state["folder"]), sender, aside, "saved state")
             with self._changed:
                 if _number(trial) not in self._ended and is_whole(aside):
                     _keep(aside)
-        except (GetTimeoutError, RayTaskError, OSError, InputError) as error:
-            with self._changed:
-                # Its trial may have ended, or replaced it by a newer one.
-                if _number(trial) not in self._ended and trial not in self._wanted:
-                    self._problems.append((trial, error_text(getattr(error, "cause", error))))
-        except RayError:  # the node has died
-            pass
+        except (RayTaskError, OSError, InputError) as error:
+            self._say(trial, getattr(error, "cause", error))
+        except RayError:  # the node has died, or our process there: the next state gets another
+            del self._senders[node]
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+    def _sender(self, node: str) -> Any:
+        """Return what sends files from a node; None if it has died, or takes too long."""
+        if node not in self._senders:
+            try:
+                self._senders[node] = sender_on(node)
+            except RayError:
+                return None
+        return self._senders[node]
+
+    def _say(self, trial: str, error: BaseException) -> None:
+        with self._changed:
+            # Its trial may have ended, or replaced the state by a newer one.
+            if _number(trial) not in self._ended and trial not in self._wanted:
+                self._problems.append((trial, error_text(error)))
 
 
 def _keep(arrived: Path) -> None:
