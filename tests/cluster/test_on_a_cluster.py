@@ -160,25 +160,28 @@ def saving_often(machine: Path, enough: Path, *words: str) -> subprocess.Popen[s
     )
 
 
-def saved_epochs(
-    running: subprocess.Popen[str], machine: Path, more_than: Mapping[str, int] | None = None
-) -> dict[str, int]:
-    """Wait until a machine has a state of each trial; return after how many epochs they are."""
-    least = more_than or {"00000": 0, "00001": 0}
-    until = time.monotonic() + 600
+def saved_epochs(machine: Path) -> dict[str, int]:
+    """Return after how many epochs the newest state of each trial is that a machine has."""
     found: dict[str, int] = {}
-    while any(found.get(trial, 0) <= epochs for trial, epochs in least.items()):
+    for state in machine.glob("cache/**/checkpoint_*/state.pt"):
+        if not is_whole(state.parent):  # it is being brought here
+            continue
+        with suppress(FileNotFoundError):  # replaced meanwhile
+            done = torch.load(state, weights_only=True)["done"]
+            trial = state.parts[-3].partition(".")[0]
+            found[trial] = max(found.get(trial, 0), done)
+    return found
+
+
+def wait_for_states(
+    running: subprocess.Popen[str], machine: Path, beyond: Mapping[str, int]
+) -> None:
+    """Wait until a machine has a state of each trial after more epochs than these."""
+    until = time.monotonic() + 600
+    while not all(saved_epochs(machine).get(trial, 0) > done for trial, done in beyond.items()):
         assert running.poll() is None, running.communicate()
         assert time.monotonic() < until
         time.sleep(0.1)
-        for state in machine.glob("cache/**/checkpoint_*/state.pt"):
-            if not is_whole(state.parent):  # it is being brought here
-                continue
-            with suppress(FileNotFoundError):  # replaced meanwhile
-                done = torch.load(state, weights_only=True)["done"]
-                trial = state.parts[-3].partition(".")[0]
-                found[trial] = max(found.get(trial, 0), done)
-    return found
 
 
 TWO_MODELS = """
@@ -226,9 +229,9 @@ def test_a_stopped_job_s_search_is_resumed_by_the_next_and_prints_its_winner(
     (folder / "which.yaml").write_text(TWO_MODELS)
     other = ("submit", "which", "--space", "which.yaml", "--name", "which", "--gpus", "0", *where)
     which = driver(folder, *other, "--results", str(folder / "results"))
-    said = [one.communicate(timeout=600) for one in both]
-    assert sorted(one.returncode for one in both) == [0, 2], said
-    assert any("search job: is run by the job job-1 now" in errors for _, errors in said), said
+    told = [one.communicate(timeout=600) for one in both]
+    assert sorted(one.returncode for one in both) == [0, 2], told
+    assert any("search job: is run by the job job-1 now" in errors for _, errors in told), told
     until = time.monotonic() + 600
     while not stored(folder, "job") and time.monotonic() < until:
         time.sleep(0.05)
@@ -268,11 +271,12 @@ def test_trials_continue_from_their_states_on_another_machine_and_on_another_nod
     with s3_server() as endpoint:
         where = ("--address", nodes.address, "--results", "s3://bucket", "--s3-endpoint", endpoint)
         running = saving_often(first, enough, "search", "slow.yaml", "--name", "slow", *where)
-        before = saved_epochs(running, first)
+        wait_for_states(running, first, beyond={"00000": 0, "00001": 0})
         running.send_signal(signal.SIGINT)
         ended(running, 130)
+        before = saved_epochs(first)
         running = saving_often(second, enough, "resume", "slow", *where)
-        saved_epochs(running, second, more_than=before)
+        wait_for_states(running, second, beyond=before)
         nodes.kill(1)
         enough.touch()
         said, errors = running.communicate(timeout=600)

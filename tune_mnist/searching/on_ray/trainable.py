@@ -107,12 +107,7 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         if save is None or shared.save_every_s is None or time.monotonic() < due:
             tune.report(result)
             return
-        if shared.driver:
-            tune.report({**result, "state": _STATES.write(save)})
-        else:
-            with scratch_folder() as folder:
-                save(folder)
-                tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))  # copies it
+        _report_with_state(result, save, shared.driver)
         due = time.monotonic() + shared.save_every_s
 
     threads = max(1, int(cpus))
@@ -138,6 +133,17 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
             train_ladder(at_rung, shared.rungs, report)
         else:
             train(config, report, replace(options, restore=restore))
+
+
+def _report_with_state(result: dict[str, Any], save: Save, driver: str | None) -> None:
+    from ray import tune
+
+    if driver:
+        tune.report({**result, "state": _STATES.write(save)})
+        return
+    with scratch_folder() as folder:
+        save(folder)
+        tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))  # copies it
 
 
 def _asked(given: Config, shared: Shared) -> tuple[str, Device, Config]:
