@@ -47,7 +47,7 @@ def main(folder: str, hidden: list[str], processors: list[str]) -> None:
     write_address(address, folder)  # jobs ask for it
     for number, has in enumerate(processors, start=1):
         _become(f"node-{number}")
-        unpacked = Path(cluster.head_node.get_session_dir_path(), "runtime_resources")
+        unpacked = Path(nodes[0].get_session_dir_path(), "runtime_resources")
         _hide([str(unpacked), *hidden])
         cpus, _, gpus = has.partition("+")
         how: dict[str, Any] = {"num_cpus": int(cpus), "num_gpus": int(gpus or 0)}
