@@ -65,13 +65,16 @@ def environment(**changed: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_nodes(*processors: int | str) -> Iterator[Nodes]:
+def running_nodes(*processors: int | str, hidden: Path | None = None) -> Iterator[Nodes]:
     """Give a cluster with a head, and a node for each number of CPUs; end it after the block.
 
-    A node of "2+1" has 2 CPUs and declares a GPU.
+    Args:
+        processors: a node of "2+1" has 2 CPUs and declares a GPU.
+        hidden: a folder that only the head sees.
     """
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as at:
         command = [sys.executable, "-W", "ignore", "-m", "tests.cluster.nodes", at]
+        command += ["--hide", str(hidden)] if hidden else []
         with subprocess.Popen(
             [*command, *map(str, processors)],
             env=environment(),
@@ -88,9 +91,15 @@ def running_nodes(*processors: int | str) -> Iterator[Nodes]:
 
 
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the drivers, on the head's machine; no other node sees it."""
+    return tmp_path_factory.mktemp("searches")
+
+
+@pytest.fixture(scope="module")
+def nodes(folder: Path) -> Iterator[Nodes]:
     """A head without CPUs and two nodes with one each; the second declares a GPU."""
-    with running_nodes(1, "1+1") as running:
+    with running_nodes(1, "1+1", hidden=folder) as running:
         yield running
 
 

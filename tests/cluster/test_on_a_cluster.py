@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.cluster.conftest import (
     CONFIGURATIONS,
@@ -17,21 +22,22 @@ from tests.cluster.conftest import (
     Nodes,
     check_each_once,
     driver,
+    environment,
     rows_of,
     running_nodes,
     search,
     stored,
     winning,
 )
+from tests.cluster.rounds import KEYS
 from tests.models.written import HEAD
+from tests.store.far.server import s3_server
 from tune_mnist.metrics import ACCURACY
-from tune_mnist.store.files.place import bring_model, saved_models
+from tune_mnist.store.files.bucket import Bucket
+from tune_mnist.store.files.place import bring_model, opened, saved_models
+from tune_mnist.store.reader import read_reports, read_trials
+from tune_mnist.training.saved_state import is_whole
 from tune_mnist.winner import winner
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("searches")
 
 
 def wait_for_rows(running: subprocess.Popen[str], folder: Path, name: str, hosts: int = 2) -> None:
@@ -109,6 +115,82 @@ def test_two_searches_at_once_end_each_trial_where_it_belongs_and_keep_their_mod
         assert {row["host"] for row in rows if not row["gpus"]} == {"node-1"}
 
 
+SLOW = """
+from pathlib import Path
+from time import sleep
+import torch
+
+@dataclass(frozen=True)
+class Slow:
+    label: Annotated[int, Range(0, 9)] = 0
+    epochs: Annotated[int, Range(1, 5000)] = 5000
+
+@trainer(resumable=True)
+def train(config: Slow, data: TrainingData, report: Reporter) -> None:
+    for _ in report.epochs():
+        sleep(0.15)
+        large = torch.zeros(5_000_000)  # travels in two pieces
+        report(lambda images: [config.label] * len(images), state={"large": large})
+        if Path("ENOUGH").exists():
+            return
+"""
+
+SLOW_SPACE = """
+model: slow:train
+dataset: digits
+parameters: {label: {choice: [0, 1]}, epochs: 5000}
+search: {sampler: grid}
+"""
+
+
+def saving_often(machine: Path, enough: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a driver whose trials save a state every half second, on a machine of its own."""
+    machine.mkdir()
+    (machine / "slow.py").write_text(HEAD + SLOW.replace("ENOUGH", str(enough)))
+    (machine / "slow.yaml").write_text(SLOW_SPACE)
+    run = "from tune_mnist.searching.on_ray import run; run.SAVE_EVERY_S = 0.5"
+    main = "from tune_mnist.__main__ import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", f"{run}; {main}", *words],
+        cwd=machine,
+        env=environment(XDG_CACHE_HOME=str(machine / "cache"), **KEYS),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def saved_epochs(machine: Path) -> dict[str, int]:
+    """Return after how many epochs the newest state of each trial is that a machine has."""
+    found: dict[str, int] = {}
+    for state in machine.glob("cache/**/checkpoint_*/state.pt"):
+        if not is_whole(state.parent):  # it is being brought here
+            continue
+        with suppress(FileNotFoundError):  # replaced meanwhile
+            done = torch.load(state, weights_only=True)["done"]
+            trial = state.parts[-3].partition(".")[0]
+            found[trial] = max(found.get(trial, 0), done)
+    return found
+
+
+def wait_for_states(
+    running: subprocess.Popen[str], machine: Path, beyond: Mapping[str, int]
+) -> None:
+    """Wait until a machine has a state of each trial after more epochs than these."""
+    until = time.monotonic() + 600
+    while not all(saved_epochs(machine).get(trial, 0) > done for trial, done in beyond.items()):
+        assert running.poll() is None, running.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+TWO_MODELS = """
+model: {choice: [logistic, svm]}
+dataset: digits
+parameters: {C: {choice: [0.1, 1.0]}}
+search: {sampler: grid}
+"""
+
 OWN = """
 from sent_too import SENT
 
@@ -138,11 +220,18 @@ def test_a_model_of_your_own_is_sent_to_the_nodes(nodes: Nodes, folder: Path) ->
 def test_a_stopped_job_s_search_is_resumed_by_the_next_and_prints_its_winner(
     nodes: Nodes, folder: Path
 ) -> None:
+    """At first it is submitted twice in the same moment, and so is one of two models."""
     where = ("--address", f"http://{nodes.dashboard}")
     (folder / "space.yaml").write_text(SPACE)
     words = ("submit", "svm", "--space", "space.yaml", "--name", "job", "--rerun")
     asked = (*words, "--results", str(folder / "results"), *where)
-    ended(driver(folder, *asked, "--no-follow"))
+    both = [driver(folder, *asked, "--no-follow") for _ in range(2)]
+    (folder / "which.yaml").write_text(TWO_MODELS)
+    other = ("submit", "which", "--space", "which.yaml", "--name", "which", "--gpus", "0", *where)
+    which = driver(folder, *other, "--results", str(folder / "results"))
+    told = [one.communicate(timeout=600) for one in both]
+    assert sorted(one.returncode for one in both) == [0, 2], told
+    assert any("search job: is run by the job job-1 now" in errors for _, errors in told), told
     until = time.monotonic() + 600
     while not stored(folder, "job") and time.monotonic() < until:
         time.sleep(0.05)
@@ -153,11 +242,13 @@ def test_a_stopped_job_s_search_is_resumed_by_the_next_and_prints_its_winner(
     assert "job job-2 runs the search job" in said
     assert "search job: 16 completed" in said, (said, errors)
     assert "winner rbf C=" in said
+    assert "search which: 4 completed" in which.communicate(timeout=600)[0]
+    assert Counter(row["model"] for row in rows_of(folder, "which")) == {"svm": 2, "logistic": 2}
     check_each_once(folder, "job")
     assert winning(folder, "job") == winning(folder, "undisturbed")
     listed, _ = driver(folder, "jobs", "list", *where).communicate(timeout=600)
     states = {line.split()[0]: line.split()[2] for line in listed.splitlines()[1:]}
-    assert states == {"job-1": "stopped", "job-2": "succeeded"}
+    assert states == {"job-1": "stopped", "job-2": "succeeded", "which-1": "succeeded"}
 
 
 def test_a_killed_driver_s_search_is_resumed_on_the_cluster(nodes: Nodes, folder: Path) -> None:
@@ -171,13 +262,40 @@ def test_a_killed_driver_s_search_is_resumed_on_the_cluster(nodes: Nodes, folder
     assert winning(folder, "driver") == winning(folder, "undisturbed")
 
 
-def test_the_trials_of_a_killed_node_run_on_another(nodes: Nodes, folder: Path) -> None:
-    running = search(folder, nodes.address, "node")
-    wait_for_rows(running, folder, "node")
-    nodes.kill(1)
-    ended(running)  # no trial has failed: what ran or began there runs again
-    check_each_once(folder, "node")
-    assert winning(folder, "node") == winning(folder, "undisturbed")
+def test_trials_continue_from_their_states_on_another_machine_and_on_another_node(
+    nodes: Nodes, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is on S3; no node sees a folder of a driver or of another node."""
+    enough = tmp_path / "enough"
+    first, second = folder / "first-machine", folder / "second-machine"
+    with s3_server() as endpoint:
+        where = ("--address", nodes.address, "--results", "s3://bucket", "--s3-endpoint", endpoint)
+        running = saving_often(first, enough, "search", "slow.yaml", "--name", "slow", *where)
+        wait_for_states(running, first, beyond={"00000": 0, "00001": 0})
+        running.send_signal(signal.SIGINT)
+        ended(running, 130)
+        before = saved_epochs(first)
+        running = saving_often(second, enough, "resume", "slow", *where)
+        wait_for_states(running, second, beyond=before)
+        nodes.kill(1)
+        enough.touch()
+        said, errors = running.communicate(timeout=600)
+        assert (running.returncode, "Traceback" in errors) == (0, False), errors
+        moved = re.findall(r"(\d+) runs again: its node died", said)
+        for name, value in {**KEYS, "XDG_CACHE_HOME": str(folder / "reader")}.items():
+            monkeypatch.setenv(name, value)
+        rows = read_trials(opened("s3://bucket", endpoint)).to_pylist()
+        reports = read_reports(opened("s3://bucket", endpoint)).to_pylist()
+        left = [one.key for one in Bucket("s3://bucket", endpoint).objects(".checkpoints")]
+    assert [(row["status"], row["attempt"]) for row in rows] == [("completed", 1)] * 2
+    assert len(moved) == 1  # no trial has failed: what ran there ran again, from its newest state
+    began = {
+        row["trial"]: min(one["step"] for one in reports if one["trial"] == row["trial"])
+        for row in rows
+    }
+    assert began.pop(moved[0]) > before.pop(moved[0]) + 1
+    assert began == {trial: done + 1 for trial, done in before.items()}
+    assert left == []
 
 
 def test_a_killed_head_is_one_line_and_the_search_is_resumed_on_another_cluster(

@@ -92,12 +92,8 @@ def submit(request: SearchRequest) -> Job:
         )
     name = request.resume or request.name or new_name(space, space.dataset)
     client = job_client(request.address)
-    earlier = [job for job in _jobs(client) if job.search == name]
-    if running := [job.id for job in earlier if not job.has_ended]:
-        fix = "follow its log, or stop it first"
-        raise input_error(f"search {name}", f"is run by the job {running[0]} now", fix)
+    job = f"{name}-{1 + _attempts(client, name)}"
     file = request.space_file or find_space(request.space)
-    job = f"{name}-{len(earlier) + 1}"
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(file, folder)
         _copy(own_modules(*space.models), Path(folder))
@@ -109,8 +105,21 @@ def submit(request: SearchRequest) -> Job:
             "runtime_env": {"working_dir": folder, **SHIPPED},
             "metadata": {_OF: name},
         }
-        send(client, entrypoint=_entrypoint(), submission_id=job, **how)
+        try:
+            send(client, entrypoint=_entrypoint(), submission_id=job, **how)
+        except InputError:
+            _attempts(client, name)  # somebody else may have submitted it in the same moment
+            raise
     return job_of(client, job)
+
+
+def _attempts(client: Any, name: str) -> int:
+    """Return how many jobs have run a search. Raises: InputError: one runs it now."""
+    earlier = [job for job in _jobs(client) if job.search == name]
+    if running := [job.id for job in earlier if not job.has_ended]:
+        fix = "follow its log, or stop it first"
+        raise input_error(f"search {name}", f"is run by the job {running[0]} now", fix)
+    return len(earlier)
 
 
 def _copy(modules: Iterable[Path], folder: Path) -> None:

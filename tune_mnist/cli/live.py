@@ -126,6 +126,13 @@ class LiveView(Observer):
             text = f"{trial}: {said}"
             self._console.print(text, style="yellow", soft_wrap=True, markup=False)
 
+    def state_not_kept(self, trial: str, problem: str) -> None:
+        """Say once for each reason that a saved state could not be brought from its node."""
+        if problem not in self._said:
+            self._said.add(problem)
+            text = f"{trial}: a saved state could not be brought here, the trial runs on: {problem}"
+            self._console.print(text, style="yellow", soft_wrap=True, markup=False)
+
     def trial_started(self, trial: str, config: dict[str, Any]) -> None:
         """Show the trial as running."""
         self._running[trial] = (config_text(json.dumps(config)), time.monotonic(), {})

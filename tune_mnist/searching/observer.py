@@ -58,6 +58,9 @@ class Observer:
     def not_timed(self, trial: str, problem: str) -> None:
         """A trial's latency could not be measured; its row is a result all the same."""
 
+    def state_not_kept(self, trial: str, problem: str) -> None:
+        """A saved state could not be brought here from its node; the trial runs on all the same."""
+
     def trial_started(self, trial: str, config: Config) -> None:
         """A trial began to run."""
 

@@ -18,7 +18,7 @@ from tune_mnist.models.registry import parameter_types
 from tune_mnist.provenance import versions
 from tune_mnist.searching.history.keeping import KeptModels
 from tune_mnist.searching.on_ray.recorder import _measured
-from tune_mnist.store.files.models import seal
+from tune_mnist.store.files.sealing import seal
 from tune_mnist.store.writer import Writer
 from tune_mnist.training.latency import timing
 from tune_mnist.training.model import find_model

@@ -20,7 +20,7 @@ from tune_mnist.cli import run
 from tune_mnist.datasets import Dataset
 from tune_mnist.errors import InputError
 from tune_mnist.metrics import LATENCY_WORDS
-from tune_mnist.store.files.models import seal
+from tune_mnist.store.files.sealing import seal
 
 
 @pytest.fixture(scope="module")

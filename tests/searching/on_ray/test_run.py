@@ -347,3 +347,15 @@ def test_a_free_process_takes_the_trial_whose_own_cannot_start(search: Search) -
     outcome, _ = search(text, max_concurrent=2)
     ray.kill(other)
     assert outcome.counts == {"completed": 2}
+
+
+def test_searches_that_begin_in_the_same_second_share_no_folder_of_tune(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two jobs on one node would otherwise take each other's half-written files away."""
+    monkeypatch.setattr("ray.tune.utils.date_str", lambda: "one second")
+    for name in ("first", "second"):
+        search(SVM, name, trials=1)
+    node: Any = ray._private.worker._global_node
+    begun = Path(node.get_session_dir_path()) / "artifacts" / "one second"
+    assert len(list(begun.iterdir())) == 2

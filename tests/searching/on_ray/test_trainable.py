@@ -16,9 +16,11 @@ from ray import tune
 from tune_mnist.code_hash import code_hash
 from tune_mnist.datasets import Dataset
 from tune_mnist.provenance import versions
+from tune_mnist.searching.history.resume import newest_whole, saved_states
 from tune_mnist.searching.observer import Row
 from tune_mnist.searching.on_ray.saving import writing
-from tune_mnist.searching.on_ray.saving.fetching import _fetched, bring_models
+from tune_mnist.searching.on_ray.saving.fetching import bring_models
+from tune_mnist.searching.on_ray.saving.states import StatesFromNodes
 from tune_mnist.searching.on_ray.saving.writing import keep_of
 from tune_mnist.searching.on_ray.session.nodes import Node
 from tune_mnist.searching.on_ray.trainable import Shared, run_trial
@@ -175,6 +177,27 @@ def test_a_trial_goes_on_from_the_folder_it_is_given(
     assert numbers(reports) == numbers(unbroken[2:])
 
 
+def test_a_trial_on_a_cluster_goes_on_from_a_state_that_was_brought_to_the_driver(
+    fewer_digits: Dataset, unbroken: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Its process keeps its last two states; the driver gets the newest, whole, and sends it."""
+    here = ray.get_runtime_context().get_node_id()
+    shared = shared_by(fewer_digits, save_every_s=0, driver=here)
+    reports, result = fit(run_trial, {"hyperparameters": NET}, shared, tmp_path)
+    assert result.checkpoint is None
+    saved = [one["state"] for one in reports if "state" in one]
+    assert [Path(one["folder"]).is_dir() for one in saved] == [True, True]
+    brought = StatesFromNodes(tmp_path / "states", "run")
+    brought.offer("00000", saved[1])
+    brought.stop(60)
+    assert brought.problems() == []
+    state = newest_whole(saved_states(tmp_path / "states")[0])
+    assert state == tmp_path / "states" / "run" / "00000" / "checkpoint_000000"
+    trial = {"hyperparameters": NET, "restore": str(state)}
+    again, _ = fit(run_trial, trial, shared, tmp_path)
+    assert numbers(again) == numbers(unbroken[2:])
+
+
 @pytest.mark.parametrize("model", ["svm", "resnet"])
 def test_a_ladder_reports_each_rung_and_tests_the_last(
     model: Any, fewer_digits: Dataset, tmp_path: Path
@@ -248,12 +271,15 @@ def test_a_model_that_cannot_be_saved_costs_no_trial(
 
 
 def test_a_model_is_fetched_from_a_node_that_does_not_see_the_store(
-    fewer_digits: Dataset, tmp_path: Path
+    fewer_digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: Row = {**offered(fewer_digits, tmp_path / "on another machine")}
-    there = Path(measured["saved"])
     here = Node("this machine", "", ray.get_runtime_context().get_node_id())
-    found = _fetched(there, tmp_path / "here", here)
+    monkeypatch.setattr(Path, "is_dir", lambda _: False)
+    assert bring_models([measured], tmp_path / "here", here) == []
+    monkeypatch.undo()
+    found = Path(measured["saved"])
+    assert found.parent == tmp_path / "here"
     assert {file.name for file in check_model(found).iterdir()} == {
         *("files.json", "model.json", "model.safetensors"),
     }

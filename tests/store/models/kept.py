@@ -8,7 +8,8 @@ from typing import Any
 from tests.store.example_trials import report
 from tune_mnist.metrics import Goal
 from tune_mnist.searching.history.keeping import KeptModels
-from tune_mnist.store.files.models import check_model, seal
+from tune_mnist.store.files.models import check_model
+from tune_mnist.store.files.sealing import seal
 from tune_mnist.store.layout import models_folder
 from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer

@@ -12,9 +12,10 @@ import pytest
 from tests.store.example_trials import PARAMETERS, trial
 from tests.store.models.kept import finish, kept_models, whole_models, written
 from tune_mnist.errors import InputError
-from tune_mnist.store.files import models
-from tune_mnist.store.files.models import LIST, check_model, seal
+from tune_mnist.store.files import sealing
+from tune_mnist.store.files.models import check_model
 from tune_mnist.store.files.place import bring_model
+from tune_mnist.store.files.sealing import LIST, seal
 from tune_mnist.store.writer import Writer
 
 
@@ -57,9 +58,9 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "a bit has changed": (a_bit, "is missing or damaged"),
     "cut off": (lambda model: os.truncate(model / "model.json", 1), "is missing or damaged"),
     "a file is gone": (lambda model: (model / "model.json").unlink(), "is missing or damaged"),
-    "a file more": (lambda model: (model / "x.pkl").touch(), "is not one of the model's files"),
+    "a file more": (lambda model: (model / "x.pkl").touch(), "is not one of the files of this"),
     "a link": (a_link, "is a symbolic link"),
-    "a name that climbs": (climbing, "is not the list of a model's files"),
+    "a name that climbs": (climbing, "is not the list of a saved model.s files"),
     "no list": (lambda model: (model / LIST).unlink(), "is no whole saved model"),
     "a list that is none": (lambda model: (model / LIST).write_text("[]"), "is not the list"),
 }
@@ -75,7 +76,7 @@ def test_a_model_that_is_not_what_was_sealed_is_refused(what: str, store: Path) 
 
 
 def test_a_huge_list_is_not_read(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "_MOST_LISTED", 10)
+    monkeypatch.setattr(sealing, "_MOST_LISTED", 10)
     with pytest.raises(InputError, match="is larger than"):
         bring_model(store, "svm", "t0")
 

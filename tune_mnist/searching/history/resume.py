@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from tune_mnist.searching.proposing.proposals import Proposals
 from tune_mnist.searching.proposing.samplers import distributions
 from tune_mnist.spaces import Config, Space, config_key
 from tune_mnist.store.files.place import bring_states, writer_of
+from tune_mnist.store.files.sealing import LIST, check_sealed
 from tune_mnist.store.layout import check_tree, checkpoints_folder
 from tune_mnist.store.merge import ROW_GROUP
 from tune_mnist.store.plans import SearchRecord, read_search
@@ -102,11 +104,8 @@ class Earlier:
         return Past(row["shared_with"] or row["trial"], row, self.reports.get(row["trial"], []))
 
     def state(self, number: int) -> Path | None:
-        """Return the newest whole saved state of a trial; None if it has none.
-
-        A state that was being written when its process was killed is passed over for an older one.
-        """
-        return next((state for state in self.states.get(number, ()) if is_whole(state)), None)
+        """Return the newest whole saved state of a trial; None if it has none."""
+        return newest_whole(self.states.get(number, ()))
 
     @property
     def observed(self) -> list[FrozenTrial]:
@@ -221,18 +220,39 @@ def saved_states(folder: Path) -> dict[int, list[Path]]:
 
     Args:
         folder: of the search's states, as Tune lays them out: a folder a run, in it one a trial.
+            States may be removed meanwhile.
 
     Raises: InputError: something below it is a link, a pipe or a device.
     """
     check_tree(folder)
-    found: dict[int, list[Path]] = defaultdict(list)
+    found: dict[int, list[tuple[int, Path]]] = defaultdict(list)
     for state in folder.glob(f"*/*/checkpoint_*/{FILE}"):
         trial = state.parents[1].name.partition(".")[0]
-        if trial.isdigit():
-            found[int(trial)].append(state)
-    for states in found.values():
-        states.sort(key=lambda state: state.stat().st_mtime_ns, reverse=True)
-    return {number: [state.parent for state in states] for number, states in found.items()}
+        with suppress(FileNotFoundError):
+            if trial.isdigit():
+                found[int(trial)].append((state.stat().st_mtime_ns, state.parent))
+    return {
+        number: [state for _, state in sorted(states, reverse=True)]
+        for number, states in found.items()
+    }
+
+
+def newest_whole(states: Iterable[Path]) -> Path | None:
+    """Return the first of these states that is whole; None if none is.
+
+    One that was being written when its process was killed is passed over for an older one. One that
+    has come from another node is compared with what was sealed there.
+    """
+    return next(filter(_is_whole, states), None)
+
+
+def _is_whole(state: Path) -> bool:
+    if not (state / LIST).exists():
+        return is_whole(state)
+    try:
+        return check_sealed(state, "saved state").is_dir()
+    except (InputError, OSError):  # damaged, or removed meanwhile
+        return False
 
 
 def _attempts(rows: Iterable[Row]) -> dict[int, int]:

@@ -20,11 +20,13 @@ from tune_mnist.searching.on_ray.ending import Ending
 from tune_mnist.searching.on_ray.failure import Failure, failure_of
 from tune_mnist.searching.on_ray.recorder import Attempt, Recorder, contained, trial_name
 from tune_mnist.searching.on_ray.saving.fetching import bring_models, not_timed
+from tune_mnist.searching.on_ray.saving.states import StatesFromNodes
 from tune_mnist.searching.on_ray.session.nodes import node_of
 from tune_mnist.searching.on_ray.session.ray_session import logs_folder
 from tune_mnist.searching.on_ray.session.room import Waiting
 from tune_mnist.searching.on_ray.session.watching import check_alive
 from tune_mnist.searching.on_ray.trainings import MOVES, Trainings
+from tune_mnist.searching.on_ray.tuner import trial_folder_name
 from tune_mnist.searching.on_ray.watching.metrics import SearchMetrics
 from tune_mnist.spaces import Config
 from tune_mnist.store.proposals import Proposal
@@ -52,6 +54,7 @@ class TrialEvents(Callback):
             wait for what they share.
         trainings: learn how each trial went; None for a confirmation, which has none.
         confirmation: whose trials these are, if they are one's.
+        states: fetches the states that trials save on their nodes; None where Tune keeps them.
         ended: how many of Tune's trials have ended.
     """
 
@@ -73,6 +76,7 @@ class TrialEvents(Callback):
         self._idle_since: float | None = None  # on the monotonic clock; None before the first look
         self.trainings: Trainings | None = None
         self.confirmation: ConfirmSearcher | None = None
+        self.states: StatesFromNodes | None = None
         self.ended = 0
         self.late_s = LATE_S
 
@@ -113,6 +117,8 @@ class TrialEvents(Callback):
             for attempt in list(self._running.values()):
                 if attempt.ran_s() > self._limit_s + self.late_s:
                     _kill(attempt)
+        for name, problem in self.states.problems() if self.states else ():
+            self._observer.state_not_kept(name, problem)
         if self._waits and (reason := self._waits.look(bool(self._running))):
             self._observer.waiting(reason)
         now = time.monotonic()
@@ -155,6 +161,8 @@ class TrialEvents(Callback):
         # A trial that took over another continues from that one's epoch.
         before = [one for one in attempt.measurements if one["step"] < result["step"]]
         attempt.measurements = [*before, result]
+        if self.states and "state" in result:
+            self.states.offer(trial_folder_name(trial), result["state"])
         if self.trainings:
             self.trainings.report(attempt.number, result)
         self._observer.trial_reported(trial_name(trial), result)
@@ -180,6 +188,8 @@ class TrialEvents(Callback):
             self._ending.lose(error)
             return
         self._count(row)
+        if self.states:
+            self.states.drop(attempt.number)
         if self.trainings:
             self.trainings.finished(attempt.number, row, contained(row, attempt))
 
@@ -223,6 +233,8 @@ class TrialEvents(Callback):
             return
         retried = self.trainings is not None and self.trainings.retries(attempt.number, failure)
         self._count(row, is_last=not retried)
+        if self.states and not retried:
+            self.states.drop(attempt.number)
         if self.trainings:
             self.trainings.failed(attempt.number, failure)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import shutil
 import signal
 import threading
@@ -19,7 +20,7 @@ from tune_mnist.provenance import versions
 from tune_mnist.searching.history.keeping import KeptModels
 from tune_mnist.searching.history.known import Known
 from tune_mnist.searching.history.memory import Past
-from tune_mnist.searching.history.resume import replay, saved_states
+from tune_mnist.searching.history.resume import newest_whole, replay, saved_states
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
 from tune_mnist.searching.on_ray.ending import Ending, Outcome, StopAll
@@ -28,6 +29,7 @@ from tune_mnist.searching.on_ray.failure import errors_end_one_trial
 from tune_mnist.searching.on_ray.node_gram import node_grams
 from tune_mnist.searching.on_ray.own_code import own_code
 from tune_mnist.searching.on_ray.recorder import Recorder
+from tune_mnist.searching.on_ray.saving.states import LAST_WITHIN_S, StatesFromNodes, this_node
 from tune_mnist.searching.on_ray.scheduling.processes import starting_processes_kept
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS, remember
 from tune_mnist.searching.on_ray.scratch import remove_leftovers, scratch_folder
@@ -43,11 +45,10 @@ from tune_mnist.searching.on_ray.watching.metrics import SearchMetrics
 from tune_mnist.searching.on_ray.watching.sign_in import signing_in
 from tune_mnist.searching.planning.plan import Plan, views, with_engines
 from tune_mnist.searching.proposing.proposals import Proposals
-from tune_mnist.spaces import Space, trained_rungs
+from tune_mnist.spaces import trained_rungs
 from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.writer import Writer
 from tune_mnist.training.model import find_model
-from tune_mnist.training.saved_state import is_whole
 
 SAVE_EVERY_S = 15.0
 """Seconds between two saved states of a ResNet: a crash costs these and its running epoch."""
@@ -86,6 +87,9 @@ class SearchRun:
         self._writer = writer
         self._observer = observer
         self._dashboard = dashboard
+        self._saves = any(find_model(model).resumable for model in plan.space.models)
+        # Two runs that begin in the same second would otherwise share Tune's folders.
+        self._run_name = f"run-{secrets.token_hex(4)}"
         self._scheduler = SCHEDULERS[plan.space.search.scheduler](plan.space, plan.device)
         self._ending = Ending(plan.space, time.monotonic() if began is None else began)
         self._models = KeptModels(writer, plan.space.goal, plan.keep_models)
@@ -106,8 +110,10 @@ class SearchRun:
     def confirm(self, searcher: ConfirmSearcher) -> Outcome:
         """Run what the searcher of a confirmation hands out. Raises: as `search`.
 
-        It keeps a model of each configuration, since it compares these.
+        It keeps a model of each configuration, since it compares these. No trial saves states: one
+        that was interrupted begins again.
         """
+        self._saves = False
         self._events.confirmation = searcher
         self._models.apart()
         self._models.remember(searcher.finished())
@@ -141,10 +147,10 @@ class SearchRun:
 
     def _state(self, number: int) -> str | None:
         """Return the newest whole state that a trial has saved; None if it saves none."""
-        if not _saves(self._plan.space):
+        if not self._saves:
             return None
-        states = saved_states(self._writer.checkpoints).get(number, ())
-        return next((str(state) for state in states if is_whole(state)), None)
+        state = newest_whole(saved_states(self._writer.checkpoints).get(number, ()))
+        return str(state) if state else None
 
     def _answered(self, proposal: Proposal, past: Past) -> None:
         self._events.answered(proposal, past)
@@ -188,10 +194,19 @@ class SearchRun:
         from tune_mnist.searching.on_ray.session.nodes import check_nodes
 
         folder = None
-        if _saves(self._plan.space):
+        if self._saves and not self._carries:
             folder = self._writer.checkpoints
             folder.mkdir(parents=True, exist_ok=True)
         check_nodes(self._plan, folder)
+
+    @property
+    def _carries(self) -> bool:
+        """Whether saved states are brought here from the nodes.
+
+        Else Tune keeps them, in a folder that all nodes see. It has to, of a population: there a
+        trial takes over another's state.
+        """
+        return self._plan.cluster is not None and self._plan.space.search.scheduler != "pbt"
 
     def _train(self, searcher: ProposalSearcher | ConfirmSearcher, gram: SharedGram | None) -> None:
         outcome = self._ending.outcome
@@ -205,6 +220,7 @@ class SearchRun:
                 StopAll(self._ending, self._events.kill_running, self._events.look),
                 self._events,
                 folder,
+                self._run_name,
             )
             running = tuner(self._plan, self._shared(gram), parts, self._dashboard)
             objective = self._plan.space.objective.metric
@@ -220,6 +236,7 @@ class SearchRun:
                     errors_end_one_trial(),
                     starting_processes_kept(),
                     self._events.measured_by(metrics),
+                    self._states_from_nodes(),
                 ):
                     began = len(while_ray_lives(running.fit, self._ending.lose, self._plan.cluster))
             except OSError as error:  # of Tune's own files; the store's are StoreErrors
@@ -240,12 +257,36 @@ class SearchRun:
             gram.place if gram else None,
             rungs=trained_rungs(space),
             lengths=self._plan.lengths,
-            save_every_s=_save_every_s(space),
+            save_every_s=self._save_every_s(),
             versions=versions() if self._plan.cluster else None,
             code=own_code(*space.models),
             candidates=self._candidates(),
             keep_models=self._plan.keep_models,
+            driver=this_node() if self._carries else None,
         )
+
+    def _save_every_s(self) -> float | None:
+        """Return the least seconds between two saved states; None where none is saved."""
+        if self._plan.space.search.scheduler == "pbt":
+            return 0.0  # a trial may take over another's state at each measurement
+        return SAVE_EVERY_S if self._saves else None
+
+    @contextmanager
+    def _states_from_nodes(self) -> Iterator[None]:
+        """Fetch the states that trials save on nodes, in the block; on one machine there are none.
+
+        The search may be resumed, so at its end the last ones are waited for.
+        """
+        if not (self._saves and self._carries):
+            yield
+            return
+        states = StatesFromNodes(self._writer.checkpoints, self._run_name)
+        self._events.states = states
+        try:
+            yield
+        finally:
+            states.stop(0.0 if self._ending.lost else LAST_WITHIN_S)
+            self._events.states = None
 
     def _candidates(self) -> Path | None:
         """Return the folder for models that may be kept; None where none is."""
@@ -257,8 +298,8 @@ class SearchRun:
 
     @contextmanager
     def _folder(self) -> Iterator[Path]:
-        """Give Tune a folder: in the store where trials save states for a later run."""
-        if _saves(self._plan.space):
+        """Give Tune a folder: in the store where it keeps states for a later run."""
+        if self._saves and not self._carries:
             self._writer.checkpoints.mkdir(parents=True, exist_ok=True)
             yield self._writer.checkpoints
             return
@@ -293,18 +334,6 @@ class SearchRun:
             )
         elif isinstance(error, InputError):
             self._ending.lose(error)
-
-
-def _save_every_s(space: Space) -> float | None:
-    """Return the least seconds between two saved states; None where there is nothing to save."""
-    if space.search.scheduler == "pbt":
-        return 0.0  # a trial may take over another's state at each measurement
-    return SAVE_EVERY_S if _saves(space) else None
-
-
-def _saves(space: Space) -> bool:
-    """Return whether trials of the space save states to continue from."""
-    return any(find_model(model).resumable for model in space.models)
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.models.registry import usual_device
 from tune_mnist.provenance import cpu_name, gpu_name, host, versions
 from tune_mnist.searching.on_ray.own_code import OwnCode, arrive
+from tune_mnist.searching.on_ray.saving.carrying import carry, sender_on
+from tune_mnist.searching.on_ray.saving.states import NodeStates
 from tune_mnist.searching.on_ray.saving.writing import keep_of
 from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.searching.on_ray.shared_gram import NodeFolder
@@ -52,6 +54,8 @@ class Shared:
         code: of models of your own.
         candidates: the folder for models that may be kept; None keeps none.
         keep_models: how many of the best trials keep their models.
+        driver: on a cluster, Ray's id of the driver's node, to and from which saved states are
+            brought (saving/states.py); None leaves them to Tune.
     """
 
     data: Dataset
@@ -65,6 +69,11 @@ class Shared:
     code: tuple[OwnCode, ...] = ()
     candidates: Path | None = None
     keep_models: int = 0
+    driver: str | None = None
+
+
+_STATES = NodeStates()
+"""Of this process."""
 
 
 def run_trial(trial: dict[str, Any], shared: Shared) -> None:
@@ -89,17 +98,16 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
     cpus = ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
     where = _where(shared, model, device)
 
+    _STATES.forget()
     due = time.monotonic() + (shared.save_every_s or 0)
 
     def report(measurement: Measurement, save: Save | None) -> None:
         nonlocal due
-        result = {**measurement, **where}
+        result: dict[str, Any] = {**measurement, **where}
         if save is None or shared.save_every_s is None or time.monotonic() < due:
             tune.report(result)
             return
-        with scratch_folder() as folder:
-            save(folder)
-            tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))  # copies it
+        _report_with_state(result, save, shared.driver)
         due = time.monotonic() + shared.save_every_s
 
     threads = max(1, int(cpus))
@@ -119,11 +127,23 @@ def run_trial(trial: dict[str, Any], shared: Shared) -> None:
         own = options if rung == shared.rungs[-1] else replace(options, keep=None)
         return train({**config, "train_fraction": rung}, ignore, own)
 
-    with _ends_within(trial.get("seconds")), _saved_state(trial) as restore, _told_errors():
+    state = _saved_state(trial, shared.driver)
+    with _ends_within(trial.get("seconds")), state as restore, _told_errors():
         if shared.rungs:
             train_ladder(at_rung, shared.rungs, report)
         else:
             train(config, report, replace(options, restore=restore))
+
+
+def _report_with_state(result: dict[str, Any], save: Save, driver: str | None) -> None:
+    from ray import tune
+
+    if driver:
+        tune.report({**result, "state": _STATES.write(save)})
+        return
+    with scratch_folder() as folder:
+        save(folder)
+        tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))  # copies it
 
 
 def _asked(given: Config, shared: Shared) -> tuple[str, Device, Config]:
@@ -208,13 +228,24 @@ def _told_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _saved_state(trial: dict[str, Any]) -> Iterator[Path | None]:
-    """Give the folder of the state that the trial continues from, or None if it begins."""
+def _saved_state(trial: dict[str, Any], driver: str | None) -> Iterator[Path | None]:
+    """Give the folder of the state that the trial continues from, or None if it begins.
+
+    Args:
+        trial: as `run_trial` receives it.
+        driver: as `Shared` has it.
+    """
     from ray import tune
 
     checkpoint = tune.get_checkpoint()
+    given = Path(trial["restore"]) if trial.get("restore") else None
+    if given and driver:
+        with scratch_folder() as folder:
+            carry(given, sender_on(driver), folder / "state", "saved state")
+            yield folder / "state"
+        return
     if checkpoint is None:
-        yield Path(trial["restore"]) if trial.get("restore") else None
+        yield given
         return
     with checkpoint.as_directory() as folder:
         yield Path(folder)

@@ -31,6 +31,7 @@ class TuneParts:
 
     Args:
         folder: for Tune's files.
+        run: the name of this run in it; no other has it.
     """
 
     searcher: Searcher
@@ -38,6 +39,7 @@ class TuneParts:
     stopper: Stopper
     callback: Callback
     folder: Path
+    run: str
 
 
 def tuner(plan: Plan, shared: Shared, parts: TuneParts, named_actors: bool) -> tune.Tuner:
@@ -65,9 +67,10 @@ def tuner(plan: Plan, shared: Shared, parts: TuneParts, named_actors: bool) -> t
             max_concurrent_trials=_at_once(plan),
             reuse_actors=not named_actors,  # a trivial trial costs 0.07 s instead of 1.04 s
             trial_name_creator=_readable_name,
-            trial_dirname_creator=_folder_name,
+            trial_dirname_creator=trial_folder_name,
         ),
         run_config=tune.RunConfig(
+            name=parts.run,
             storage_path=str(parts.folder),
             stop=parts.stopper,
             callbacks=[parts.callback],
@@ -116,7 +119,8 @@ def _bundle(plan: Plan) -> Callable[[dict[str, Any]], tune.PlacementGroupFactory
     return bundle
 
 
-def _folder_name(trial: Trial) -> str:
+def trial_folder_name(trial: Trial) -> str:
+    """Return the name of a trial's folder of states; each attempt and each move has its own."""
     attempt, moves = trial.config.get("attempt", 1), trial.config.get("moves", 0)
     name = trial_name(trial) if attempt == 1 else f"{trial_name(trial)}.{attempt}"
     return f"{name}.moved-{moves}" if moves else name

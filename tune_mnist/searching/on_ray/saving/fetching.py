@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import ray
-
 from tune_mnist.searching.observer import Row
-from tune_mnist.searching.on_ray.session.nodes import Node, on_node
-from tune_mnist.store.files.models import seal
+from tune_mnist.searching.on_ray.saving.carrying import carry, sender_on
+from tune_mnist.searching.on_ray.session.nodes import Node
 from tune_mnist.wording import error_text
-
-FETCHED_WITHIN_S = 120.0
 
 
 def bring_models(measurements: Iterable[Row], candidates: Path, node: Node | None) -> list[str]:
@@ -33,9 +30,12 @@ def bring_models(measurements: Iterable[Row], candidates: Path, node: Node | Non
             problems.append(str(one["not_saved"]))
         if "saved" not in one or (node is None or Path(one["saved"]).is_dir()):
             continue
+        target = candidates / secrets.token_hex(8)
         try:
-            one["saved"] = str(_fetched(Path(one["saved"]), candidates, node))
+            carry(Path(one["saved"]), sender_on(node.id), target, "saved model")
+            one["saved"] = str(target)
         except Exception as error:  # of Ray, of the node's disk or of ours
+            shutil.rmtree(target, ignore_errors=True)
             del one["saved"]
             problems.append(error_text(error))
     return problems
@@ -51,21 +51,3 @@ def _with_prefixes(measurements: Iterable[Row]) -> Iterator[Row]:
         yield one
         if prefix := one.get("prefix"):
             yield prefix
-
-
-def _fetched(folder: Path, candidates: Path, node: Node) -> Path:
-    wish = on_node(node.id)
-    files = ray.get(
-        _files.options(scheduling_strategy=wish).remote(folder), timeout=FETCHED_WITHIN_S
-    )
-    target = candidates / secrets.token_hex(8)
-    target.mkdir(parents=True)
-    for name, content in files.items():
-        (target / Path(name).name).write_bytes(content)
-    seal(target)
-    return target
-
-
-@ray.remote(num_cpus=0, max_retries=0)
-def _files(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}

@@ -16,7 +16,7 @@ from typing import Any
 from tune_mnist.searching.history.keeping import may_lead
 from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.spaces import Space
-from tune_mnist.store.files.models import seal
+from tune_mnist.store.files.sealing import seal
 from tune_mnist.training.fitted import Fitted
 from tune_mnist.training.measurement import Measurement
 from tune_mnist.training.model import find_model

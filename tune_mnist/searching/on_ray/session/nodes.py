@@ -16,6 +16,7 @@ from tune_mnist.code_hash import libraries_of
 from tune_mnist.errors import Fault, InputError
 from tune_mnist.provenance import versions
 from tune_mnist.searching.on_ray.own_code import OwnCode, arrive, own_code
+from tune_mnist.searching.on_ray.scratch import remove_leftovers
 from tune_mnist.searching.on_ray.session.cluster import answers
 from tune_mnist.searching.planning.plan import Plan
 
@@ -94,8 +95,12 @@ def avoided(plan: Plan, bundle: Mapping[str, float]) -> list[str]:
 
 @ray.remote(num_cpus=0, max_retries=0)
 def _look(folder: Path | None, code: Sequence[OwnCode]) -> tuple[dict[str, str], bool]:
-    """Return a node's versions, and whether it sees a folder; import models of your own."""
+    """Return a node's versions, and whether it sees a folder; import models of your own.
+
+    What trials of earlier searches have left there is removed.
+    """
     arrive(code)
+    remove_leftovers()
     return versions(), folder is None or folder.is_dir()
 
 
@@ -104,7 +109,7 @@ def check_nodes(plan: Plan, folder: Path | None) -> None:
 
     Args:
         plan: whose model counts.
-        folder: where trials save states; None if they save none.
+        folder: that all must see; None if there is none.
 
     Raises: InputError: a node lacks a library or does not see the folder, or cannot run our code.
     """
@@ -145,7 +150,7 @@ def _problem(plan: Plan, folder: Path | None, look: Any) -> tuple[str, str] | No
         return f"lacks {', '.join(missing)}", _INSTALL
     if not sees:
         shared = "name a results folder that all nodes share"
-        return f"does not see {folder}, where trials save their states", shared
+        return f"does not see {folder}, where trials of pbt save their states", shared
     return None
 
 
