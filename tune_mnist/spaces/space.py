@@ -32,6 +32,7 @@ from tune_mnist.metrics import (
     Mode,
     parse_constraint,
 )
+from tune_mnist.models.external import is_external
 from tune_mnist.models.hyperparameters import Config, Device
 from tune_mnist.models.registry import (
     hyperparameters_of,
@@ -67,6 +68,19 @@ def _model(name: str) -> str:
     return name
 
 
+def _has_epochs(model: str, given: dict[str, Any]) -> bool:
+    return "epochs" in (
+        given.get("parameters", {}) if is_external(model) else hyperparameters_of(model)
+    )
+
+
+def _trained_in_one_place(models: tuple[str, ...]) -> tuple[str, ...]:
+    if len(models) > 1 and any(map(is_external, models)):
+        problem = "names a model that is trained elsewhere beside others"
+        raise broken_rule(problem, "search each by itself")
+    return models
+
+
 def _constraint(given: Any) -> Constraint:
     return given if isinstance(given, Constraint) else parse_constraint(given, MEASURED)
 
@@ -88,6 +102,7 @@ Models = Annotated[
     Strict(False),
     BeforeValidator(_chosen),
     AfterValidator(distinct),
+    AfterValidator(_trained_in_one_place),
 ]
 Amount = Annotated[float, AfterValidator(_grantable)]
 
@@ -253,7 +268,7 @@ class Space(Section):
             filled["models"] = _chosen(filled.pop(MODEL))
         models = filled.get("models")
         known = isinstance(models, (list, tuple)) and all(map(is_at_hand, models))
-        if known and models and all("epochs" in hyperparameters_of(one) for one in models):
+        if known and models and all(_has_epochs(one, filled) for one in models):
             filled.setdefault("fidelity", Fidelity())
         if "objective" in filled:  # a stored plan from when there could be only one
             filled["objectives"] = [filled.pop("objective")]
