@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,12 @@ from ray.tune.schedulers import MedianStoppingRule, TrialScheduler
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS
 from tune_mnist.searching.stopping.median import is_below_median
 from tune_mnist.spaces.reading import read_external
+
+
+@dataclass(frozen=True)
+class Trial:
+    trial_id: str
+
 
 NONE_WAITS = SimpleNamespace(get_live_trials=list)  # of Tune's controller
 
@@ -30,6 +37,7 @@ def test_the_same_trials_are_stopped_at_the_same_measurements(metric: str) -> No
     assert isinstance(rays, MedianStoppingRule)
     curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
     decided = []
+    trials = [Trial(str(number)) for number in range(20)]
     running = {number: draw.random() for number in range(20)}
     while running:
         number = draw.choice(list(running))
@@ -37,7 +45,7 @@ def test_the_same_trials_are_stopped_at_the_same_measurements(metric: str) -> No
         value = running[number] + draw.uniform(-0.2, 0.2)
         measured = {"step": step, "fidelity": float(step), metric: value}
         curves[number].append(measured)
-        theirs = rays.on_trial_result(NONE_WAITS, number, measured)
+        theirs = rays.on_trial_result(NONE_WAITS, trials[number], measured)
         others = [curve for other, curve in curves.items() if other != number]
         ours = is_below_median(space, curves[number], others)
         decided.append(ours)
