@@ -8,6 +8,8 @@ epochs passes its rungs as it runs; each fraction of the images is a training of
 
 from __future__ import annotations
 
+from typing import Any
+
 from tune_mnist.spaces.declared import declared
 from tune_mnist.spaces.domains import Choice, Domain
 from tune_mnist.spaces.space import Space
@@ -51,8 +53,10 @@ def changeable(space: Space) -> dict[str, Domain]:
 
 
 def _most_epochs(space: Space) -> float:
-    epochs = [config["epochs"] for config in space.points if "epochs" in config]
+    epochs: list[Any] = [config["epochs"] for config in space.points if "epochs" in config]
     if "epochs" in space.parameters:
         domain = space.parameters["epochs"]
         epochs.append(max(domain.values()) if isinstance(domain, Choice) else domain.bounds[1])
-    return float(max(epochs or [declared(space)["epochs"].default]))
+    if not epochs:  # a model that ships has a default
+        epochs.append(declared(space)["epochs"].default)
+    return float(max(epochs))

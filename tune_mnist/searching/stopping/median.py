@@ -35,4 +35,4 @@ def is_below_median(space: Space, own: Curve, others: Iterable[Curve]) -> bool:
     means = [sign * fmean(values) for values in within if values]
     if now < first or len(means) < OTHERS:
         return False
-    return min(sign * one[name] for one in own) > median(means)
+    return bool(min(sign * one[name] for one in own) > median(means))
