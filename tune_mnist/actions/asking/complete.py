@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,14 @@ from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.models.hyperparameters import shown
 from tune_mnist.searching.history.resume import earlier_of
 from tune_mnist.searching.observer import Row
+from tune_mnist.store.layout import live_files, rows_folder
 from tune_mnist.store.proposals import Proposal
-from tune_mnist.store.reader import read_trials
 from tune_mnist.store.schema import REPORTS
 from tune_mnist.wording import displayed
+
+MOST_FILES = 16
+"""So many files may hold the rows of a search. Each call reads them all, a millisecond a file; a
+search that runs here writes without reading, and may have more."""
 
 _LONGEST = 2000  # characters of an error
 
@@ -86,9 +90,10 @@ def complete(
     with writing(root, search, columns_of(asked.space)) as writer:
         asked = read_asked(root, search)
         proposal = proposal_of(asked, trial)
-        stored = read_trials(root, search=search, equal={"trial": trial}).to_pylist()
-        if stored:
-            status = _again(stored[0], told)
+        earlier = earlier_of(root, search, asked.record)
+        stored = next((row for row in earlier.rows if row["trial"] == trial), None)
+        if stored is not None:
+            status = _again(stored, told)
         else:
             lease = read_held(root, search).leases.get(trial)
             if lease is not None:
@@ -96,7 +101,10 @@ def complete(
             row, reports = _row(asked, proposal, lease, told)
             writer.append_trial(row, reports)
             status = row["status"]
-        settle(asked, earlier_of(root, search, asked.record), writer)
+            earlier = replace(earlier, rows=[*earlier.rows, {"shared_with": None, **row}])
+            if len(live_files(rows_folder(root, "trials", search))) > MOST_FILES:
+                writer.compact()
+        settle(asked, earlier, writer)
     if read_held(root, search).leases.get(trial):
         change_held(root, search, lambda held: _without(held, trial))
     return Completed(trial, status)
