@@ -15,7 +15,6 @@ from weakref import WeakValueDictionary
 
 from tune_mnist.actions.asking.refused import unknown
 from tune_mnist.errors import Fault, InputError, input_error
-from tune_mnist.models.external import is_external
 from tune_mnist.models.hyperparameters import shown
 from tune_mnist.models.registry import parameter_types
 from tune_mnist.searching.history.resume import Earlier, searched_space
@@ -96,7 +95,7 @@ def read_asked(root: Path, name: str) -> Asked:
     if not has_search(root, name):
         raise unknown("`search`", f"{shown(name)} is not in the store", "begin it first")
     record = read_search(root, name)
-    if not any(map(is_external, record.models)):
+    if not record.trained_elsewhere:
         raise unknown("`search`", f"{name!r} trains its trials itself", "only watch it")
     return Asked(root, name, record, searched_space(record))
 

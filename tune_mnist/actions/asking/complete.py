@@ -1,4 +1,7 @@
-"""The end of a trial: its row is stored once, then its lease is dropped."""
+"""The end of a trial: its row is stored once, then its lease is dropped.
+
+The right to write the search is held for this one call, so that any process may serve the next.
+"""
 
 from __future__ import annotations
 
@@ -104,9 +107,9 @@ def complete(
             earlier = replace(earlier, rows=[*earlier.rows, {"shared_with": None, **row}])
             if len(live_files(rows_folder(root, "trials", search))) > MOST_FILES:
                 writer.compact()
+        if trial in read_held(root, search).leases:
+            change_held(root, search, lambda held: _without(held, trial))
         settle(asked, earlier, writer)
-    if read_held(root, search).leases.get(trial):
-        change_held(root, search, lambda held: _without(held, trial))
     return Completed(trial, status)
 
 
