@@ -1,7 +1,7 @@
 """The names of models that are trained elsewhere, by a client of the service.
 
 Such a model is called `external`, or `external/name` with a name of your own. We know nothing of
-it: a space declares its parameters by their domains (`spaces/declared.py`).
+it: a space declares its parameters by their domains (`Space.declared`).
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tune_mnist.spaces.declared import declared
 from tune_mnist.spaces.domains import Choice, Domain
 from tune_mnist.spaces.space import Space
 
@@ -25,7 +24,7 @@ def rungs(space: Space) -> tuple[float, ...]:
         return ()
     if space.fidelity.parameter == "train_fraction":
         return space.fidelity.rungs
-    if not all("epochs" in declared(part) for part in space.parts()):
+    if not all("epochs" in part.declared for part in space.parts()):
         return ()  # checks.py refuses it
     most = max(_most_epochs(part) for part in space.parts())
     doubled = [2.0**power for power in range(int(most).bit_length()) if 2**power < most]
@@ -43,7 +42,7 @@ def changeable(space: Space) -> dict[str, Domain]:
 
     One that another's `when` names is none of them: with it would change what is searched.
     """
-    known = declared(space)
+    known = space.declared
     named = {parent for domain in space.parameters.values() for parent in domain.when}
     return {
         name: domain
@@ -58,5 +57,5 @@ def _most_epochs(space: Space) -> float:
         domain = space.parameters["epochs"]
         epochs.append(max(domain.values()) if isinstance(domain, Choice) else domain.bounds[1])
     if not epochs:  # a model that ships has a default
-        epochs.append(declared(space)["epochs"].default)
+        epochs.append(space.declared["epochs"].default)
     return float(max(epochs))

@@ -10,7 +10,6 @@ from tune_mnist.metrics import LATENCIES
 from tune_mnist.models.hyperparameters import Device
 from tune_mnist.models.registry import find_model
 from tune_mnist.spaces.configurations import always_searched, size
-from tune_mnist.spaces.declared import declared
 from tune_mnist.spaces.domains import Choice
 from tune_mnist.spaces.milestones import changeable, rungs
 from tune_mnist.spaces.space import Objective, Space
@@ -42,7 +41,7 @@ def _scheduler(space: Space) -> list[Fault]:
     if name == "none" or len(levels) > 1:
         return []
     if not levels:
-        without = next(part for part in space.parts() if "epochs" not in declared(part))
+        without = next(part for part in space.parts() if "epochs" not in part.declared)
         once = find_model(without.model).noun
         problem = f"{name} stops trials between measurements, and {once} is measured once"
         fix = "use none, or `fidelity=train_fraction`"
@@ -70,7 +69,7 @@ def _population(space: Space) -> Fault | None:
         problem = f"pbt works on epochs, not on {space.fidelity.parameter}"
         return Fault("", key, problem, "use `fidelity=epochs`, or asha")
     if not changeable(space):
-        able = [name for name, one in declared(space).items() if one.changeable]
+        able = [name for name, one in space.declared.items() if one.changeable]
         if not able:
             problem = f"pbt changes parameters during a training, and {model.noun} has none for it"
             return Fault("", key, problem, "use asha")

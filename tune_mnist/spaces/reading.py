@@ -18,10 +18,9 @@ from tune_mnist.models.external import EXTERNAL, is_external
 from tune_mnist.models.hyperparameters import shown
 from tune_mnist.models.registry import find_model, import_model
 from tune_mnist.spaces.checks import contradictions
-from tune_mnist.spaces.declared import free_faults
 from tune_mnist.spaces.domains import Section
 from tune_mnist.spaces.goals import read_constraints, read_objectives
-from tune_mnist.spaces.parameters import read_parameters, read_points, read_resources
+from tune_mnist.spaces.parameters import free_faults, read_parameters, read_points, read_resources
 from tune_mnist.spaces.shipped import space_name
 from tune_mnist.spaces.space import Fidelity, Models, Resources, Search, Space
 from tune_mnist.spaces.strict_yaml import read_yaml

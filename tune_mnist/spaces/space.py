@@ -6,6 +6,7 @@ pickled, and survives a round trip: `Space.model_validate(space.model_dump(mode=
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -33,7 +34,7 @@ from tune_mnist.metrics import (
     parse_constraint,
 )
 from tune_mnist.models.external import is_external
-from tune_mnist.models.hyperparameters import Config, Device
+from tune_mnist.models.hyperparameters import Config, Device, Hyperparameter
 from tune_mnist.models.registry import (
     hyperparameters_of,
     is_at_hand,
@@ -43,7 +44,16 @@ from tune_mnist.models.registry import (
 )
 from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
-from tune_mnist.spaces.domains import Domain, Section, When, as_list, broken_rule, distinct
+from tune_mnist.spaces.domains import (
+    Domain,
+    Section,
+    When,
+    as_list,
+    broken_rule,
+    distinct,
+    type_of,
+    values_of,
+)
 
 FidelityName = Literal["epochs", "train_fraction"]
 
@@ -306,6 +316,20 @@ class Space(Section):
         """The only model. Raises: ValueError: the space names several."""
         (model,) = self.models
         return model
+
+    @property
+    def declared(self) -> Mapping[str, Hyperparameter]:
+        """What the configurations of its only model are made of.
+
+        A model that is trained elsewhere declares nothing. Its hyperparameters are the space's
+        parameters and what the points name, with the types of their values.
+        """
+        if not is_external(self.model):
+            return hyperparameters_of(self.model)
+        return {
+            name: Hyperparameter(name.replace("_", " "), (type_of(values),), None)
+            for name, values in values_of(self.parameters, self.points).items()
+        }
 
     def model_of(self, config: Config) -> str:
         """Return the model that a configuration of this space is for."""

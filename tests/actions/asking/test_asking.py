@@ -32,7 +32,8 @@ SAMPLERS = ["random", "qmc", "tpe", "gp", "cmaes", "nsga2"]
 
 
 def rows(root: Path) -> list[dict[str, Any]]:
-    return read_trials(root, search="s").to_pylist()
+    found: list[dict[str, Any]] = read_trials(root, search="s").to_pylist()
+    return found
 
 
 def is_consistent(root: Path) -> bool:

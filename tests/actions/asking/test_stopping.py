@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,7 +113,7 @@ def test_steps_ascend(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_elsewhere_is_refused(
-    tmp_path: Path, change: dict[str, object], line: str
+    tmp_path: Path, change: dict[str, Any], line: str
 ) -> None:
     with pytest.raises(InputError, match=line):
         begin(tmp_path, "s", space(**change))

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.tune.schedulers import MedianStoppingRule, TrialScheduler
+from ray.tune.schedulers import TrialScheduler
 
 from tune_mnist.searching.on_ray.scheduling.schedulers import SCHEDULERS
 from tune_mnist.searching.stopping.median import is_below_median
@@ -33,8 +33,7 @@ def test_the_same_trials_are_stopped_at_the_same_measurements(metric: str) -> No
         "search": {"scheduler": "median", "trials": 20},
     }
     space, draw = read_external(given), random.Random(0)
-    rays = SCHEDULERS["median"](space, "cpu")
-    assert isinstance(rays, MedianStoppingRule)
+    rays: Any = SCHEDULERS["median"](space, "cpu")
     curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
     decided = []
     trials = [Trial(str(number)) for number in range(20)]

@@ -20,7 +20,6 @@ from tune_mnist.models.registry import parameter_types
 from tune_mnist.searching.history.resume import Earlier, searched_space
 from tune_mnist.searching.stopping.ending import Ending
 from tune_mnist.spaces import Space
-from tune_mnist.spaces.declared import declared
 from tune_mnist.store.catalog import has_search
 from tune_mnist.store.lock import BeingWrittenError
 from tune_mnist.store.plans import SearchRecord, read_search
@@ -106,7 +105,7 @@ def columns_of(space: Space) -> dict[str, type]:
     Raises: InputError: a column of a model that ships cannot hold one of the space's parameters.
     """
     shipped = parameter_types()
-    own = {name: one.types[0] for name, one in declared(space).items()}
+    own = {name: one.types[0] for name, one in space.declared.items()}
     faults = []
     for name, type_ in own.items():
         column = shipped.get(name, type_)

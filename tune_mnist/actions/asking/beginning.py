@@ -54,8 +54,7 @@ def begin(root: Path, name: str | None, space: Mapping[str, Any]) -> Begun:
     Raises: ConflictError: another search has the name. InputError: every fault of the space, each
         with its key.
     """
-    asked_for = read_external(space)
-    _check(asked_for)
+    asked_for = _read(space)
     name = name or new_name(asked_for, asked_for.dataset)
     check_search_name(name)
     columns = columns_of(asked_for)
@@ -103,6 +102,17 @@ def resume(root: Path, name: str) -> SearchRecord:
         changed = {"ended": None, "resumed": (*record.resumed, run)}
         writer.write_search(record.model_copy(update=changed))
     return read_asked(root, name).record
+
+
+def _read(given: Mapping[str, Any]) -> Space:
+    """Return the space that a client gave. Raises: InputError: every fault, with its key."""
+    try:
+        space = read_external(given)
+        _check(space)
+        columns_of(space)
+    except InputError as error:
+        raise error.located("`space`") from None
+    return space
 
 
 def _check(space: Space) -> None:

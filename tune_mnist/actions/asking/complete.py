@@ -152,7 +152,7 @@ def _row(
         measured["wall_time_s"] = (finished - lease.since).total_seconds()
     if "wall_time_s" not in measured and told.failed is None:
         problem = "is missing, and the search does not know when the trial began"
-        raise InputError([Fault("", "wall_time_s", problem, "give it in seconds")])
+        raise input_error("`result`", problem, "give it in seconds", "wall_time_s")
     if told.result is not None:
         own = {name: measured[name] for name in REPORTS.names if name in measured}
         if not reports or {**reports[-1], **own, "wall_time_s": 0} != {
@@ -201,7 +201,7 @@ def _status(asked: Asked, lease: Lease | None, told: _Told) -> str:
     given = [name for name in OF_THE_TEST if name in (told.result or {})]
     if stopped and given:
         problem = "of a trial that was stopped early"
-        raise InputError([Fault("", name, problem, "leave it out") for name in given])
+        raise InputError(Fault("`result`", name, problem, "leave it out") for name in given)
     return "stopped" if stopped else "completed"
 
 

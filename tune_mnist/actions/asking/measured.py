@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -41,7 +42,8 @@ def checked_report(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises: InputError: every value that cannot be used, and what is missing.
     """
     needed = ["step", *_compared(space)]
-    return _checked(given, OF_A_REPORT, needed, "reports")
+    with _in("`measurement`"):
+        return _checked(given, OF_A_REPORT, needed, "reports")
 
 
 def checked_result(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,13 +53,23 @@ def checked_result(space: Space, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     needed = [name for name in space.metrics if name != "wall_time_s"]  # the lease has measured it
     needed += [name for name in _compared(space) if name not in needed]
-    return _checked(given, OF_A_RESULT, needed, "trials")
+    with _in("`result`"):
+        return _checked(given, OF_A_RESULT, needed, "trials")
 
 
 def whole_fidelity(space: Space, config: Mapping[str, Any]) -> float:
     """Return how far a whole trial of a space with a fidelity gets: its epochs, or 1.0."""
     by_epochs = space.fidelity is not None and space.fidelity.parameter == "epochs"
     return float(config.get("epochs", rungs(space)[-1])) if by_epochs else 1.0
+
+
+@contextmanager
+def _in(where: str) -> Iterator[None]:
+    """Let faults inside the block say which part of the call they are in."""
+    try:
+        yield
+    except InputError as error:
+        raise error.located(where) from None
 
 
 def _compared(space: Space) -> list[str]:

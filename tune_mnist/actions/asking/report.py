@@ -112,9 +112,10 @@ def _is_known(lease: Lease, values: Mapping[str, Any], trial: str) -> bool:
             if {**one, **values} == one:
                 return True
             problem = f"another measurement of step {step} of trial {trial} was reported"
-            raise conflict("step", problem, f"go on with step {last + 1}")
+            raise conflict("`measurement`", problem, f"go on with step {last + 1}")
     if step < last:
-        raise input_error("step", f"{step} comes after {last}", f"go on with step {last + 1}")
+        problem, fix = f"{step} comes after {last}", f"go on with step {last + 1}"
+        raise input_error("`measurement`", problem, fix, "step")
     return False
 
 
