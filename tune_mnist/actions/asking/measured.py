@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from tune_mnist.errors import Fault, InputError, nearest
+from tune_mnist.metrics import LATENCIES
 from tune_mnist.models.hyperparameters import shown
 from tune_mnist.spaces import Space, rungs
 from tune_mnist.store.layout import RowKind
@@ -26,6 +27,7 @@ OF_THE_TEST = ("test_accuracy", "test_balanced_accuracy")
 OF_A_RESULT = (
     *("train_accuracy", "val_accuracy", "val_balanced_accuracy", *OF_THE_TEST),
     *("train_loss", "val_loss", "wall_time_s", "setup_s", "fit_s", "eval_s"),
+    *LATENCIES,
     *("fidelity", "parameters", "multiply_adds", "converged", "seed", "engine", "device", "host"),
 )
 """What a result may say."""
