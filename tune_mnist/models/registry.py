@@ -83,6 +83,11 @@ class _ExternalModel(ModelDescription):
         """Nothing: no code of ours computes its results."""
         return ()
 
+    @property
+    def has_latency(self) -> bool:
+        """Its client may measure it."""
+        return True
+
 
 @cache
 def model_names() -> tuple[str, ...]:
