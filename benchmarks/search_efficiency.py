@@ -85,7 +85,7 @@ class Ours:
     def report(self, trial: int, rung: int, fidelity: float, accuracy: float) -> bool:
         measured = {self._metric: accuracy, "fidelity": fidelity, "step": rung + 1}
         self._proposals.report(trial, measured)
-        return self._scheduler is None or self._scheduler.goes_on(str(trial), trial, measured)
+        return self._scheduler is None or self._scheduler.rungs.goes_on(str(trial), trial, measured)
 
     def tell(self, trial: int, accuracy: float, *, stopped: bool) -> None:
         status = "stopped" if stopped else "completed"

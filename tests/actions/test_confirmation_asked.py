@@ -11,7 +11,7 @@ from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.actions.search import Searched, confirmation_of_request
 from tune_mnist.errors import InputError
 from tune_mnist.searching.history.confirmation import confirmation_name
-from tune_mnist.searching.on_ray.ending import Outcome, Reason
+from tune_mnist.searching.stopping.ending import Outcome, Reason
 
 ASKED = SearchRequest(space="svm", confirm=2, seeds=3, cpus=1)
 

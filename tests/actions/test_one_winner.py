@@ -25,7 +25,7 @@ from tune_mnist.metrics import BETTER, MEASURED, Constraint, Goal
 from tune_mnist.pages.leaderboard import write_leaderboard
 from tune_mnist.pages.page_parts import winner_card
 from tune_mnist.searching.history.confirmation import confirmation_of
-from tune_mnist.searching.on_ray.ending import Ending
+from tune_mnist.searching.stopping.ending import Ending
 from tune_mnist.spaces import Overrides, Space, find_space, override, read_space
 from tune_mnist.store.plans import SearchRecord
 from tune_mnist.store.reader import read_trials

@@ -15,10 +15,10 @@ from tune_mnist.actions.search import run as run_prepared
 from tune_mnist.datasets import Dataset, Images, load_dataset
 from tune_mnist.searching.history.warm_start import WarmStart
 from tune_mnist.searching.observer import Observer
-from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.on_ray.session.ray_session import ray_session
 from tune_mnist.searching.planning.machine import Machine
 from tune_mnist.searching.planning.plan import Plan, plan_search
+from tune_mnist.searching.stopping.ending import Outcome
 from tune_mnist.spaces import Overrides, override, read_space
 from tune_mnist.store.reader import read_trials
 from tune_mnist.training.svm.config import Engine

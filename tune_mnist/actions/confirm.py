@@ -22,10 +22,10 @@ from tune_mnist.searching.history.confirmation import (
 from tune_mnist.searching.history.resume import searched_space
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
-from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.on_ray.run import SearchRun
 from tune_mnist.searching.on_ray.session.ray_session import check_running_ray
 from tune_mnist.searching.planning.plan import Plan, notes_before
+from tune_mnist.searching.stopping.ending import Outcome
 from tune_mnist.store.writer import Writer
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import time
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from tune_mnist.actions.naming import new_name
 from tune_mnist.actions.reading_data import (
     asked_options,
     folder_of,
@@ -263,12 +261,3 @@ def _checked(earlier: Earlier, plan: Plan, data: Dataset, allow_change: bool) ->
         fix = "`allow_change=true` resumes all the same, or start another search"
         raise InputError(Fault("`resume`", earlier.name, change, fix) for change in changed)
     return tuple(f"{earlier.name}: {change}" for change in changed)
-
-
-def new_name(space: Space, data: str) -> str:
-    """Return a name that no other search has: what it searches, and when."""
-    now = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    # A folder may be called anything, and two searches may start in the same second.
-    about = re.sub(r"[^A-Za-z0-9.]+", "-", f"{space.name}-{data}").strip("-.")[:60]
-    letter = "" if about[:1].isalpha() else "search-"  # a name begins with a letter
-    return f"{letter}{about}-{now}-{secrets.token_hex(2)}"

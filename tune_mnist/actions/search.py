@@ -16,10 +16,10 @@ from tune_mnist.errors import Fault, InputError
 from tune_mnist.models.registry import parameter_types
 from tune_mnist.searching.history.resume import check_unchanged
 from tune_mnist.searching.observer import Observer
-from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.on_ray.run import SearchRun
 from tune_mnist.searching.on_ray.session.ray_session import check_running_ray
 from tune_mnist.searching.planning.forecast import Forecast
+from tune_mnist.searching.stopping.ending import Outcome
 from tune_mnist.spaces import config_key
 from tune_mnist.store.plans import Run, SearchRecord
 from tune_mnist.store.reader import check_columns

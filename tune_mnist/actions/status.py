@@ -22,7 +22,7 @@ class SearchStatus:
 
     Args:
         search: its name.
-        state: "running (who writes it)", "interrupted", "done" or "done (what ended it)".
+        state: "running (who writes or trains it)", "interrupted", "done" or "done (what ended it)".
         finished: trials that have ended.
         record: all that is stored of it.
     """
@@ -55,7 +55,9 @@ def _trials_of(rows: pa.Table) -> dict[str, int]:
 
 def _status(results: Path, name: str, record: SearchRecord, finished: int) -> SearchStatus:
     ended = record.ended
-    if writer := writer_of(results, name):
+    if record.trained_elsewhere and ended is None:
+        state = "running (trained elsewhere)"
+    elif writer := writer_of(results, name):
         state = f"running ({writer})"
     elif ended is None:
         state = "interrupted"

@@ -21,7 +21,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from tune_mnist.actions.preparing import asked_space, new_name, store_folder
+from tune_mnist.actions.naming import new_name
+from tune_mnist.actions.preparing import asked_space, store_folder
 from tune_mnist.actions.requests import SearchRequest
 from tune_mnist.code_hash import own_modules
 from tune_mnist.errors import InputError, input_error

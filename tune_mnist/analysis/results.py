@@ -115,7 +115,7 @@ class Results:
         search = record.space.get("search", {})
         ended = record.ended
         state = "done" if ended else "interrupted"
-        if writer_of(self.root, name) is not None:
+        if writer_of(self.root, name) is not None or (record.trained_elsewhere and not ended):
             state = "running"
         return {
             "search": name,

@@ -16,9 +16,9 @@ from tune_mnist.actions.search import Searched, scores
 from tune_mnist.cli.console import console
 from tune_mnist.cli.leaderboard import print_table
 from tune_mnist.cli.words import command, in_options
-from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.planning.forecast import Forecast
 from tune_mnist.searching.planning.plan import Plan
+from tune_mnist.searching.stopping.ending import Outcome
 from tune_mnist.spaces import Space, config_key, configurations
 from tune_mnist.store.files.place import given, saved_models
 from tune_mnist.store.schema import TRIALS

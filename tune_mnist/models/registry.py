@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from tune_mnist.errors import input_error, nearest
 from tune_mnist.models import own
+from tune_mnist.models.external import is_external
 from tune_mnist.models.hyperparameters import Device, Hyperparameter, shown
 
 _DECLARED_IN = "tune_mnist.training.models"
@@ -74,6 +75,20 @@ class ModelDescription(ABC):
         """Where the code that can change its results begins, for the code hash."""
 
 
+class _ExternalModel(ModelDescription):
+    """A model that is trained elsewhere: its space declares its parameters."""
+
+    @property
+    def roots(self) -> tuple[Definition, ...]:
+        """Nothing: no code of ours computes its results."""
+        return ()
+
+    @property
+    def has_latency(self) -> bool:
+        """Its client may measure it."""
+        return True
+
+
 @cache
 def model_names() -> tuple[str, ...]:
     """Return the names of the models that ship, sorted."""
@@ -83,7 +98,7 @@ def model_names() -> tuple[str, ...]:
 
 def is_model(name: str) -> bool:
     """Return whether a model may have this name; one of your own is not imported."""
-    return name in model_names() or own.path_of(name) is not None
+    return name in model_names() or is_external(name) or own.path_of(name) is not None
 
 
 def no_model(name: str) -> tuple[str, str]:
@@ -96,7 +111,8 @@ def no_model(name: str) -> tuple[str, str]:
 
 def is_at_hand(name: object) -> bool:
     """Return whether this is the name of a model that ships, or of one that is imported already."""
-    return name in model_names() or (isinstance(name, str) and own.is_loaded(name))
+    shipped = name in model_names() or is_external(name)
+    return shipped or (isinstance(name, str) and own.is_loaded(name))
 
 
 def import_model(name: str, folders: Iterable[Path] = ()) -> None:
@@ -108,7 +124,7 @@ def import_model(name: str, folders: Iterable[Path] = ()) -> None:
 
     Raises: InputError: it cannot be imported; the fault's key is `model`.
     """
-    if name not in model_names():
+    if name not in model_names() and not is_external(name):
         own.load(name, folders)
 
 
@@ -116,6 +132,8 @@ def find_model(name: str) -> ModelDescription:
     """Return a model. Raises: InputError: there is none of this name, or it cannot be imported."""
     if name in model_names():
         return _shipped(name)
+    if is_external(name):
+        return _ExternalModel(name=name, noun=name, hyperparameters={}, libraries=())
     if not own.is_loaded(name) and own.path_of(name) is None:
         raise input_error("`model`", *no_model(name))
     return cast(ModelDescription, own.loaded(name))

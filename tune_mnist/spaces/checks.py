@@ -12,7 +12,7 @@ from typing import Any, get_args
 from tune_mnist.errors import Fault
 from tune_mnist.metrics import LATENCIES
 from tune_mnist.models.hyperparameters import Config, Device, Scalar, shown
-from tune_mnist.models.registry import find_model, hyperparameters_of
+from tune_mnist.models.registry import find_model
 from tune_mnist.spaces.configurations import drafts, matters, order, possible_values
 from tune_mnist.spaces.domains import Domain
 from tune_mnist.spaces.pairs import wrong_pairs
@@ -66,7 +66,7 @@ def _fidelity(space: Space) -> Iterator[Fault]:
         return
     name = space.fidelity.parameter
     model = find_model(space.model)
-    if name == "epochs" and "epochs" not in model.hyperparameters:
+    if name == "epochs" and "epochs" not in space.declared:
         fix = "use train_fraction, the fraction of the training images"
         yield Fault("", "fidelity.parameter", f"{model.noun} has no epochs", fix)
     given = [key for key, names in _given(space).items() if "train_fraction" in names]
@@ -131,7 +131,7 @@ def _bundles_that_nobody_gets(space: Space) -> Iterator[Fault]:
                 yield _never_exactly(name, values[0], key)
                 continue
             else:
-                having = (one for one in space.parts() if name in hyperparameters_of(one.model))
+                having = (one for one in space.parts() if name in one.declared)
                 had = set().union(*(possible_values(part, name) for part in having))
             if never := [shown(value) for value in values if value not in had]:
                 fix = f"add {name} to parameters" if space.parameters else "leave it out"
@@ -169,7 +169,7 @@ def _outside(space: Space, point: Config, device: Device) -> Iterator[tuple[str,
 
     for draft in drafts(space, device, branches):
         for name in point:
-            needed = matters(hyperparameters_of(space.model)[name], draft.config, device)
+            needed = matters(space.declared[name], draft.config, device)
             if needed and name not in draft.searched:
                 problem = f"{shown(point)} gives {name}, which `parameters` does not search there"
                 wrong.append((problem, "leave it out"))

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tune_mnist.models.hyperparameters import Config, Device, Hyperparameter, Scalar
-from tune_mnist.models.registry import hyperparameters_of, usual_device
+from tune_mnist.models.registry import usual_device
 from tune_mnist.spaces.domains import Choice, Domain
 from tune_mnist.spaces.space import MODEL, Space
 
@@ -149,7 +149,7 @@ def _searched_in(space: Space, config: Config, device: Device) -> frozenset[str]
         return [(config[name], 1)] if held else []
 
     def same(draft: Draft) -> bool:
-        defaults = {name: hyperparameters_of(space.model)[name].default for name in draft.config}
+        defaults = {name: space.declared[name].default for name in draft.config}
         return draft.config == {**defaults, **config}
 
     return next((one.searched for one in drafts(space, device, own) if same(one)), None)
@@ -176,7 +176,7 @@ def _collapsed(space: Space, device: Device) -> list[str]:
             names.add(name)
     return [
         f"{name}: matters only for {_condition_text(hyperparameter)}; left out elsewhere"
-        for name, hyperparameter in hyperparameters_of(space.model).items()
+        for name, hyperparameter in space.declared.items()
         if name in names
     ]
 
@@ -200,9 +200,9 @@ def possible_values(space: Space, name: str) -> set[Scalar | None]:
         space: of one model.
         name: of a hyperparameter whose domain can be listed; the model need not have it.
     """
-    if name not in hyperparameters_of(space.model):
+    if name not in space.declared:
         return {None}
-    default = hyperparameters_of(space.model)[name].default
+    default = space.declared[name].default
     domain = space.parameters.get(name)
     if domain is not None:
         return {*domain.values(), *([default] if domain.when else [])}
@@ -223,7 +223,7 @@ def order(space: Space) -> list[str]:
         graphlib.CycleError: the conditions form a cycle.
     """
     graph: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
-    for name in dict.fromkeys([*space.parameters, *hyperparameters_of(space.model)]):
+    for name in dict.fromkeys([*space.parameters, *space.declared]):
         graph.add(name, *(parent for parent, _ in _conditions(space, name)))
     return list(graph.static_order())
 
@@ -247,7 +247,7 @@ def _extended(
     found: Iterator[Draft], name: str, space: Space, device: Device, branches: Branches
 ) -> Iterator[Draft]:
     """Yield the drafts with one more hyperparameter decided."""
-    hyperparameter, domain = hyperparameters_of(space.model)[name], space.parameters.get(name)
+    hyperparameter, domain = space.declared[name], space.parameters.get(name)
     for draft in found:
         searched = domain is not None and all(
             parent in draft.searched and draft.config[parent] in values
@@ -293,7 +293,7 @@ def _classes(space: Space) -> Branches:
     def branches(name: str, domain: Domain) -> Iterable[tuple[Scalar | None, float]]:
         named = [
             values
-            for child in hyperparameters_of(space.model)
+            for child in space.declared
             for parent, values in _conditions(space, child)
             if parent == name
         ]
@@ -313,7 +313,7 @@ def _conditions(space: Space, name: str) -> Iterator[tuple[str, tuple[Scalar, ..
     """Yield a hyperparameter's conditions: the space's `when`, and what it needs to matter."""
     if name in space.parameters:
         yield from space.parameters[name].when.items()
-    yield from hyperparameters_of(space.model)[name].matters.items()
+    yield from space.declared[name].matters.items()
 
 
 def _constants(space: Space, point: Config) -> Space:
@@ -324,7 +324,7 @@ def _constants(space: Space, point: Config) -> Space:
 
 def _config(space: Space, part: Space, draft: Draft) -> Config:
     """Return the finished configuration of one of the models, its keys in the model's order."""
-    in_order = hyperparameters_of(part.model)
+    in_order = part.declared
     config = {name: draft.config[name] for name in in_order if name in draft.config}
     return space.proposed(part.model, config)
 

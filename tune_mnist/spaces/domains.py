@@ -7,7 +7,7 @@ below are those mappings. A constant is a choice of one value.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
@@ -234,3 +234,27 @@ DOMAINS: dict[str, type[Domain]] = {
     "int_uniform": IntUniform,
     "int_log_uniform": IntLogUniform,
 }
+
+
+def values_of(
+    parameters: Mapping[str, Domain], points: Iterable[Mapping[str, Scalar]]
+) -> dict[str, list[Scalar]]:
+    """Return values that stand for all that each parameter can have: of a range, its bounds."""
+    found = {name: list(_listed(domain)) for name, domain in parameters.items()}
+    for point in points:
+        for name, value in point.items():
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def type_of(values: Iterable[Scalar]) -> type:
+    """Return the type of the store's column for these values; text can hold them all."""
+    kinds = {type(one) for one in values}
+    return kinds.pop() if len(kinds) == 1 else float if kinds <= {int, float} else str
+
+
+def _listed(domain: Domain) -> Sequence[Scalar]:
+    if isinstance(domain, Choice):
+        return domain.choice
+    whole = isinstance(domain, IntUniform | IntLogUniform)
+    return domain.bounds if whole else [float(bound) for bound in domain.bounds]

@@ -8,7 +8,8 @@ epochs passes its rungs as it runs; each fraction of the images is a training of
 
 from __future__ import annotations
 
-from tune_mnist.models.registry import hyperparameters_of
+from typing import Any
+
 from tune_mnist.spaces.domains import Choice, Domain
 from tune_mnist.spaces.space import Space
 
@@ -23,7 +24,7 @@ def rungs(space: Space) -> tuple[float, ...]:
         return ()
     if space.fidelity.parameter == "train_fraction":
         return space.fidelity.rungs
-    if not all("epochs" in hyperparameters_of(model) for model in space.models):
+    if not all("epochs" in part.declared for part in space.parts()):
         return ()  # checks.py refuses it
     most = max(_most_epochs(part) for part in space.parts())
     doubled = [2.0**power for power in range(int(most).bit_length()) if 2**power < most]
@@ -41,7 +42,7 @@ def changeable(space: Space) -> dict[str, Domain]:
 
     One that another's `when` names is none of them: with it would change what is searched.
     """
-    known = hyperparameters_of(space.model)
+    known = space.declared
     named = {parent for domain in space.parameters.values() for parent in domain.when}
     return {
         name: domain
@@ -51,10 +52,10 @@ def changeable(space: Space) -> dict[str, Domain]:
 
 
 def _most_epochs(space: Space) -> float:
-    epochs = [config["epochs"] for config in space.points if "epochs" in config]
+    epochs: list[Any] = [config["epochs"] for config in space.points if "epochs" in config]
     if "epochs" in space.parameters:
         domain = space.parameters["epochs"]
         epochs.append(max(domain.values()) if isinstance(domain, Choice) else domain.bounds[1])
-    default = hyperparameters_of(space.model)["epochs"].default
-    assert default is not None
-    return float(max(epochs, default=default))
+    if not epochs:  # a model that ships has a default
+        epochs.append(space.declared["epochs"].default)
+    return float(max(epochs))

@@ -8,7 +8,7 @@ from typing import get_args
 from tune_mnist.errors import Fault
 from tune_mnist.metrics import LATENCIES
 from tune_mnist.models.hyperparameters import Device
-from tune_mnist.models.registry import find_model, hyperparameters_of
+from tune_mnist.models.registry import find_model
 from tune_mnist.spaces.configurations import always_searched, size
 from tune_mnist.spaces.domains import Choice
 from tune_mnist.spaces.milestones import changeable, rungs
@@ -41,8 +41,8 @@ def _scheduler(space: Space) -> list[Fault]:
     if name == "none" or len(levels) > 1:
         return []
     if not levels:
-        models = [find_model(model) for model in space.models]
-        once = next(one.noun for one in models if "epochs" not in one.hyperparameters)
+        without = next(part for part in space.parts() if "epochs" not in part.declared)
+        once = find_model(without.model).noun
         problem = f"{name} stops trials between measurements, and {once} is measured once"
         fix = "use none, or `fidelity=train_fraction`"
     elif space.fidelity is not None and space.fidelity.rungs:
@@ -69,7 +69,7 @@ def _population(space: Space) -> Fault | None:
         problem = f"pbt works on epochs, not on {space.fidelity.parameter}"
         return Fault("", key, problem, "use `fidelity=epochs`, or asha")
     if not changeable(space):
-        able = [name for name, one in hyperparameters_of(space.model).items() if one.changeable]
+        able = [name for name, one in space.declared.items() if one.changeable]
         if not able:
             problem = f"pbt changes parameters during a training, and {model.noun} has none for it"
             return Fault("", key, problem, "use asha")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from tune_mnist.errors import Fault, InputError, input_error, nearest
 from tune_mnist.models.hyperparameters import Config, Scalar, accept, shown
 from tune_mnist.models.registry import hyperparameters_of
-from tune_mnist.spaces.domains import DOMAINS, Choice, Domain, distinct
+from tune_mnist.spaces.domains import DOMAINS, Choice, Domain, distinct, values_of
 from tune_mnist.spaces.several import by_model
 from tune_mnist.spaces.space import MODEL, Resources
 from tune_mnist.spaces.validation import gathering, validated
@@ -25,6 +26,10 @@ from tune_mnist.spaces.validation import gathering, validated
 MAX_POINTS = 10_000
 """The most configurations that a file's points may list: all are kept in memory."""
 
+_NAME = re.compile(r"[A-Za-z]\w{0,99}", re.ASCII)  # of a column in the store
+_WHOLE = 2**53  # a float holds every integer up to this one
+_LARGEST = 1e300  # as the store's rules say
+_LONGEST = 1000  # characters of a text
 _Grid = dict[str, tuple[Scalar, ...]]
 
 
@@ -247,3 +252,34 @@ def _resources(raw: Any, models: Sequence[str], key: str) -> Resources:
     if faults:
         raise InputError(faults)
     return read.model_copy(update={"when": when})
+
+
+def free_faults(parameters: Mapping[str, Domain], points: Sequence[Config]) -> list[Fault]:
+    """Return a fault for each parameter of a model trained elsewhere that the store cannot hold."""
+    faults = []
+    for name, values in values_of(parameters, points).items():
+        key = f"parameters.{name}" if name in parameters else "points"
+        if not (isinstance(name, str) and _NAME.fullmatch(name)):
+            fix = "use letters, digits and _, at most 100, a letter first"
+            faults.append(Fault("", key, f"{shown(name)} cannot name a column", fix))
+        elif len({isinstance(one, bool) for one in values}) > 1:
+            problem = f"{name} mixes truth values with others"
+            faults.append(Fault("", key, problem, "use true and false alone, or texts"))
+        elif name == "epochs" and not all(type(one) is int and one > 0 for one in values):
+            problem = f"epochs cannot be {shown(next(iter(values)))}"
+            faults.append(Fault("", key, problem, "give whole numbers of at least 1, or rename it"))
+        elif wrong := [one for one in values if not _is_storable(one)]:
+            fix = (
+                f"give numbers up to 1e300, integers up to 2^53, texts up to {_LONGEST} characters"
+            )
+            problem = f"{name} cannot be {shown(wrong[0])}"
+            faults.append(Fault("", key, problem, fix))
+    return faults
+
+
+def _is_storable(value: Scalar) -> bool:
+    if isinstance(value, str):
+        plain = value == value.encode(errors="ignore").decode()  # no half of a surrogate pair
+        return plain and len(value) <= _LONGEST
+    number = isinstance(value, int | float)  # a point may hold anything yet
+    return number and abs(value) <= (_WHOLE if isinstance(value, int) else _LARGEST)

@@ -14,12 +14,13 @@ from typing import Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tune_mnist.errors import Fault, InputError, input_error
+from tune_mnist.models.external import EXTERNAL, is_external
 from tune_mnist.models.hyperparameters import shown
 from tune_mnist.models.registry import find_model, import_model
 from tune_mnist.spaces.checks import contradictions
 from tune_mnist.spaces.domains import Section
 from tune_mnist.spaces.goals import read_constraints, read_objectives
-from tune_mnist.spaces.parameters import read_parameters, read_points, read_resources
+from tune_mnist.spaces.parameters import free_faults, read_parameters, read_points, read_resources
 from tune_mnist.spaces.shipped import space_name
 from tune_mnist.spaces.space import Fidelity, Models, Resources, Search, Space
 from tune_mnist.spaces.strict_yaml import read_yaml
@@ -101,6 +102,9 @@ def read_space(path: Path, own: Overrides | None = None) -> Space:
     """
     own = own or Overrides()
     tree = read_yaml(path)
+    if isinstance(tree, dict) and is_external(tree.get("model")):
+        fix = "give it to a service, and train its trials yourself; or name a model to train here"
+        raise input_error(path, f"{tree['model']} is trained elsewhere", fix, "model")
     try:
         space = _space(tree, space_name(path), path.parent)
     except InputError as error:
@@ -113,6 +117,24 @@ def read_space(path: Path, own: Overrides | None = None) -> Space:
             for fault in faults
         )
     return changed
+
+
+def read_external(given: Mapping[str, Any]) -> Space:
+    """Return the space of a search whose trials are trained elsewhere; its name is its model's.
+
+    Args:
+        given: what a space file would hold, with `model: external` or `model: external/name`.
+
+    Raises: InputError: every fault; each names the key, and no file.
+    """
+    model = given.get("model", EXTERNAL)
+    if not is_external(model):
+        fix = f"write {EXTERNAL}, or {EXTERNAL}/name with a name of letters, digits, '.', '_', '-'"
+        raise input_error("", f"{shown(model)} is not trained elsewhere", fix, "model")
+    space = _space({**given, "model": model}, model, Path())
+    if faults := contradictions(space):
+        raise InputError(faults)
+    return space
 
 
 def override(space: Space, own: Overrides) -> Space:
@@ -210,15 +232,17 @@ def _space(tree: Any, name: str, folder: Path) -> Space:
     with gathering(faults):
         models = _known_models(tree.get("model"), folder)
     parameters, points = tree.get("parameters", {}), tree.get("points", [])
+    free = any(map(is_external, models))
+    declaring = () if free else models
     if models and not {"parameters", "points"} & tree.keys():
         parameters = _searched(models)
     parts: dict[str, Any] = {"name": name, "models": models, "dataset": tree.get("dataset")}
     with gathering(faults):
         if isinstance(parameters, dict):
-            parts["parameters"] = read_parameters(parameters, models)
+            parts["parameters"] = read_parameters(parameters, declaring)
     with gathering(faults):
         if isinstance(points, list):
-            parts["points"] = read_points(points, models)
+            parts["points"] = read_points(points, declaring)
     with gathering(faults):
         parts["objectives"] = read_objectives(tree.get("objective", {}))
     with gathering(faults):
@@ -229,7 +253,9 @@ def _space(tree: Any, name: str, folder: Path) -> Space:
     with gathering(faults):
         parts["search"] = validated(Search, tree.get("search", {}), "search")
     with gathering(faults):
-        parts["resources"] = read_resources(tree.get("resources", {}), models)
+        parts["resources"] = read_resources(tree.get("resources", {}), declaring)
+    if free:
+        faults += free_faults(parts.get("parameters", {}), parts.get("points", ()))
     if faults:
         raise InputError(faults)
     space = Space.model_validate(parts)

@@ -6,6 +6,7 @@ pickled, and survives a round trip: `Space.model_validate(space.model_dump(mode=
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -32,7 +33,8 @@ from tune_mnist.metrics import (
     Mode,
     parse_constraint,
 )
-from tune_mnist.models.hyperparameters import Config, Device
+from tune_mnist.models.external import is_external
+from tune_mnist.models.hyperparameters import Config, Device, Hyperparameter
 from tune_mnist.models.registry import (
     hyperparameters_of,
     is_at_hand,
@@ -42,7 +44,16 @@ from tune_mnist.models.registry import (
 )
 from tune_mnist.quantities import Count, Fraction, Seconds
 from tune_mnist.spaces.choices import SamplerName, SchedulerName
-from tune_mnist.spaces.domains import Domain, Section, When, as_list, broken_rule, distinct
+from tune_mnist.spaces.domains import (
+    Domain,
+    Section,
+    When,
+    as_list,
+    broken_rule,
+    distinct,
+    type_of,
+    values_of,
+)
 
 FidelityName = Literal["epochs", "train_fraction"]
 
@@ -67,6 +78,19 @@ def _model(name: str) -> str:
     return name
 
 
+def _has_epochs(model: str, given: dict[str, Any]) -> bool:
+    return "epochs" in (
+        given.get("parameters", {}) if is_external(model) else hyperparameters_of(model)
+    )
+
+
+def _trained_in_one_place(models: tuple[str, ...]) -> tuple[str, ...]:
+    if len(models) > 1 and any(map(is_external, models)):
+        problem = "names a model that is trained elsewhere beside others"
+        raise broken_rule(problem, "search each by itself")
+    return models
+
+
 def _constraint(given: Any) -> Constraint:
     return given if isinstance(given, Constraint) else parse_constraint(given, MEASURED)
 
@@ -88,6 +112,7 @@ Models = Annotated[
     Strict(False),
     BeforeValidator(_chosen),
     AfterValidator(distinct),
+    AfterValidator(_trained_in_one_place),
 ]
 Amount = Annotated[float, AfterValidator(_grantable)]
 
@@ -253,7 +278,7 @@ class Space(Section):
             filled["models"] = _chosen(filled.pop(MODEL))
         models = filled.get("models")
         known = isinstance(models, (list, tuple)) and all(map(is_at_hand, models))
-        if known and models and all("epochs" in hyperparameters_of(one) for one in models):
+        if known and models and all(_has_epochs(one, filled) for one in models):
             filled.setdefault("fidelity", Fidelity())
         if "objective" in filled:  # a stored plan from when there could be only one
             filled["objectives"] = [filled.pop("objective")]
@@ -291,6 +316,20 @@ class Space(Section):
         """The only model. Raises: ValueError: the space names several."""
         (model,) = self.models
         return model
+
+    @property
+    def declared(self) -> Mapping[str, Hyperparameter]:
+        """What the configurations of its only model are made of.
+
+        A model that is trained elsewhere declares nothing. Its hyperparameters are the space's
+        parameters and what the points name, with the types of their values.
+        """
+        if not is_external(self.model):
+            return hyperparameters_of(self.model)
+        return {
+            name: Hyperparameter(name.replace("_", " "), (type_of(values),), None)
+            for name, values in values_of(self.parameters, self.points).items()
+        }
 
     def model_of(self, config: Config) -> str:
         """Return the model that a configuration of this space is for."""

@@ -21,9 +21,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
-from tune_mnist.errors import input_error
+from tune_mnist.errors import Fault, InputError, input_error
 from tune_mnist.store.layout import (
     doorway_file,
     is_search_name,
@@ -37,6 +37,18 @@ WAIT_S = 10.0
 """How long a process waits for another one that opens or closes."""
 _ASK_EVERY_S = 0.02
 _LONGEST_NAME = 400  # characters of "process 7 on host"
+
+
+class BeingWrittenError(InputError):
+    """A living process is writing the search; later it may be free."""
+
+    def __init__(self, search: str, owner: str, wait: str) -> None:
+        problem = f"{search!r} is being written by {owner}"
+        super().__init__([Fault("`name`", "", problem, wait)])
+        self._told = (search, owner, wait)
+
+    def __reduce__(self) -> Any:
+        return type(self), self._told
 
 
 @contextmanager
@@ -76,17 +88,13 @@ def living_writer(root: Path, search: str) -> str | None:
 def lock_search(root: Path, search: str) -> TextIO:
     """Return the open lock file of a search; closing it frees the lock. Call inside `doorway`.
 
-    Raises: InputError: a living process is writing this search.
+    Raises: BeingWrittenError: a living process is writing this search.
     """
     lock = _try_lock(root, search)
     if lock is None:
         with _opened(lock_file(root, search), "r") as others:
             owner = _owner(others)
-        raise input_error(
-            "`name`",
-            f"{search!r} is being written by {owner}",
-            "wait for it, or choose another `name`",
-        )
+        raise BeingWrittenError(search, owner, "wait for it, or choose another `name`")
     _sign(lock)
     return lock
 

@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from tune_mnist.errors import Fault, InputError, input_error, warn_left_out
 from tune_mnist.metrics import ACCURACY, BETTER, MEASURED, Goal, check_metric, parse_constraint
+from tune_mnist.models.external import is_external
 from tune_mnist.store.catalog import has_search, list_searches, not_in_store
 from tune_mnist.store.layout import record_file
 from tune_mnist.store.proposals import sealed, unsealed
@@ -212,6 +213,11 @@ class SearchRecord(Part):
         if isinstance(named, Several):
             return named.choice
         return (named,) if named else ()
+
+    @property
+    def trained_elsewhere(self) -> bool:
+        """Whether its trials are trained by clients of a service, and not by us."""
+        return any(map(is_external, self.models))
 
     def proposed(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the configuration of a trial as the sampler proposed it.

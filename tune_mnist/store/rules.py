@@ -226,6 +226,11 @@ def problem_of(row: Mapping[str, Any], kind: RowKind) -> str | None:
     return None
 
 
+def rule_of(kind: RowKind, column: str) -> Rule | None:
+    """Return the rule of a declared column; None if it has none."""
+    return dict(_RULES[kind])[column]
+
+
 def broken_rows(rows: pa.Table, kind: RowKind) -> dict[int, str]:
     """Return each row that breaks a rule, with the first rule that it breaks.
 

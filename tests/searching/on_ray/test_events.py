@@ -12,9 +12,9 @@ import pytest
 import ray
 
 from tune_mnist.searching.observer import Observer
-from tune_mnist.searching.on_ray.ending import Ending
 from tune_mnist.searching.on_ray.events import LATE_S, TrialEvents
 from tune_mnist.searching.on_ray.recorder import Attempt, Recorder
+from tune_mnist.searching.stopping.ending import Ending
 
 
 class Told(Observer):

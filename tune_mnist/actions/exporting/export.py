@@ -58,6 +58,9 @@ def export(
     """
     root = opened(request.results, request.s3_endpoint)
     record = read_search(root, request.search)
+    if record.trained_elsewhere:
+        fix = "ask whoever trained it"
+        raise input_error(request.search, "has no models: it was trained elsewhere", fix)
     rows = read_trials(root, search=request.search).to_pylist()
     _check_free(request.out)
     images, _ = read_again(record, request, observer, data)

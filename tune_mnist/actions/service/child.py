@@ -34,10 +34,10 @@ from tune_mnist.actions.service.bodies import (
 from tune_mnist.actions.service.states import SEEN_EVERY_S, this_process
 from tune_mnist.actions.service.submissions import Submission, Submissions, now, told
 from tune_mnist.errors import InputError, input_error
-from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.searching.on_ray.session.warm import warm_ray
 from tune_mnist.searching.on_ray.session.watching import dead
+from tune_mnist.searching.stopping.ending import Outcome
 from tune_mnist.store.catalog import has_search
 from tune_mnist.store.files.place import opened
 from tune_mnist.store.writer import SearchTakenError

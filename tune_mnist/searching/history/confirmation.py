@@ -74,6 +74,9 @@ def confirmation_of(root: Path, search: str, *, top: int | None, seeds: int) -> 
     if record.confirms:
         fix = f"confirm {record.confirms.search} with more `seeds`"
         raise input_error("confirm", f"{search!r} is a confirmation itself", fix)
+    if record.trained_elsewhere:
+        fix = "train its best configurations again with other seeds"
+        raise input_error("confirm", f"{search!r} is trained elsewhere", fix)
     if writer := writer_of(root, search):
         fix = "wait until it ends, or end it with Ctrl-C"
         raise input_error("confirm", f"{search!r} is still being written by {writer}", fix)

@@ -154,6 +154,9 @@ def earlier_runs(root: Path, name: str) -> Earlier:
     Raises: InputError: no such search, it is being written, or it kept no list of proposals.
     """
     record = read_search(root, name)
+    if record.trained_elsewhere:
+        fix = "its clients continue it, at the service"
+        raise input_error("resume", f"{name!r} is trained elsewhere", fix)
     if writer := writer_of(root, name):
         fix = "wait until it ends, or end it with Ctrl-C"
         raise input_error("resume", f"{name!r} is still being written by {writer}", fix)

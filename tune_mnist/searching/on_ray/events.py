@@ -16,7 +16,6 @@ from tune_mnist.errors import InputError
 from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.observer import Observer, Row
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
-from tune_mnist.searching.on_ray.ending import Ending
 from tune_mnist.searching.on_ray.failure import Failure, failure_of
 from tune_mnist.searching.on_ray.recorder import Attempt, Recorder, contained, trial_name
 from tune_mnist.searching.on_ray.saving.fetching import bring_models, not_timed
@@ -28,6 +27,7 @@ from tune_mnist.searching.on_ray.session.watching import check_alive
 from tune_mnist.searching.on_ray.trainings import MOVES, Trainings
 from tune_mnist.searching.on_ray.tuner import trial_folder_name
 from tune_mnist.searching.on_ray.watching.metrics import SearchMetrics
+from tune_mnist.searching.stopping.ending import Ending
 from tune_mnist.spaces import Config
 from tune_mnist.store.proposals import Proposal
 

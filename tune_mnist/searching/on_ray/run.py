@@ -23,7 +23,7 @@ from tune_mnist.searching.history.memory import Past
 from tune_mnist.searching.history.resume import newest_whole, replay, saved_states
 from tune_mnist.searching.observer import Observer
 from tune_mnist.searching.on_ray.confirm_searcher import ConfirmSearcher
-from tune_mnist.searching.on_ray.ending import Ending, Outcome, StopAll
+from tune_mnist.searching.on_ray.ending import StopAll
 from tune_mnist.searching.on_ray.events import TrialEvents
 from tune_mnist.searching.on_ray.failure import errors_end_one_trial
 from tune_mnist.searching.on_ray.node_gram import node_grams
@@ -45,6 +45,7 @@ from tune_mnist.searching.on_ray.watching.metrics import SearchMetrics
 from tune_mnist.searching.on_ray.watching.sign_in import signing_in
 from tune_mnist.searching.planning.plan import Plan, views, with_engines
 from tune_mnist.searching.proposing.proposals import Proposals
+from tune_mnist.searching.stopping.ending import Ending, Outcome
 from tune_mnist.spaces import trained_rungs
 from tune_mnist.store.proposals import Proposal
 from tune_mnist.store.writer import Writer

@@ -177,7 +177,7 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int | None, machine: Ma
     if left_to_another := helper(space, device):
         notes.append(left_to_another)
     count = size(space, device)
-    _check_scheduler(space, count)
+    check_grid(space, count)
     lengths = shared_lengths(space, device)
     notes += _sharing(space, device, lengths)
     plan = Plan(
@@ -187,7 +187,7 @@ def plan_search(space: Space, *, cpus: int | None, gpus: int | None, machine: Ma
         gpus=gpus,
         concurrency=1,
         configurations=count,
-        trials=_trials(space, count),
+        trials=most_trials(space, count),
         lengths=lengths,
         engine=None,
         notes=tuple(notes),
@@ -211,7 +211,8 @@ def _sharing(space: Space, device: Device, lengths: tuple[int, ...]) -> list[str
     return lines
 
 
-def _check_scheduler(space: Space, count: int | None) -> None:
+def check_grid(space: Space, count: int | None) -> None:
+    """Raise InputError if a scheduler needs a grid in random order that is too large to list."""
     search = space.search
     if (
         search.scheduler != "none"
@@ -294,7 +295,15 @@ def _check_precision(space: Space, device: Device, machine: Machine) -> None:
             )
 
 
-def _trials(space: Space, count: int | None) -> int | None:
+def most_trials(space: Space, count: int | None) -> int | None:
+    """Return how many trials a search has at most; None if only time or a target ends it.
+
+    Args:
+        space: what is searched.
+        count: distinct configurations in it; None if it is infinite.
+
+    Raises: InputError: nothing would ever end the search.
+    """
     asked = space.search.trials
     if count is None:
         if asked is None and space.search.time_budget_s is None and space.search.target is None:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import pyarrow as pa
 from fastapi import APIRouter, Body, Depends, Header, Path, Request, Response
 
-from tune_mnist.actions.preparing import asked_space, new_name
+from tune_mnist.actions.naming import new_name
+from tune_mnist.actions.preparing import asked_space
 from tune_mnist.actions.service.bodies import (
     ConfirmBody,
     ResumeBody,

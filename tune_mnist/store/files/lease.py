@@ -23,8 +23,8 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
-from tune_mnist.errors import input_error
 from tune_mnist.store.files.bucket import Bucket, BucketError, ChangedError, Version
+from tune_mnist.store.lock import BeingWrittenError
 
 LASTS_S = 60.0
 RENEWED_EVERY_S = 15.0
@@ -63,8 +63,8 @@ class Lease:
     def take(self) -> None:
         """Take the lease and keep it fresh.
 
-        Raises: InputError: a living process has it. BucketError: the store cannot be asked, or
-            cannot do what keeps two writers apart.
+        Raises: BeingWrittenError: a living process has it. BucketError: the store cannot be asked,
+            or cannot do what keeps two writers apart.
         """
         now = self._now()
         for _ in range(_ATTEMPTS):
@@ -112,11 +112,8 @@ class Lease:
         if holder.get("state") == "writes":
             age_s = (now - self._bucket.modified(self._key)).total_seconds()
             if age_s < LASTS_S:
-                raise input_error(
-                    "`name`",
-                    f"{self._search!r} is being written by {_said(holder)}",
-                    f"wait for it, or, if it has died, for {LASTS_S - age_s:.0f} s",
-                )
+                wait = f"wait for it, or, if it has died, for {LASTS_S - age_s:.0f} s"
+                raise BeingWrittenError(self._search, _said(holder), wait)
         self.was_closed = holder.get("state") == "closed"
         return self._bucket.replace(self._key, self._content("writes"), version)
 

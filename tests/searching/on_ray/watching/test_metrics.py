@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.searching.conftest import SVM, Searched
 from tune_mnist.searching.observer import Observer, Row
-from tune_mnist.searching.on_ray.ending import Outcome
 from tune_mnist.searching.on_ray.events import TrialEvents
 from tune_mnist.searching.on_ray.watching.metrics import EXPORTED_AS, METRICS, SearchMetrics
+from tune_mnist.searching.stopping.ending import Outcome
 
 OF_RAY = ("ray_node_cpu_utilization", "ray_node_mem_used", "ray_node_mem_total")
 """What the Grafana board shows of Ray itself (tests/docker/test_board.py)."""

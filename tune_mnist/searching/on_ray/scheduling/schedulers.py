@@ -1,7 +1,7 @@
 """The schedulers by name. Heavy imports happen inside the entries.
 
     none        every trial runs to its end
-    asha        at each rung only the best continue; takes several objectives (rung_scheduler.py),
+    asha        at each rung only the best continue; takes several objectives (stopping/rungs.py),
                 and compares those that are measured there: not a latency
     hyperband   like asha, but some trials, drawn by seed, skip the first rungs
     median      stops a trial whose best is below the median of the others' averages until then
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tune_mnist.searching.history.memory import Past
+from tune_mnist.searching.stopping.rungs import rungs_of
 from tune_mnist.spaces import Device, SchedulerName, Space, rungs
 from tune_mnist.spaces.pairs import compared_on_the_way
 
@@ -33,21 +34,10 @@ def _none(_space: Space, _device: Device) -> TrialScheduler:
     return FIFOScheduler()
 
 
-def _asha(space: Space, _device: Device) -> TrialScheduler:
+def _rungs(space: Space, _device: Device) -> TrialScheduler:
     from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
 
-    return RungScheduler(
-        compared_on_the_way(space), rungs(space), brackets=1, seed=space.search.seed
-    )
-
-
-def _hyperband(space: Space, _device: Device) -> TrialScheduler:
-    from tune_mnist.searching.on_ray.scheduling.rung_scheduler import RungScheduler
-
-    levels = rungs(space)
-    return RungScheduler(
-        compared_on_the_way(space), levels, brackets=len(levels), seed=space.search.seed
-    )
+    return RungScheduler(rungs_of(space))
 
 
 def _median(space: Space, _device: Device) -> TrialScheduler:
@@ -73,8 +63,8 @@ def _pbt(space: Space, device: Device) -> TrialScheduler:
 
 SCHEDULERS: dict[SchedulerName, Callable[[Space, Device], TrialScheduler]] = {
     "none": _none,
-    "asha": _asha,
-    "hyperband": _hyperband,
+    "asha": _rungs,
+    "hyperband": _rungs,
     "median": _median,
     "pbt": _pbt,
 }
@@ -98,6 +88,6 @@ def remember(scheduler: TrialScheduler, space: Space, number: int, past: Past) -
     curve = [{"parameters": past.row["parameters"], **report} for report in past.reports]
     kept = [one for one in curve if all(one.get(name) is not None for name in metrics)]
     if isinstance(scheduler, RungScheduler):
-        scheduler.remember(past.name, number, kept)
+        scheduler.rungs.remember(past.name, number, kept)
     elif isinstance(scheduler, MedianStoppingRule) and kept:
         scheduler._results[past.name] = kept  # its trials are no more than keys there

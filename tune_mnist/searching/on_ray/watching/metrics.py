@@ -13,7 +13,7 @@ from typing import Any, Literal
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from tune_mnist.searching.observer import Row
-from tune_mnist.searching.on_ray.ending import Outcome
+from tune_mnist.searching.stopping.ending import Outcome
 
 EXPORTED_AS = "ray_"
 """Ray puts this before the name of every metric."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tune_mnist.dominance import spread, unbeaten
-from tune_mnist.searching.on_ray.scheduling.rung_scheduler import Rung, RungScheduler
+from tune_mnist.searching.stopping.rungs import Rung, Rungs
 from tune_mnist.spaces import Objective
 
 ACCURACY = Objective()
@@ -75,7 +75,7 @@ def measured(fidelity: float, accuracy: float, seconds: float = 1.0) -> dict[str
 
 
 def test_a_slower_and_worse_trial_is_stopped_a_faster_and_worse_one_is_not() -> None:
-    scheduler = RungScheduler([ACCURACY, SECONDS], [1.0, 2.0], brackets=1, seed=0)
+    scheduler = Rungs([ACCURACY, SECONDS], [1.0, 2.0], brackets=1, seed=0)
     for number in range(3):
         scheduler.goes_on(f"good {number}", number, measured(1.0, 0.9, 2.0 + number))
     assert not scheduler.goes_on("slow", 3, measured(1.0, 0.8, 9.0))
@@ -83,20 +83,20 @@ def test_a_slower_and_worse_trial_is_stopped_a_faster_and_worse_one_is_not() -> 
 
 
 def test_fractions_meet_their_rung_whatever_the_last_bit() -> None:
-    scheduler = RungScheduler([ACCURACY], [1 / 9, 1 / 3, 1.0], brackets=1, seed=0)
+    scheduler = Rungs([ACCURACY], [1 / 9, 1 / 3, 1.0], brackets=1, seed=0)
     assert scheduler.goes_on("a", 0, measured(3 * (1 / 9), 0.9))
     assert not scheduler.goes_on("b", 1, measured(np.nextafter(1 / 3, 0), 0.1))
 
 
 def test_nothing_is_stopped_below_the_first_rung_or_at_the_whole() -> None:
-    scheduler = RungScheduler([ACCURACY], [2.0, 4.0], brackets=1, seed=0)
+    scheduler = Rungs([ACCURACY], [2.0, 4.0], brackets=1, seed=0)
     scheduler.goes_on("a", 0, measured(2.0, 0.9))
     assert scheduler.goes_on("b", 1, measured(1.0, 0.1))
 
 
 def test_hyperband_draws_every_bracket_the_same_again() -> None:
     def stopped(seed: int) -> list[bool]:
-        scheduler = RungScheduler([ACCURACY], [1.0, 2.0, 4.0], brackets=3, seed=seed)
+        scheduler = Rungs([ACCURACY], [1.0, 2.0, 4.0], brackets=3, seed=seed)
         for number in range(200):
             scheduler.goes_on(f"good {number}", number, measured(1.0, 0.9))
         return [not scheduler.goes_on(f"bad {n}", n, measured(1.0, 0.1)) for n in range(200)]
@@ -109,7 +109,7 @@ def test_hyperband_draws_every_bracket_the_same_again() -> None:
 
 @pytest.mark.parametrize(("rungs", "kept"), [([1.0, 2.0], 50), ([1 / 9, 1 / 3], 33)])
 def test_a_rung_keeps_the_share_that_the_next_one_costs(rungs: list[float], kept: int) -> None:
-    scheduler = RungScheduler([ACCURACY], rungs, brackets=1, seed=0)
+    scheduler = Rungs([ACCURACY], rungs, brackets=1, seed=0)
     for number in range(99):
         scheduler.goes_on(str(number), number, measured(rungs[0], number / 200))
     assert scheduler.goes_on("in", 99, measured(rungs[0], (100 - kept) / 200 + 0.001))

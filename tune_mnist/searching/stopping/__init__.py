@@ -1,0 +1,1 @@
+"""What stops a trial early and what ends a search, decided without Ray."""
