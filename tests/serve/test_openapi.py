@@ -50,6 +50,8 @@ def _no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
 OPERATIONS = [
     *(f"{verb} /api/searches/{{search}}" for verb in ("PUT", "GET", "DELETE")),
     *(f"POST /api/searches/{{search}}:{verb}" for verb in ("stop", "resume", "confirm")),
+    "POST /api/searches/{search}/trials:suggest",
+    *(f"POST /api/searches/{{search}}/trials/{{trial}}:{verb}" for verb in ("report", "complete")),
     *("GET /api/searches", "POST /api/searches", "GET /api/searches/{search}/models/{trial}"),
     *(
         f"GET /api/searches/{{search}}/{of}"

@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_what_cannot_run_says_why(service: Running) -> None:
 def test_the_lines_of_the_guide_do_what_it_says(service: Running, tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "guide" / "service.md").read_text("utf-8")
     lines = re.findall(r"^    (curl .*)$", text, flags=re.MULTILINE)
-    assert len(lines) == 9
+    assert len(lines) == 13
     for line in lines:
         service_s = line.replace("http://127.0.0.1:8080", service.address)
         words = [*shlex.split(service_s), "--silent", "--show-error"]
@@ -105,8 +106,21 @@ def test_the_lines_of_the_guide_do_what_it_says(service: Running, tmp_path: Path
         assert done.returncode == 0, (line, done.stderr)
         if "/wrong" in line:
             assert json.loads(done.stdout) == json.loads(_block(text, "json"))
+        assert "about:blank" not in done.stdout or "/wrong" in line, (line, done.stdout)
     assert zipfile.is_zipfile(tmp_path / "winner.zip")
+    assert service.search("theirs")["finished"] == {"completed": 1}
     assert service.until("mine", "SUCCEEDED")["finished"] == {"completed": 2}
+
+
+def test_three_trainers_share_the_work(service: Running) -> None:
+    script = Path(__file__).parents[2] / "docs" / "guide" / "trainer.py"
+    line = [sys.executable, str(script), service.address]
+    trainers = [subprocess.Popen(line) for _ in range(3)]
+    assert [trainer.wait(timeout=120) for trainer in trainers] == [0, 0, 0]
+    found = service.search("blobs")
+    assert (found["state"], found["finished"]) == ("SUCCEEDED", {"completed": 12})
+    assert found["best"]["val_accuracy"] > 0.6
+    check_each_once(service.results, "blobs", 12)
 
 
 def _block(text: str, language: str) -> str:

@@ -16,7 +16,7 @@ from tune_mnist.actions.service.queue import Capacity
 from tune_mnist.errors import input_error
 from tune_mnist.searching.on_ray.session.ray_session import find_machine
 from tune_mnist.searching.planning.machine import this_machine
-from tune_mnist.serve.api import events, exports, health, offered, searches, trials
+from tune_mnist.serve.api import asking, events, exports, health, offered, searches, trials
 from tune_mnist.serve.guard import Access, Guard
 from tune_mnist.serve.logs import log_json_lines
 from tune_mnist.serve.problems import add_handlers
@@ -59,7 +59,7 @@ def make_app(service: Service, access: Access) -> FastAPI:
     )
     app.state.service = service
     add_handlers(app)
-    for one in (searches, trials, events, exports, offered, health):
+    for one in (searches, asking, trials, events, exports, offered, health):
         app.include_router(one.router)
     app.add_middleware(Guard, access=access)
     return app

@@ -16,9 +16,12 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from tune_mnist.actions.asking import ConflictError, UnknownError
 from tune_mnist.errors import Fault, InputError
+from tune_mnist.store.lock import BeingWrittenError
 
 MEDIA_TYPE = "application/problem+json"
+_STATUS = {UnknownError: 404, ConflictError: 409, BeingWrittenError: 503}
 _LOG = logging.getLogger(__name__)
 _FIELD = re.compile(r"`([a-z0-9_]+)(?:=([^`]*))?`")
 
@@ -117,7 +120,9 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(InputError)
     def _input(_: Request, error: InputError) -> Response:
-        return problem_response(422, detail_of(error), wrongs(error))
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
+        headers = {"Retry-After": "1"} if status == 503 else None
+        return problem_response(status, detail_of(error), wrongs(error), headers)
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> Response:

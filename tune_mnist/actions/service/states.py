@@ -118,6 +118,8 @@ def state_of(
     """
     if writer is not None:
         return "RUNNING"
+    if record is not None and record.trained_elsewhere:
+        return _state_elsewhere(record, counts)
     if submission is not None and submission.stage == "waiting":
         return "STOPPED" if submission.stop else "PENDING"
     if submission is not None and submission.stage == "begun":
@@ -131,6 +133,15 @@ def state_of(
     if submission is not None:
         return "STOPPED" if submission.stop else "INTERRUPTED"
     return "INTERRUPTED"
+
+
+def _state_elsewhere(record: SearchRecord, counts: Mapping[str, int]) -> State:
+    """Return the state of a search whose clients train: it runs until it is ended."""
+    if record.ended is None:
+        return "RUNNING"
+    if record.ended.reason == "stopped":
+        return "STOPPED"
+    return "SUCCEEDED" if counts.get("completed") else "FAILED"
 
 
 def is_alive(submission: Submission) -> bool:

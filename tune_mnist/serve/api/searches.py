@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import pyarrow as pa
 from fastapi import APIRouter, Body, Depends, Header, Path, Request, Response
 
+from tune_mnist.actions import asking
+from tune_mnist.actions.asking.held import remove_held
 from tune_mnist.actions.naming import new_name
 from tune_mnist.actions.preparing import asked_space
 from tune_mnist.actions.service.bodies import (
@@ -21,6 +23,7 @@ from tune_mnist.actions.service.bodies import (
 )
 from tune_mnist.actions.service.states import Known
 from tune_mnist.actions.service.submissions import Submission, Verb, now
+from tune_mnist.models.external import is_external
 from tune_mnist.searching.history.confirmation import confirmation_name
 from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.serve.answers import ANSWERS, Submitter
@@ -59,7 +62,10 @@ def put_search(
     The same request again changes nothing (200); another one under the same name is refused (409).
     """
     asked_for = _fields(body)
-    made = _submitted(service, _new(search, asked_for, submitter, priority))
+    if space := _elsewhere(asked_for):
+        made = asking.begin(service.root, search, space).is_new
+    else:
+        made = _submitted(service, _new(search, asked_for, submitter, priority))
     known = service.known(search)
     return _json(service.search(known), 201 if made else 200)
 
@@ -70,6 +76,10 @@ def post_search(
 ) -> Response:
     """Submit a search; the service names it."""
     asked_for = _fields(body)
+    if space_elsewhere := _elsewhere(asked_for):
+        begun = asking.begin(service.root, None, space_elsewhere).record.search
+        location = {"Location": f"/api/searches/{begun}"}
+        return _json(service.search(service.known(begun)), 202, location)
     with scratch_folder() as folder:
         space = asked_space(search_request(asked_for, "search", service.offered, folder))
     name = new_name(space, str(asked_for.get("dataset") or space.dataset))
@@ -108,6 +118,8 @@ def delete_search(search: Id, service: TheService) -> Response:
         raise ProblemError(409, f"{search} is {known.state}; stop it first")
     if known.record is not None:
         remove_search(service.root, search)
+        if known.record.trained_elsewhere:
+            remove_held(service.root, search)
     service.submissions.remove(search)
     return Response(status_code=204)
 
@@ -118,6 +130,9 @@ def stop_search(search: Id, service: TheService) -> Response:
     known = service.known(search)
     if known.state not in RUNNING:
         return _json(service.search(known), 202)
+    if known.record is not None and known.record.trained_elsewhere:
+        asking.stop(service.root, search)
+        return _json(service.search(service.known(search)), 202)
     if known.submission is None:
         raise ProblemError(
             409, f"{search} is run by {known.writer}, not by a service; end it there"
@@ -140,6 +155,10 @@ def resume_search(
     known = service.known(search)
     if known.state in RUNNING:
         raise ProblemError(409, f"{search} is {known.state} already")
+    if known.record is not None and known.record.trained_elsewhere:
+        _check_only(again, ())
+        asking.resume(service.root, search)
+        return _json(service.search(service.known(search)), 202)
 
     def waiting(before: Submission) -> Mapping[str, Any] | None:
         if before.stage == "waiting" and not before.stop:  # somebody else was faster
@@ -172,6 +191,8 @@ def confirm_search(
     known = service.known(search)
     if known.state in RUNNING:
         raise ProblemError(409, f"{search} is {known.state}; wait for its end")
+    if known.record is not None and known.record.trained_elsewhere:
+        raise ProblemError(409, f"{search} was trained elsewhere, and cannot be run again here")
     name = confirmation_name(search)
     new = _new(name, how, submitter, 0, "confirm").model_copy(update={"of": search})
     earlier = service.submission(name)
@@ -234,6 +255,28 @@ def _fields(body: Any) -> dict[str, Any]:
     except UnicodeEncodeError:
         raise ProblemError(422, "the body has half a surrogate pair, which is no text") from None
     return fields
+
+
+def _elsewhere(asked_for: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the space of a search whose trials are trained elsewhere; None for the others.
+
+    Raises: ProblemError: 422, it asks for more: such a search has all in its space.
+    """
+    space = asked_for.get("space")
+    if not isinstance(space, Mapping) or not is_external(space.get("model")):
+        return None
+    _check_only(asked_for, ("space",))
+    return space
+
+
+def _check_only(asked_for: Mapping[str, Any], allowed: Sequence[str]) -> None:
+    others = [
+        Wrong(pointer=f"/{name}", detail="not of a search that is trained elsewhere")
+        for name in asked_for
+        if name not in allowed
+    ]
+    if others:
+        raise ProblemError(422, "its space says all about such a search", others)
 
 
 def _waits(known: Known) -> bool:
