@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tune_mnist.api import export_model as export_model
     from tune_mnist.api import resume as resume
     from tune_mnist.api import search as search
+    from tune_mnist.client import Client as Client
     from tune_mnist.errors import InputError as InputError
     from tune_mnist.training.own.parameters import Range as Range
     from tune_mnist.training.own.reporter import Reporter as Reporter
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tune_mnist.training.own.reporter import trainer as trainer
 
 _WHERE = {
+    "Client": "client",
     "ExportRequest": "actions.requests",
     "InputError": "errors",
     "Range": "training.own.parameters",
@@ -47,6 +49,7 @@ _WHERE = {
 }
 
 __all__ = [
+    "Client",
     "ExportRequest",
     "InputError",
     "Range",
