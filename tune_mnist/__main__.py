@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, which end a command as Ctrl-C does.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = number
 
 
 def main() -> None:
@@ -12,9 +26,21 @@ def main() -> None:
     Without taking the interpreter apart: after a search that would be half a second.
     """
     _occupy_closed()
+    _end_in_order()
     from tune_mnist.cli import run
 
     os._exit(run(sys.argv[1:]))
+
+
+def _end_in_order() -> None:
+    """Let SIGTERM and SIGHUP interrupt a command, unless whoever started it ignores them."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    raise Terminated(number)
 
 
 def _occupy_closed() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -66,6 +68,33 @@ def test_ctrl_c_before_a_resumed_search_has_been_read_says_how_to_resume_it(
     assert capsys.readouterr().out.splitlines()[-1] == (
         "resume it with: python -m tune_mnist resume d --results 'of june'"
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_terminal_that_closes_before_a_resumed_search_has_been_read_does_so_too(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    code = """
+import sys, time
+from tune_mnist import __main__
+from tune_mnist.actions import preparing
+def slow(*_, **__):
+    print("reading", flush=True)
+    time.sleep(60)
+preparing.prepare_resumed = slow
+sys.argv[1:] = ["resume", "d"]
+__main__.main()
+"""
+    line = [sys.executable, "-c", code]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True) as command:
+        assert command.stdout is not None
+        assert command.stdout.readline() == "reading\n"
+        command.send_signal(number)
+        out, err = command.communicate(timeout=30)
+    assert command.returncode == 128 + number
+    assert out.splitlines()[-1] == "resume it with: python -m tune_mnist resume d"
+    assert "Traceback" not in err
 
 
 def test_an_unknown_search_is_named_with_the_nearest(

@@ -29,7 +29,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = Running(folder / "results", ("--data", f"empty={folder / 'empty'}"))
     running.start()
     yield running
-    assert running.end() == -signal.SIGTERM
+    assert running.end() == 128 + signal.SIGTERM
 
 
 def check_each_once(results: Path, search: str, trials: int) -> None:

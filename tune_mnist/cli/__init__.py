@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; return its exit code: 0, 2 for bad input, 130 when interrupted."""
+    """Run one command line; return its exit code: 0, 2 for bad input, 128 + n for signal n."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", SkippedWarning)
         warnings.showwarning = _saying_once(warnings.showwarning)
@@ -67,8 +68,14 @@ def _run(arguments: Sequence[str]) -> int:
     except _UsageError as error:
         say(_one_line(error), error=True)
         return 2
-    except (KeyboardInterrupt, typer.Abort):
-        return 130
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return interrupted_code(error)
+
+
+def interrupted_code(error: BaseException) -> int:
+    """Return the exit code of a command that a signal has interrupted: 128 and its number."""
+    known = getattr(error, "signal", None) or getattr(error.__cause__, "signal", None)
+    return 128 + (known or signal.SIGINT)
 
 
 def _one_line(error: Exception) -> str:

@@ -72,7 +72,8 @@ def resume(context: typer.Context) -> None:
     except KeyboardInterrupt as interrupt:  # once its trials run, Ctrl-C ends them in order
         say(f"search {asked.search}: interrupted before a trial began")
         say(f"resume it with: {_resumed_again(asked)}")
-        raise typer.Exit(128 + signal.SIGINT) from interrupt
+        number = getattr(interrupt, "signal", signal.SIGINT)  # SIGTERM and SIGHUP say their own
+        raise typer.Exit(128 + number) from interrupt
 
 
 def _resumed_again(asked: ResumeRequest) -> str:
