@@ -36,7 +36,7 @@ BROKEN = {
         "    return data.test\n",
         "'TrainingData' object has no attribute 'test' (means.py",
     ),
-    "no report": ("    pass\n", "means:train returned and reported nothing; call report(predict)"),
+    "no report": ("    pass\n", "means:train returned and reported nothing; call report(network)"),
 }
 
 
