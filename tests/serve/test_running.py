@@ -78,14 +78,14 @@ def test_a_search_is_stopped_and_resumed(service: Running) -> None:
 
 
 def test_a_killed_service_loses_nothing(service: Running) -> None:
-    for number in range(3):
-        service.put(f"/api/searches/kept-{number}", {**SMALL, "trials": 30, "seed": 10 + number})
+    for number in range(2):
+        service.put(f"/api/searches/kept-{number}", {**SMALL, "trials": 12, "seed": 10 + number})
     wait_for(lambda: service.search("kept-0")["finished"])
     service.kill()
     service.start()
-    for number in range(3):
-        assert service.until(f"kept-{number}", "SUCCEEDED")["finished"] == {"completed": 30}
-        check_each_once(service.results, f"kept-{number}", 30)
+    for number in range(2):
+        assert service.until(f"kept-{number}", "SUCCEEDED")["finished"] == {"completed": 12}
+        check_each_once(service.results, f"kept-{number}", 12)
 
 
 def test_what_cannot_run_says_why(service: Running) -> None:
