@@ -59,8 +59,13 @@ def test_ctrl_c_before_a_resumed_search_has_been_read_says_how_to_resume_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: object, **__: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(10)
+        # A shell may have started the tests with SIGINT ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(10)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     monkeypatch.setattr("tune_mnist.actions.preparing.prepare_resumed", interrupted)
     monkeypatch.chdir(tmp_path)

@@ -88,6 +88,8 @@ def setting_of(argument: str) -> Setting:
 
 def main(setting: Setting) -> None:
     """Run one task after another until stdin ends."""
+    # A shell starts background commands with SIGINT ignored, and we would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as kept:
         if setting.offered.address is None:
             kept.enter_context(warm_ray(setting.cpus, setting.gpus))

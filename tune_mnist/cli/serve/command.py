@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -19,4 +20,5 @@ def serve(context: typer.Context) -> None:
         say(f"listening on {address}")
         sys.stdout.flush()
 
-    run(asked_for(context, ServeRequest), listening)
+    with suppress(KeyboardInterrupt):  # uvicorn raises a signal again after the orderly end
+        run(asked_for(context, ServeRequest), listening)
