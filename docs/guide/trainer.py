@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import urllib.request
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ SPACE = {
 }
 
 
-def call(path, body, method="POST"):
+def call(path: str, body: dict[str, Any], method: str = "POST") -> Any:
     url = f"{sys.argv[1]}/api/searches/blobs{path}"
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)
@@ -27,7 +28,7 @@ def call(path, body, method="POST"):
         return json.load(answer)
 
 
-def train(lr, steps, seed):
+def train(lr: float, steps: int, seed: int) -> float:
     rng = np.random.default_rng(0)  # the same images for every trial
     labels = rng.integers(3, size=600)
     x = rng.normal(size=(600, 8)) + np.eye(3, 8)[labels] * 2
