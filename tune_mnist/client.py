@@ -1,7 +1,7 @@
 """A client of a service: submit searches there, watch them, and take the winner home.
 
     with Client("http://127.0.0.1:8080") as client:
-        search = client.submit({"space": "svm", "dataset": "digits", "trials": 12})
+        search = client.submit({"space": "which", "dataset": "digits", "trials": 12})
         for trial in client.trials_of(search.id):
             print(trial["val_accuracy"])
 
@@ -72,7 +72,7 @@ class Client:
         """Submit a search.
 
         Args:
-            body: what `POST /api/searches` takes, for example {"space": "svm", "trials": 12}.
+            body: what `POST /api/searches` takes, for example {"space": "which", "trials": 12}.
             name: of the search; None makes one. The same call again with the same name and body
                 changes nothing.
 

@@ -44,7 +44,7 @@ _PATTERN = rf"^[A-Za-z][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}$"
 Id = Annotated[str, Path(description="a search's name", pattern=_PATTERN, examples=["svm-1"])]
 TheService = Annotated[Service, Depends(service_of)]
 Priority = Annotated[int, Header(alias="X-Priority", ge=-1000, le=1000, description="default 0")]
-_EXAMPLE = {"space": "svm", "dataset": "digits", "trials": 12, "cpus": 2}
+_EXAMPLE = {"space": "which", "dataset": "digits", "trials": 12, "cpus": 2}
 _AS_IT_WAS, _USUAL = ResumeBody.model_validate({}), ConfirmBody.model_validate({})
 Asking = Annotated[SearchBody, Body(examples=[_EXAMPLE])]
 
