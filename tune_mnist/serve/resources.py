@@ -31,7 +31,7 @@ class Search(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"id": "which-1", "state": "RUNNING", "space": "which", "dataset": "digits"}]
+            "examples": [{"id": "first", "state": "RUNNING", "space": "which", "dataset": "digits"}]
         }
     )
 
