@@ -80,9 +80,11 @@ def test_a_terminal_that_closes_before_a_resumed_search_has_been_read_does_so_to
     tmp_path: Path, number: signal.Signals
 ) -> None:
     code = """
-import sys, time
+import signal, sys, time
 from tune_mnist import __main__
 from tune_mnist.actions import preparing
+for number in (signal.SIGTERM, signal.SIGHUP):  # nohup, for one, starts the tests without them
+    signal.signal(number, signal.SIG_DFL)
 def slow(*_, **__):
     print("reading", flush=True)
     time.sleep(60)
