@@ -32,6 +32,8 @@ from tune_mnist.store.files.place import writer_of
 LOOK_EVERY_S = 0.5
 _RENEWED_EVERY_S = 5.0
 _HELD_FOR_S = 20.0
+_READY = 1
+"""Processes that are started before there is a task, so that it begins at once."""
 _MOST_IDLE = 2
 """Processes that wait for a task; each keeps Ray and its workers in memory."""
 _NAME = "dispatcher"
@@ -53,13 +55,11 @@ class Dispatch:
         root: the store's folder; of a store at an address, its copy here.
         offered: where they run.
         capacity: what they may use together.
-        ready: how many processes wait for a task, so that it begins at once.
     """
 
     root: Path
     offered: Offered
     capacity: Capacity
-    ready: int = 1
 
 
 class Dispatcher:
@@ -123,11 +123,12 @@ class Dispatcher:
                 None if _is_held(_dispatching(content), ours) else ours.model_dump_json().encode()
             )
 
+        held = False
         try:
             self._ours.create(_NAME, ours.model_dump_json().encode())
             held = True
         except FileExistsError:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):  # given up just now: ours at the next look
                 held = _dispatching(change(self._ours, _NAME, taken)) == ours
         self._seen = ours.seen if held else None
         return held
@@ -200,7 +201,7 @@ class Dispatcher:
 
     def _keep_ready(self) -> None:
         self._ready = [process for process in self._ready if process.poll() is None]
-        while len(self._ready) < self._how.ready:
+        while len(self._ready) < _READY:
             self._ready.append(self._start())
 
     def _start(self) -> subprocess.Popen[str]:
