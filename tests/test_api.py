@@ -8,6 +8,7 @@ import sys
 import tune_mnist
 
 PUBLIC = {
+    "Client",
     "ExportRequest",
     "InputError",
     "Range",
