@@ -19,9 +19,9 @@ from tune_mnist.datasets import Dataset, Images
 from tune_mnist.errors import InputError
 from tune_mnist.searching.on_ray.session import ray_start
 from tune_mnist.searching.on_ray.session.ray_session import (
+    _object_store_bytes,
     check_resources,
     check_running_ray,
-    object_store_bytes,
 )
 from tune_mnist.searching.on_ray.session.ray_start import token_file
 
@@ -171,5 +171,5 @@ def test_a_trial_that_fits_on_no_single_node_is_refused(tmp_path: Path) -> None:
 def test_ray_has_room_for_the_data_set_twice(few_digits: Dataset, megabytes: int) -> None:
     many = np.broadcast_to(np.uint8(0), (megabytes * 2**20, 1, 1))  # it takes one byte
     train = Images(many, few_digits.train.labels)
-    room = object_store_bytes(replace(few_digits, train=train))
+    room = _object_store_bytes(replace(few_digits, train=train))
     assert room >= max(2 * many.nbytes, 512 * 2**20)

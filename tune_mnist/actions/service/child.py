@@ -35,12 +35,15 @@ from tune_mnist.actions.service.states import SEEN_EVERY_S, this_process
 from tune_mnist.actions.service.submissions import Submission, Submissions, now, told
 from tune_mnist.errors import InputError, input_error
 from tune_mnist.searching.on_ray.scratch import scratch_folder
-from tune_mnist.searching.on_ray.session.warm import warm_ray
+from tune_mnist.searching.on_ray.session.ray_session import own_ray
 from tune_mnist.searching.on_ray.session.watching import dead
 from tune_mnist.searching.stopping.ending import Outcome
 from tune_mnist.store.catalog import has_search
 from tune_mnist.store.files.place import opened
 from tune_mnist.store.writer import SearchTakenError
+
+_OBJECT_STORE_BYTES = 2**31
+"""For searches that are not known yet; larger data sets go to the disk."""
 
 LOOK_EVERY_S = 0.5
 """How often a process looks whether it is to stop."""
@@ -92,7 +95,7 @@ def main(setting: Setting) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as kept:
         if setting.offered.address is None:
-            kept.enter_context(warm_ray(setting.cpus, setting.gpus))
+            kept.enter_context(own_ray(setting.cpus, setting.gpus, _OBJECT_STORE_BYTES))
         for line in sys.stdin:
             run(Task(**json.loads(line)), setting.offered)
             if setting.offered.address is None and dead():  # Ray; another process starts a new one
@@ -150,7 +153,8 @@ def _run(submission: Submission, offered: Offered, root: Path) -> Outcome:
     if has_search(root, name):
         return resume(resume_request(submission.again, name, offered)).outcome
     with scratch_folder() as folder:
-        return search(search_request(submission.asked, name, offered, folder)).outcome
+        request, _ = search_request(submission.asked, name, offered, folder)
+        return search(request).outcome
 
 
 class _Watch(threading.Thread):

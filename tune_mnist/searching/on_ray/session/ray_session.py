@@ -47,7 +47,7 @@ def ray_session(
 
     Raises: InputError: Ray cannot start here, or the cluster cannot be joined.
     """
-    settle()
+    _settle()
     import ray
 
     if ray.is_initialized():
@@ -56,7 +56,7 @@ def ray_session(
         with _cluster_session(plan.cluster, own_modules(*plan.space.models), on_dashboard):
             yield
     else:
-        with _own_session(plan, data, on_dashboard):
+        with own_ray(plan.cpus, plan.gpus, _object_store_bytes(data), on_dashboard):
             yield
 
 
@@ -65,13 +65,13 @@ def find_machine(address: str) -> Machine:
 
     Raises: InputError: no such cluster, or it refuses us.
     """
-    settle()
+    _settle()
     from tune_mnist.searching.on_ray.session.cluster import find_cluster, machine_of
 
     return machine_of(find_cluster(address))
 
 
-def settle() -> None:
+def _settle() -> None:
     """Set Ray's variables, as far as nobody has set them; Ray reads some when it is imported."""
     os.environ.update({key: os.environ.get(key, value) for key, value in _SETTINGS.items()})
 
@@ -100,9 +100,27 @@ def _cluster_session(
 
 
 @contextmanager
-def _own_session(
-    plan: Plan, data: Dataset, on_dashboard: Callable[[str], None] | None
+def own_ray(
+    cpus: int,
+    gpus: int,
+    object_store_bytes: int,
+    on_dashboard: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
+    """Run a Ray that belongs to this process; `ray_session` in the block uses it as it is.
+
+    A service starts one before it knows what will run, and keeps it for several searches. The
+    processes of trials are still started for each of them: Ray gives no actor a process that ran a
+    task, nor one that it has started in advance (Ray 2.60, tried with its own settings).
+
+    Args:
+        cpus: cores that it gets.
+        gpus: GPUs that it gets.
+        object_store_bytes: room for data; it takes memory only as far as it is used.
+        on_dashboard: as for `ray_session`.
+
+    Raises: InputError: Ray cannot start here.
+    """
+    _settle()
     import ray
 
     from tune_mnist.searching.on_ray.session.ray_start import ready_workers, start_ray
@@ -112,10 +130,10 @@ def _own_session(
             context = start_ray(
                 folder,
                 dashboard=on_dashboard is not None,
-                num_cpus=plan.cpus,
-                num_gpus=plan.gpus,
+                num_cpus=cpus,
+                num_gpus=gpus,
                 resources={TURN: 1},
-                object_store_memory=object_store_bytes(data),
+                object_store_memory=object_store_bytes,
             )
             if on_dashboard is not None:
                 on_dashboard(f"http://{context.dashboard_url}")
@@ -223,7 +241,7 @@ _RUNNING = "the Ray that runs in this process"
 _SHUT_DOWN = "end it with ray.shutdown(), so that the search starts its own"
 
 
-def object_store_bytes(data: Dataset) -> int:
+def _object_store_bytes(data: Dataset) -> int:
     """Return room for the data set twice over; Ray's default, 30 % of memory, SVMs need more."""
     arrays = [array for p in (data.train, data.val, data.test) for array in (p.images, p.labels)]
     return max(2**29, 2 * sum(array.nbytes for array in arrays))
