@@ -16,7 +16,7 @@ from tune_mnist.actions.naming import new_name
 from tune_mnist.errors import Fault, InputError
 from tune_mnist.models.hyperparameters import shown
 from tune_mnist.provenance import git_commit, host, versions
-from tune_mnist.searching.planning.plan import check_grid, most_trials
+from tune_mnist.searching.planning.limits import check_grid, most_trials
 from tune_mnist.searching.proposing.samplers import helper
 from tune_mnist.spaces import Space, size
 from tune_mnist.spaces.reading import read_external
@@ -74,7 +74,7 @@ def begin(root: Path, name: str | None, space: Mapping[str, Any]) -> Begun:
 
 
 def stop(root: Path, name: str) -> SearchRecord:
-    """End a search: nothing more is suggested, and whoever reports is told to stop.
+    """End a search: nothing more is suggested, and the answer to a report is to stop.
 
     Raises: UnknownError: there is no such search.
     """

@@ -16,6 +16,7 @@ from tune_mnist.spaces import Space, rungs
 from tune_mnist.store.layout import RowKind
 from tune_mnist.store.rules import rule_of
 from tune_mnist.store.schema import DECLARED
+from tune_mnist.wording import is_unicode
 
 OF_A_REPORT = (
     *("step", "fidelity", "train_loss", "train_accuracy"),
@@ -130,9 +131,5 @@ def _wrong(field: pa.Field, value: Any, kind: RowKind) -> str | None:
         what, good = "true or false", type(value) is bool
     else:
         what = f"a text of at most {_LONGEST} characters"
-        good = isinstance(value, str) and 0 < len(value) <= _LONGEST and _is_unicode(value)
+        good = isinstance(value, str) and 0 < len(value) <= _LONGEST and is_unicode(value)
     return None if good and (rule is None or rule.holds(value)) else what
-
-
-def _is_unicode(text: str) -> bool:
-    return text == text.encode(errors="ignore").decode()

@@ -20,9 +20,10 @@ from tune_mnist.datasets import Dataset
 from tune_mnist.errors import input_error
 from tune_mnist.models.registry import usual_device
 from tune_mnist.provenance import git_commit, host, versions
+from tune_mnist.searching.planning.limits import check_grid, most_trials
 from tune_mnist.searching.planning.machine import Cluster, Machine
 from tune_mnist.searching.planning.places import Room, room_for, side_by_side
-from tune_mnist.searching.proposing.prefixes import MAX_LISTED, shared_lengths, trainings
+from tune_mnist.searching.proposing.prefixes import shared_lengths, trainings
 from tune_mnist.spaces import Config, Device, Resources, Space, collapsed, possible_values, size
 from tune_mnist.spaces.space import MODEL
 from tune_mnist.store.plans import Granted, SearchRecord
@@ -211,23 +212,6 @@ def _sharing(space: Space, device: Device, lengths: tuple[int, ...]) -> list[str
     return lines
 
 
-def check_grid(space: Space, count: int | None) -> None:
-    """Raise InputError if a scheduler needs a grid in random order that is too large to list."""
-    search = space.search
-    if (
-        search.scheduler != "none"
-        and search.sampler == "grid"
-        and count is not None
-        and count > MAX_LISTED
-    ):
-        raise input_error(
-            space.name,
-            f"a grid of {count:,} configurations is too large to shuffle for {search.scheduler}",
-            "use the sampler random",
-            key="search.sampler",
-        )
-
-
 def _usable_gpus(space: Space, asked: int | None, machine: Machine, notes: list[str]) -> int:
     models = [find_model(model) for model in space.models]
     on_gpu = any(model.on_gpu for model in models)
@@ -293,28 +277,6 @@ def _check_precision(space: Space, device: Device, machine: Machine) -> None:
                 "use float32, or leave precision out",
                 key="parameters.precision",
             )
-
-
-def most_trials(space: Space, count: int | None) -> int | None:
-    """Return how many trials a search has at most; None if only time or a target ends it.
-
-    Args:
-        space: what is searched.
-        count: distinct configurations in it; None if it is infinite.
-
-    Raises: InputError: nothing would ever end the search.
-    """
-    asked = space.search.trials
-    if count is None:
-        if asked is None and space.search.time_budget_s is None and space.search.target is None:
-            raise input_error(
-                space.name,
-                "the space is infinite, and nothing ends the search",
-                "set `trials`, `time_budget_s` or `target`",
-                key="search.trials",
-            )
-        return asked
-    return count if asked is None else min(asked, count)
 
 
 def concurrency(plan: Plan) -> int:
