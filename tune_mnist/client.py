@@ -26,13 +26,13 @@ from urllib.parse import quote
 import httpx2
 
 from tune_mnist.errors import Fault, InputError, input_error
-from tune_mnist.serve.resources import Ranking, Search
+from tune_mnist.serve.request import TOKEN
+from tune_mnist.serve.resources import RUNNING, Ranking, Search
 
 _TRIES = 5
 _WAIT_S = 0.5
 _TIMEOUT_S = 60.0
 _AGAIN = (429, 502, 503, 504)
-_ENDED = ("STOPPED", "SUCCEEDED", "FAILED", "INTERRUPTED")
 
 
 class Client:
@@ -48,7 +48,7 @@ class Client:
         self, address: str, token: str | None = None, http: httpx2.Client | None = None
     ) -> None:
         self.address = address.rstrip("/")
-        token = token or os.environ.get("TUNE_MNIST_TOKEN")
+        token = token or os.environ.get(TOKEN)
         self._http = http or httpx2.Client(base_url=self.address, timeout=_TIMEOUT_S)
         if token:
             self._http.headers["Authorization"] = f"Bearer {token}"
@@ -121,7 +121,7 @@ class Client:
                     sent, left = number, _TRIES
                     if event == "trial":
                         yield data
-                if self.search(name).state in _ENDED:
+                if self.search(name).state not in RUNNING:
                     return
             except httpx2.TransportError as error:
                 left -= 1

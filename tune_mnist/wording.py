@@ -28,6 +28,14 @@ def clean(text: str) -> str:
     return text if text.isprintable() else "".join(map(_shown, text))
 
 
+def is_unicode(text: str) -> bool:
+    """Return whether any encoding of Unicode can hold a text: it has no half of a surrogate pair.
+
+    JSON can hold such halves, and so can names of files that are not UTF-8.
+    """
+    return text == text.encode(errors="ignore").decode()
+
+
 def displayed(path: str) -> str:
     """Return a file's name or path as text that any encoding of Unicode can hold.
 

@@ -78,7 +78,7 @@ def test_the_guides_network_is_searched_with_asha_on_digits_from_its_file(tmp_pa
 
 
 class Listens(Observer):
-    """Keeps what it is told of a model that is not timed or kept."""
+    """Remembers which models were not timed or not kept."""
 
     def __init__(self) -> None:
         self.said: list[str] = []

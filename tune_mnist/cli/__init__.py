@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 import typer
 
 from tune_mnist.cli.app import app_for
-from tune_mnist.cli.terminal import Stream, say, streams
+from tune_mnist.cli.terminal import Stream, interrupted_code, say, streams
 from tune_mnist.errors import InputError, SkippedWarning
 
 # Typer's own parse errors; it exports the leaves of this family only.
@@ -70,12 +69,6 @@ def _run(arguments: Sequence[str]) -> int:
         return 2
     except (KeyboardInterrupt, typer.Abort) as error:
         return interrupted_code(error)
-
-
-def interrupted_code(error: BaseException) -> int:
-    """Return the exit code of a command that a signal has interrupted: 128 and its number."""
-    known = getattr(error, "signal", None) or getattr(error.__cause__, "signal", None)
-    return 128 + (known or signal.SIGINT)
 
 
 def _one_line(error: Exception) -> str:

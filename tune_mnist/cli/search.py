@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tune_mnist.cli.terminal import say
+from tune_mnist.cli.terminal import interrupted_code, say
 from tune_mnist.cli.words import RequestFile, command
 
 if TYPE_CHECKING:
@@ -72,8 +71,7 @@ def resume(context: typer.Context) -> None:
     except KeyboardInterrupt as interrupt:  # once its trials run, Ctrl-C ends them in order
         say(f"search {asked.search}: interrupted before a trial began")
         say(f"resume it with: {_resumed_again(asked)}")
-        number = getattr(interrupt, "signal", signal.SIGINT)  # SIGTERM and SIGHUP say their own
-        raise typer.Exit(128 + number) from interrupt
+        raise typer.Exit(interrupted_code(interrupt)) from interrupt
 
 
 def _resumed_again(asked: ResumeRequest) -> str:

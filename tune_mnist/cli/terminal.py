@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import io
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,3 +99,9 @@ def _text(stream: Stream, old: Any) -> io.TextIOWrapper:
         errors="backslashreplace",
         line_buffering=old.line_buffering if old else False,
     )
+
+
+def interrupted_code(error: BaseException) -> int:
+    """Return the exit code of a command that a signal has interrupted: 128 and its number."""
+    known = getattr(error, "signal", None) or getattr(error.__cause__, "signal", None)
+    return 128 + (known or signal.SIGINT)

@@ -23,7 +23,7 @@ from tune_mnist.serve.problems import add_handlers
 from tune_mnist.serve.request import ServeRequest, offered_data, tokens
 from tune_mnist.serve.service import Service
 from tune_mnist.serve.watching import Watching
-from tune_mnist.store.files.place import opened
+from tune_mnist.store.files.place import is_address, opened
 from tune_mnist.version import __version__
 
 _LOG = logging.getLogger(__name__)
@@ -75,10 +75,9 @@ def serve(request: ServeRequest, listening: Callable[[str], None]) -> None:
     Raises: InputError: it cannot listen there, or something that it offers cannot be used.
     """
     submit, read = tokens(request)
-    place = str(request.results)
     root = opened(request.results, request.s3_endpoint)
     here = Offered(
-        results=place if root != request.results and "://" in place else str(root.absolute()),
+        results=str(request.results if is_address(request.results) else root.absolute()),
         s3_endpoint=request.s3_endpoint,
         address=request.address,
         data_dir=request.data_dir,

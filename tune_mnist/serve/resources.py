@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from tune_mnist.actions.service.states import Known, State
-from tune_mnist.serve.problems import Wrong
+from tune_mnist.serve.problems import Wrong, wrongs
 from tune_mnist.store.plans import SearchRecord
 
 RUNNING = ("PENDING", "RUNNING")
@@ -114,15 +114,15 @@ class ModelOut(BaseModel):
     hyperparameters: list[HyperparameterOut]
 
 
-def search_of(known: Known, wrong: list[Wrong], best: dict[str, Any] | None = None) -> Search:
+def search_of(known: Known, best: dict[str, Any] | None = None) -> Search:
     """Return a search as the service answers it.
 
     Args:
         known: all that is known of it.
-        wrong: why it failed.
         best: the winner's row, if that was looked for.
     """
     submission, record = known.submission, known.record
+    error = submission.faulty() if submission else None
     asked = submission.asked if submission else {}
     planned = record.trials if record else asked.get("trials")
     space = asked.get("space", "")
@@ -145,7 +145,7 @@ def search_of(known: Known, wrong: list[Wrong], best: dict[str, Any] | None = No
         reason=_reason(known, record),
         writer=known.writer,
         notes=list(record.notes) if record else [],
-        errors=wrong,
+        errors=wrongs(error) if error else [],
         confirms=(submission.of if submission else "")
         or (record.confirms.search if record and record.confirms else ""),
     )

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,11 @@ from tune_mnist.actions.service.dispatcher import Dispatcher
 from tune_mnist.actions.service.states import Known, known_search, known_searches
 from tune_mnist.actions.service.submissions import Submission, Submissions
 from tune_mnist.serve.paging import json_values
-from tune_mnist.serve.problems import ProblemError, wrongs
+from tune_mnist.serve.problems import ProblemError
 from tune_mnist.serve.resources import Search, search_of
 from tune_mnist.serve.tables import Tables
 from tune_mnist.store.catalog import has_search
 from tune_mnist.store.files.place import is_address, opened
-from tune_mnist.store.layout import is_search_name
 from tune_mnist.winner import best_first
 
 _FRESH_S = 1.0
@@ -69,7 +69,11 @@ class Service:
             return self._submissions
 
     def submission(self, search: str) -> Submission | None:
-        """Return a search's submission; None if it has none."""
+        """Return a search's submission; None if it has none.
+
+        Args:
+            search: a name that a search can have.
+        """
         try:
             return self.submissions.read(search)
         except FileNotFoundError:
@@ -77,10 +81,11 @@ class Service:
 
     def known(self, search: str) -> Known:
         """Return what is known of a search. Raises: ProblemError: 404, there is none."""
-        submission = self.submission(search) if is_search_name(search) else None
-        if submission is None and not has_search(self.root, search):
+        submission, root = self.submission(search), self.root
+        if submission is None and not has_search(root, search):
             raise ProblemError(404, f"there is no search {search[:100]!r}")
-        return known_search(self.root, search, submission)
+        rows = partial(self.tables.rows, root, "trials", search)
+        return known_search(root, search, submission, rows)
 
     def state(self, search: str) -> str:
         """Return what a search is doing; "DELETED" if it is gone."""
@@ -95,8 +100,7 @@ class Service:
 
     def search(self, known: Known) -> Search:
         """Return a search as it is answered, with its winner so far."""
-        error = known.submission.faulty() if known.submission else None
-        return search_of(known, wrongs(error) if error else [], self._best(known))
+        return search_of(known, self._best(known))
 
     def look(self) -> None:
         """Let what was submitted begin now."""

@@ -33,12 +33,16 @@ class Tables:
 
     def rows(self, root: Path, kind: RowKind, search: str) -> pa.Table:
         """Return the rows of a search, oldest first. Raises: InputError: no such search."""
+        return self.keyed_rows(root, kind, search)[1]
+
+    def keyed_rows(self, root: Path, kind: RowKind, search: str) -> tuple[Key, pa.Table]:
+        """Return the rows of a search with their key. Raises: as `rows`."""
         place, key = (root, kind, search), self.key(root, kind, search)
         with self._guard:
             known = self._kept.get(place)
             if known is not None and known[0] == key:
                 self._kept.move_to_end(place)
-                return known[1]
+                return known
         read = read_trials if kind == "trials" else read_reports
         rows = read(root, search=search).combine_chunks()
         with self._guard:
@@ -49,4 +53,4 @@ class Tables:
                 and sum(one.nbytes for _, one in self._kept.values()) > _MOST_BYTES
             ):
                 self._kept.popitem(last=False)
-        return rows
+        return key, rows

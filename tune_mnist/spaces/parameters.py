@@ -22,6 +22,7 @@ from tune_mnist.spaces.domains import DOMAINS, Choice, Domain, distinct, values_
 from tune_mnist.spaces.several import by_model
 from tune_mnist.spaces.space import MODEL, Resources
 from tune_mnist.spaces.validation import gathering, validated
+from tune_mnist.wording import is_unicode
 
 MAX_POINTS = 10_000
 """The most configurations that a file's points may list: all are kept in memory."""
@@ -279,7 +280,6 @@ def free_faults(parameters: Mapping[str, Domain], points: Sequence[Config]) -> l
 
 def _is_storable(value: Scalar) -> bool:
     if isinstance(value, str):
-        plain = value == value.encode(errors="ignore").decode()  # no half of a surrogate pair
-        return plain and len(value) <= _LONGEST
+        return is_unicode(value) and len(value) <= _LONGEST
     number = isinstance(value, int | float)  # a point may hold anything yet
     return number and abs(value) <= (_WHOLE if isinstance(value, int) else _LARGEST)

@@ -40,6 +40,7 @@ from time import monotonic
 from typing import Literal, TypeVar
 
 from tune_mnist.errors import input_error, warn_skipped
+from tune_mnist.wording import is_unicode
 
 RowKind = Literal["trials", "reports"]
 ROW_KINDS: tuple[RowKind, ...] = ("reports", "trials")
@@ -277,13 +278,9 @@ def _names(folder: Path, suffix: str) -> set[str]:
         return set()
     found = {name for name in names if name.endswith(suffix) and name[0] not in "._"}
     for name in found:
-        if not _is_utf8(name):  # Arrow cannot open it
+        if not is_unicode(name):  # Arrow cannot open it
             warn_skipped(folder / name, "left out: its name is not UTF-8", "rename it")
-    return {name for name in found if _is_utf8(name)}
-
-
-def _is_utf8(name: str) -> bool:
-    return name == name.encode(errors="ignore").decode()
+    return {name for name in found if is_unicode(name)}
 
 
 def without_gap(live: Sequence[str]) -> bool:

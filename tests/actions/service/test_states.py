@@ -16,6 +16,7 @@ from tests.store.example_trials import PARAMETERS, trial
 from tune_mnist.actions.service.states import (
     CLAIMED_WITHIN_S,
     SILENT_S,
+    Known,
     State,
     known_search,
     known_searches,
@@ -24,6 +25,7 @@ from tune_mnist.actions.service.states import (
 from tune_mnist.actions.service.submissions import Process, Submission, Submissions, Told, now
 from tune_mnist.errors import InputError
 from tune_mnist.store.plans import SearchRecord
+from tune_mnist.store.reader import read_trials
 from tune_mnist.store.writer import Writer
 
 OURS = this_process()
@@ -34,6 +36,10 @@ FAULT = Told(where="`trials`", problem="is wrong", fix="mend it")
 
 def submission(**values: Any) -> Submission:
     return Submission(search="one", submitted=now(), **values)
+
+
+def known_one(root: Path, one: Submission | None) -> Known:
+    return known_search(root, "one", one, lambda: read_trials(root, search="one"))
 
 
 def stored(root: Path, *statuses: str, ended: bool = True) -> None:
@@ -74,7 +80,7 @@ def stored(root: Path, *statuses: str, ended: bool = True) -> None:
     ],
 )
 def test_before_it_has_a_record(tmp_path: Path, values: dict[str, Any], state: State) -> None:
-    assert known_search(tmp_path, "one", submission(**values)).state == state
+    assert known_one(tmp_path, submission(**values)).state == state
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,7 @@ def test_with_a_record(
 ) -> None:
     stored(tmp_path, *statuses, ended=ended)
     one = None if values is None else submission(**values)
-    known = known_search(tmp_path, "one", one)
+    known = known_one(tmp_path, one)
     assert known.state == state
     assert sum(known.counts.values()) == len(statuses)
     listed = known_searches(tmp_path, {"one": one} if one else {})["one"]
@@ -105,7 +111,7 @@ def test_with_a_record(
 def test_who_writes_it_runs_it(tmp_path: Path) -> None:
     with Writer(tmp_path, "one", PARAMETERS) as writer:
         writer.write_search(SearchRecord(search="one"))
-        known = known_search(tmp_path, "one", submission(stage="ended", stop=True))
+        known = known_one(tmp_path, submission(stage="ended", stop=True))
         assert (known.state, known.writer) == (
             "RUNNING",
             f"process {os.getpid()} on {socket.gethostname()}",
@@ -117,7 +123,7 @@ def test_a_process_that_has_ended_lives_no_more(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     gone = Process.model_validate_json(done.stdout)
     one = submission(stage="begun", process=gone)
-    assert known_search(tmp_path, "one", one).state == "INTERRUPTED"
+    assert known_one(tmp_path, one).state == "INTERRUPTED"
 
 
 def test_a_trial_that_was_tried_again_counts_once_as_it_ended(tmp_path: Path) -> None:
@@ -125,12 +131,12 @@ def test_a_trial_that_was_tried_again_counts_once_as_it_ended(tmp_path: Path) ->
         writer.write_search(SearchRecord(search="one"))
         writer.append_trial(trial("00000", status="failed", error="out of luck"), [])
         writer.append_trial(trial("00000", attempt=2), [])
-    assert known_search(tmp_path, "one", None).counts == {"completed": 1}
+    assert known_one(tmp_path, None).counts == {"completed": 1}
 
 
 def test_no_such_search(tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        known_search(tmp_path, "one", None)
+        known_one(tmp_path, None)
 
 
 def test_submissions_are_kept_listed_changed_and_removed(tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ else:
 
 def search_request(
     asked: Mapping[str, Any], search: str, offered: Offered, folder: Path
-) -> SearchRequest:
-    """Return the request that a body makes.
+) -> tuple[SearchRequest, Space]:
+    """Return the request that a body makes, and the space that it searches.
 
     Args:
         asked: the body's fields, as JSON.
@@ -121,7 +121,7 @@ def search_request(
         _check_dataset(of_space.dataset, offered, "`space`", "dataset")
         place = offered.data.get(of_space.dataset)
     _check_models(of_space)
-    return request.model_copy(update={"dataset": place}) if place else request
+    return request.model_copy(update={"dataset": place} if place else {}), of_space
 
 
 def resume_request(asked: Mapping[str, Any], search: str, offered: Offered) -> ResumeRequest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import pyarrow as pa
 from tune_mnist.actions.service.submissions import Process, Submission, now
 from tune_mnist.store.catalog import has_search
 from tune_mnist.store.files.place import writer_of
+from tune_mnist.store.layout import records_folder
 from tune_mnist.store.plans import SearchRecord, read_search, read_searches
 from tune_mnist.store.reader import read_trials
 
@@ -49,29 +50,45 @@ class Known:
     counts: Mapping[str, int] = field(default_factory=dict)
     writer: str | None = None
 
+    @property
+    def trained_elsewhere(self) -> bool:
+        """Whether clients train its trials."""
+        return self.record is not None and self.record.trained_elsewhere
 
-def known_search(root: Path, search: str, submission: Submission | None) -> Known:
-    """Return what is known of one search. Raises: InputError: there is no such search."""
-    record: SearchRecord | None = None
-    counts: Mapping[str, Mapping[str, int]] = {}
-    writer: str | None = None
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its turn."""
+        return self.submission is not None and self.submission.stage == "waiting"
+
+
+def known_search(
+    root: Path, search: str, submission: Submission | None, rows: Callable[[], pa.Table]
+) -> Known:
+    """Return what is known of one search.
+
+    Args:
+        root: the store's folder.
+        search: its name.
+        submission: None if it was not submitted to a service.
+        rows: returns its trials, oldest first; called if it has a record.
+
+    Raises: InputError: there is no such search.
+    """
+    record, counts, writer = None, {}, None
     if submission is None or has_search(root, search):
         record = read_search(root, search)
-        counts = counts_of(read_trials(root, search=search, columns=["search", "trial", "status"]))
+        counts = counts_of(rows()).get(search, {})
         writer = writer_of(root, search)
-    of_search = counts.get(search, {})
-    state = state_of(submission, record, of_search, writer)
-    return Known(search, state, submission, record, of_search, writer)
+    state = state_of(submission, record, counts, writer)
+    return Known(search, state, submission, record, counts, writer)
 
 
 def known_searches(root: Path, submissions: Mapping[str, Submission]) -> dict[str, Known]:
-    """Return what is known of every search, by name.
-
-    Raises: InputError: there is no store.
-    """
-    records = read_searches(root) if (root / "searches").is_dir() else {}
+    """Return what is known of every search, by name; nothing where there is no store yet."""
+    records: Mapping[str, SearchRecord] = {}
     counts: Mapping[str, Mapping[str, int]] = {}
-    if records:
+    if records_folder(root).is_dir():
+        records = read_searches(root)
         counts = counts_of(read_trials(root, columns=["search", "trial", "status"]))
     found = {}
     for search in sorted({*records, *submissions}):
@@ -91,14 +108,12 @@ def counts_of(rows: pa.Table) -> dict[str, dict[str, int]]:
     Args:
         rows: with `search`, `trial` and `status`, oldest first within a search.
     """
-    last: dict[tuple[str, str], str] = {}
-    columns = [rows[name].to_pylist() for name in ("search", "trial", "status")]
-    for search, trial, status in zip(*columns, strict=True):
-        last[search, trial] = status
+    in_order = rows.group_by(["search", "trial"], use_threads=False)
+    last = in_order.aggregate([("status", "last")]).rename_columns(["search", "trial", "status"])
+    numbers = last.group_by(["search", "status"]).aggregate([("trial", "count")])
     counts: dict[str, dict[str, int]] = {}
-    for (search, _), status in last.items():
-        of_search = counts.setdefault(search, {})
-        of_search[status] = of_search.get(status, 0) + 1
+    for row in numbers.to_pylist():
+        counts.setdefault(row["search"], {})[row["status"]] = row["trial_count"]
     return counts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,13 +54,8 @@ def get_model(
             results=service.offered.results,
             s3_endpoint=service.offered.s3_endpoint,
         )
-        content = _zipped(export(request).folder, folder / "model.zip")
+        written = export(request).folder
+        packed = shutil.make_archive(str(folder / "model"), "zip", folder, written.name)
+        content = Path(packed).read_bytes()
     disposition = f'attachment; filename="{search}-{trial}.zip"'
     return Response(content, media_type=ZIP, headers={"Content-Disposition": disposition})
-
-
-def _zipped(folder: Path, file: Path) -> bytes:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-        for path in sorted(folder.rglob("*")):
-            packed.write(path, f"{folder.name}/{path.relative_to(folder)}")
-    return file.read_bytes()

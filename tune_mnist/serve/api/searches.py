@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 
 import pyarrow as pa
 from fastapi import APIRouter, Body, Depends, Header, Path, Request, Response
+from pydantic import AfterValidator
 
 from tune_mnist.actions import asking
 from tune_mnist.actions.asking.held import remove_held
 from tune_mnist.actions.naming import new_name
-from tune_mnist.actions.preparing import asked_space
 from tune_mnist.actions.service.bodies import (
     ConfirmBody,
     ResumeBody,
@@ -21,19 +21,20 @@ from tune_mnist.actions.service.bodies import (
     resume_request,
     search_request,
 )
-from tune_mnist.actions.service.states import Known
 from tune_mnist.actions.service.submissions import Submission, Verb, now
 from tune_mnist.models.external import is_external
 from tune_mnist.searching.history.confirmation import confirmation_name
 from tune_mnist.searching.on_ray.scratch import scratch_folder
 from tune_mnist.serve.answers import ANSWERS, Submitter
 from tune_mnist.serve.paging import Asked, asked, page
-from tune_mnist.serve.problems import ProblemError, Wrong, wrongs
+from tune_mnist.serve.problems import ProblemError, Wrong
 from tune_mnist.serve.resources import RUNNING, Search, SearchPage, search_of
 from tune_mnist.serve.service import Service, answered, service_of
+from tune_mnist.spaces import Space
 from tune_mnist.store.catalog import has_search
 from tune_mnist.store.files.removal import remove_search
-from tune_mnist.store.layout import LONGEST_NAME
+from tune_mnist.store.layout import LONGEST_NAME, is_search_name
+from tune_mnist.wording import is_unicode
 
 router = APIRouter(prefix="/api/searches", tags=["searches"], responses=ANSWERS)
 
@@ -41,7 +42,19 @@ MOST_WAITING = 1000
 """Searches that may wait at once."""
 
 _PATTERN = rf"^[A-Za-z][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}$"
-Id = Annotated[str, Path(description="a search's name", pattern=_PATTERN, examples=["svm-1"])]
+
+
+def _safe(name: str) -> str:
+    if not is_search_name(name):  # the pattern lets through what DuckDB reads as a date
+        raise ValueError("cannot be the name of a search")
+    return name
+
+
+Id = Annotated[
+    str,
+    Path(description="a search's name", pattern=_PATTERN, examples=["svm-1"]),
+    AfterValidator(_safe),
+]
 TheService = Annotated[Service, Depends(service_of)]
 Priority = Annotated[int, Header(alias="X-Priority", ge=-1000, le=1000, description="default 0")]
 _EXAMPLE = {"space": "which", "dataset": "digits", "trials": 12, "cpus": 2}
@@ -65,9 +78,9 @@ def put_search(
     if space := _elsewhere(asked_for):
         made = asking.begin(service.root, search, space).is_new
     else:
+        _check(service, search, asked_for)
         made = _submitted(service, _new(search, asked_for, submitter, priority))
-    known = service.known(search)
-    return _json(service.search(known), 201 if made else 200)
+    return _now(service, search, 201 if made else 200)
 
 
 @router.post("", status_code=202, response_model=Search)
@@ -77,14 +90,14 @@ def post_search(
     """Submit a search; the service names it."""
     asked_for = _fields(body)
     if space_elsewhere := _elsewhere(asked_for):
-        begun = asking.begin(service.root, None, space_elsewhere).record.search
-        location = {"Location": f"/api/searches/{begun}"}
-        return _json(service.search(service.known(begun)), 202, location)
-    with scratch_folder() as folder:
-        space = asked_space(search_request(asked_for, "search", service.offered, folder))
-    name = new_name(space, str(asked_for.get("dataset") or space.dataset))
-    _submitted(service, _new(name, asked_for, submitter, priority))
-    return _json(service.search(service.known(name)), 202, {"Location": f"/api/searches/{name}"})
+        name = asking.begin(service.root, None, space_elsewhere).record.search
+    else:
+        space = _check(service, "search", asked_for)
+        name = new_name(space, str(asked_for.get("dataset") or space.dataset))
+        _submitted(service, _new(name, asked_for, submitter, priority))
+    answer = _now(service, name)
+    answer.headers["Location"] = f"/api/searches/{name}"
+    return answer
 
 
 @router.get("", response_model=SearchPage)
@@ -96,12 +109,10 @@ def list_searches(
     `filter` and `order_by` take id, state, space, dataset, submitter, priority, finished, submitted
     and started.
     """
-    known = service.all_known()
-    chosen, following = page(_table(known), which)
-    found = [
-        search_of(known[name], _wrong(known[name].submission)) for name in chosen["id"].to_pylist()
-    ]
-    return answered(request, SearchPage(searches=found, next_page_token=following))
+    found = {name: search_of(known) for name, known in service.all_known().items()}
+    chosen, following = page(_table(found.values()), which)
+    searches = [found[name] for name in chosen["id"].to_pylist()]
+    return answered(request, SearchPage(searches=searches, next_page_token=following))
 
 
 @router.get("/{search}", response_model=Search)
@@ -114,11 +125,11 @@ def get_search(search: Id, request: Request, service: TheService) -> Response:
 def delete_search(search: Id, service: TheService) -> Response:
     """Remove a search that has ended, with its trials and models."""
     known = service.known(search)
-    if known.state in RUNNING and not _waits(known):
+    if known.state in RUNNING and not known.waits:
         raise ProblemError(409, f"{search} is {known.state}; stop it first")
     if known.record is not None:
         remove_search(service.root, search)
-        if known.record.trained_elsewhere:
+        if known.trained_elsewhere:
             remove_held(service.root, search)
     service.submissions.remove(search)
     return Response(status_code=204)
@@ -128,18 +139,15 @@ def delete_search(search: Id, service: TheService) -> Response:
 def stop_search(search: Id, service: TheService) -> Response:
     """Stop a search; what has finished is kept, and it can be resumed."""
     known = service.known(search)
-    if known.state not in RUNNING:
-        return _json(service.search(known), 202)
-    if known.record is not None and known.record.trained_elsewhere:
+    if known.state in RUNNING and known.trained_elsewhere:
         asking.stop(service.root, search)
-        return _json(service.search(service.known(search)), 202)
-    if known.submission is None:
-        raise ProblemError(
-            409, f"{search} is run by {known.writer}, not by a service; end it there"
-        )
-    service.submissions.change(search, lambda before: None if before.stop else {"stop": True})
-    service.look()
-    return _json(service.search(service.known(search)), 202)
+    elif known.state in RUNNING:
+        if known.submission is None:
+            detail = f"{search} is run by {known.writer}, not by a service; end it there"
+            raise ProblemError(409, detail)
+        service.submissions.change(search, lambda before: None if before.stop else {"stop": True})
+        service.look()
+    return _now(service, search)
 
 
 @router.post("/{search}:resume", status_code=202, response_model=Search)
@@ -155,10 +163,10 @@ def resume_search(
     known = service.known(search)
     if known.state in RUNNING:
         raise ProblemError(409, f"{search} is {known.state} already")
-    if known.record is not None and known.record.trained_elsewhere:
+    if known.trained_elsewhere:
         _check_only(again, ())
         asking.resume(service.root, search)
-        return _json(service.search(service.known(search)), 202)
+        return _now(service, search)
 
     def waiting(before: Submission) -> Mapping[str, Any] | None:
         if before.stage == "waiting" and not before.stop:  # somebody else was faster
@@ -172,7 +180,7 @@ def resume_search(
     else:
         service.submissions.change(search, waiting)
     service.look()
-    return _json(service.search(service.known(search)), 202)
+    return _now(service, search)
 
 
 @router.post("/{search}:confirm", status_code=202, response_model=Search)
@@ -191,7 +199,7 @@ def confirm_search(
     known = service.known(search)
     if known.state in RUNNING:
         raise ProblemError(409, f"{search} is {known.state}; wait for its end")
-    if known.record is not None and known.record.trained_elsewhere:
+    if known.trained_elsewhere:
         raise ProblemError(409, f"{search} was trained elsewhere, and cannot be run again here")
     name = confirmation_name(search)
     new = _new(name, how, submitter, 0, "confirm").model_copy(update={"of": search})
@@ -202,7 +210,7 @@ def confirm_search(
         fresh = {"stage": "waiting", "asked": how, "stop": False, "attempts": 0, "faults": ()}
         service.submissions.change(name, lambda before: fresh if before == earlier else None)
     service.look()
-    return _json(service.search(service.known(name)), 202)
+    return _now(service, name)
 
 
 def _new(
@@ -218,10 +226,14 @@ def _new(
     )
 
 
-def _submitted(service: Service, new: Submission) -> bool:
-    """Keep a submission; return whether it is new. Raises: ProblemError: 409, 429; InputError."""
+def _check(service: Service, search: str, asked_for: Mapping[str, Any]) -> Space:
+    """Return the space that a body searches. Raises: InputError: it cannot be searched here."""
     with scratch_folder() as folder:
-        search_request(new.asked, new.search, service.offered, folder)
+        return search_request(asked_for, search, service.offered, folder)[1]
+
+
+def _submitted(service: Service, new: Submission) -> bool:
+    """Keep a submission; return whether it is new. Raises: ProblemError: 409, 429."""
     earlier = service.submission(new.search)
     if earlier is None:
         if has_search(service.root, new.search):
@@ -250,10 +262,8 @@ def _fields(body: Any) -> dict[str, Any]:
     Raises: ProblemError: 422, a text is no Unicode: JSON can hold half a surrogate pair.
     """
     fields: dict[str, Any] = body.model_dump(exclude_unset=True)
-    try:
-        json.dumps(fields, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise ProblemError(422, "the body has half a surrogate pair, which is no text") from None
+    if not is_unicode(json.dumps(fields, ensure_ascii=False)):
+        raise ProblemError(422, "the body has half a surrogate pair, which is no text")
     return fields
 
 
@@ -279,18 +289,8 @@ def _check_only(asked_for: Mapping[str, Any], allowed: Sequence[str]) -> None:
         raise ProblemError(422, "its space says all about such a search", others)
 
 
-def _waits(known: Known) -> bool:
-    return known.submission is not None and known.submission.stage == "waiting"
-
-
-def _wrong(submission: Submission | None) -> list[Wrong]:
-    error = submission.faulty() if submission else None
-    return wrongs(error) if error else []
-
-
-def _table(known: Mapping[str, Known]) -> pa.Table:
+def _table(found: Collection[Search]) -> pa.Table:
     """Return what a list of searches may be filtered and ordered by."""
-    found = [search_of(one, []) for one in known.values()]
     times = pa.timestamp("us", tz="UTC")
     return pa.table(
         {
@@ -307,6 +307,7 @@ def _table(known: Mapping[str, Known]) -> pa.Table:
     )
 
 
-def _json(search: Search, status: int, headers: dict[str, str] | None = None) -> Response:
-    body = search.model_dump_json()
-    return Response(body, status, headers, media_type="application/json")
+def _now(service: Service, search: str, status: int = 202) -> Response:
+    """Return the answer that says how a search is now."""
+    body = service.search(service.known(search)).model_dump_json()
+    return Response(body, status, media_type="application/json")

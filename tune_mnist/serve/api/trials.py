@@ -77,8 +77,7 @@ def _rows(
     if known.record is None:
         empty = RowPage(rows=[], next_page_token="")
         return answered(request, empty if form == JSON else b"", form)
-    key = service.tables.key(service.root, kind, search)
-    rows = service.tables.rows(service.root, kind, search)
+    key, rows = service.tables.keyed_rows(service.root, kind, search)
     chosen, following = page(rows, which)
     tag = tag_of(key, form, which.size, which.token, which.filter, which.order)
     response = tagged(request, tag, lambda: _written(chosen, following, form), form)
